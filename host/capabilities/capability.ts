@@ -1,0 +1,28 @@
+/**
+ * What every capability looks like to the broker: checked, measured, atomic.
+ *
+ * @module
+ */
+
+/** The answer of a capability: JSON and, beside it, bulk bytes. */
+export interface CapabilityAnswer {
+  readonly value: unknown;
+  readonly attachment?: Uint8Array;
+}
+
+/** A capability bound to one plugin's grant: it cannot be asked for anything else. */
+export interface GrantedCapability {
+  /**
+   * Executes one method.
+   *
+   * @param method For example `commit`.
+   * @param params JSON from the plugin, not yet validated: the capability validates it.
+   * @param attachment Bulk bytes from the plugin; valid only until the promise settles.
+   * @returns The answer for the plugin.
+   * @throws {WeirError} WEIR_GRANT_EXCEEDED for anything outside the grant or malformed (the
+   * plugin is then killed), or the capability's own code, whose `cause` is sent along as data.
+   */
+  invoke(method: string, params: unknown, attachment: Uint8Array): Promise<CapabilityAnswer>;
+  /** Releases sockets; later invocations are refused. */
+  close(): void;
+}

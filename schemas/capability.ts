@@ -1,0 +1,81 @@
+/**
+ * The messages between a plugin and the host's capabilities. Parameters are JSON; bulk bytes
+ * travel beside them as an attachment.
+ *
+ * @module
+ */
+import * as v from "valibot";
+
+/** An nf_tables family that a grant can cover. */
+export type NftFamily = "ip" | "ip6" | "inet";
+
+/**
+ * Parameters of `nft.commit`. The attachment holds `messages` nf_tables netlink messages one
+ * after the other, each with its nlmsghdr and nfgenmsg, without batch begin and end, whose
+ * sequence numbers the host sets. The host checks every message against the grant and sends all
+ * as one atomic batch. The result is `{}`.
+ */
+export const NftCommitSchema = v.strictObject({
+  messages: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000)),
+});
+
+/**
+ * Parameters of `nft.list`. The result's attachment holds the kernel's answer: netlink messages
+ * (NEWTABLE, NEWCHAIN, NEWRULE, NEWSET or NEWSETELEM) of the granted table only, one after the
+ * other; empty when there is no such table. `set` is for `elements` only.
+ */
+export const NftListSchema = v.variant("what", [
+  v.strictObject({
+    what: v.picklist(["tables", "chains", "rules", "sets"]),
+    family: v.picklist(["ip", "ip6", "inet"]),
+  }),
+  v.strictObject({
+    what: v.literal("elements"),
+    family: v.picklist(["ip", "ip6", "inet"]),
+    set: v.string(),
+  }),
+]);
+
+/** See {@linkcode NftListSchema}. */
+export type NftList = v.InferOutput<typeof NftListSchema>;
+
+/**
+ * What comes with an error WEIR_NFT_KERNEL: the message (counted from 0 within the commit) that
+ * the kernel refused, and why.
+ */
+export interface NftFailure {
+  /** Index of the guilty message; -1 when the kernel refused the batch as a whole. */
+  readonly message: number;
+  /** Positive errno of Linux, for example 2. */
+  readonly errno: number;
+  /** Its name, for example ENOENT. */
+  readonly name: string;
+  /** The kernel's extended acknowledgement (NLMSGERR_ATTR_MSG), or "". */
+  readonly detail: string;
+}
+
+/**
+ * Calls a method of a capability from inside the sandbox. Every client object an author sees
+ * (`nft`, `log`) stands on this one function.
+ *
+ * @param capability For example `nft`.
+ * @param method For example `commit`.
+ * @param params JSON.
+ * @param attachment Bulk bytes.
+ * @returns The result and its attachment, which is empty when there is none.
+ * @throws {WeirError} With the code the host gave; `data` of the reply is in its `cause`.
+ */
+export type Invoke = (
+  capability: string,
+  method: string,
+  params: unknown,
+  attachment?: Uint8Array,
+) => Promise<{ readonly value: unknown; readonly attachment: Uint8Array }>;
+
+/** Writes one structured log line. Levels as klog: `debug` shows from -v=4 on. */
+export interface Log {
+  debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
