@@ -1,0 +1,100 @@
+/**
+ * The command line's front: it decides what is asked for and hands over.
+ *
+ * @module
+ */
+import type { WeirConfig } from "../../schemas/config.ts";
+import { messageOf, WeirError } from "../../schemas/errors.ts";
+import { FLAGS } from "../config/flags.ts";
+import { helpText } from "../config/parser.ts";
+import { resolveRequest } from "../config/resolve.ts";
+import { createStyle, wantsColour } from "./style.ts";
+
+/** What the command line does to the world. */
+export interface CliIo {
+  /** Writes text to the standard output. */
+  readonly stdout: (text: string) => void;
+  /** Writes text to the standard error. */
+  readonly stderr: (text: string) => void;
+  /** Whether each of them is a terminal. */
+  readonly terminal: { readonly stdout: boolean; readonly stderr: boolean };
+  /** Reads an environment variable. */
+  readonly env: (name: string) => string | undefined;
+  /** The system's hostname. */
+  readonly hostname: () => string;
+}
+
+/** A subcommand: `weir <name> …`. */
+export interface CliCommand {
+  /** Lower case, without spaces. */
+  readonly name: string;
+  /** One sentence for the help. */
+  readonly summary: string;
+  /** Runs it with the arguments behind its name; settles with the exit code. */
+  readonly run: (args: readonly string[], io: CliIo) => Promise<number>;
+}
+
+/** What the command line starts. */
+export interface CliActions {
+  /** For example `0.1.0`. */
+  readonly version: string;
+  /**
+   * Runs the proxy until it is stopped; settles with the exit code. The warnings are for its log.
+   */
+  readonly proxy: (config: WeirConfig, warnings: readonly string[]) => Promise<number>;
+  readonly commands: readonly CliCommand[];
+}
+
+/** Exit codes: done, failed while running, and the command line cannot be used. */
+export const EXIT_CODES = { done: 0, failed: 1, usage: 2 } as const;
+
+function reportFailure(io: CliIo, error: unknown): void {
+  const style = createStyle(wantsColour(io.terminal.stderr, io.env));
+  const code = error instanceof WeirError ? ` (${error.code})` : "";
+  io.stderr(`${style.red("weir:")} ${messageOf(error)}${code}\n`);
+}
+
+async function dispatch(args: readonly string[], io: CliIo, actions: CliActions): Promise<number> {
+  const [name, ...rest] = args;
+  const command = actions.commands.find((candidate) => candidate.name === name);
+  if (command !== undefined) return await command.run(rest, io);
+  const request = resolveRequest(args, io.hostname);
+  switch (request.type) {
+    case "help":
+      io.stdout(helpText(FLAGS, actions.commands));
+      return EXIT_CODES.done;
+    case "version":
+      // kube-proxy prints "Kubernetes v1.x.y".
+      io.stdout(`weir v${actions.version}\n`);
+      return EXIT_CODES.done;
+    case "refused":
+      for (const problem of request.problems) reportFailure(io, problem);
+      io.stderr("Run weir --help for the flags.\n");
+      return EXIT_CODES.usage;
+    case "proxy":
+      return await actions.proxy(request.config, request.warnings);
+  }
+}
+
+/**
+ * Runs a command line: without a subcommand the proxy, else the subcommand; `--help` and
+ * `--version` only print.
+ *
+ * @param args The arguments without the program's name.
+ * @param io The effects.
+ * @param actions What can be started.
+ * @returns The exit code: 0 when done, 1 when it failed while running (the reason is then on the
+ * standard error), 2 when the command line cannot be used.
+ */
+export async function runCli(
+  args: readonly string[],
+  io: CliIo,
+  actions: CliActions,
+): Promise<number> {
+  try {
+    return await dispatch(args, io, actions);
+  } catch (error) {
+    reportFailure(io, error);
+    return EXIT_CODES.failed;
+  }
+}

@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import type { WeirConfig } from "../../schemas/config.ts";
+import { WeirError } from "../../schemas/errors.ts";
+import { runCli } from "./cli.ts";
+
+/** Runs a command line against recorded effects. */
+async function run(
+  args: readonly string[],
+  options: { terminal?: boolean; env?: Record<string, string>; fail?: Error } = {},
+) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const configs: WeirConfig[] = [];
+  const demos: (readonly string[])[] = [];
+  const terminal = options.terminal ?? false;
+  const code = await runCli(args, {
+    stdout: (text) => out.push(text),
+    stderr: (text) => err.push(text),
+    terminal: { stdout: terminal, stderr: terminal },
+    env: (name) => options.env?.[name],
+    hostname: () => "Node-1",
+  }, {
+    version: "0.1.0",
+    proxy: async (config) => {
+      if (options.fail !== undefined) throw options.fail;
+      configs.push(config);
+      return 0;
+    },
+    commands: [{
+      name: "demo",
+      summary: "Show it in throw-away namespaces.",
+      run: async (rest) => {
+        demos.push(rest);
+        return 7;
+      },
+    }],
+  });
+  return { code, out: out.join(""), err: err.join(""), configs, demos };
+}
+
+Deno.test("weir --version prints its name and version, as kube-proxy does", async () => {
+  const { code, out, err } = await run(["--version"]);
+  assert.deepEqual({ code, out, err }, { code: 0, out: "weir v0.1.0\n", err: "" });
+});
+
+Deno.test("weir --help lists flags and commands on the standard output", async () => {
+  const { code, out, configs } = await run(["-h"]);
+  assert.equal(code, 0);
+  assert.match(out, /^Usage: weir \[flags\]\n/);
+  assert.match(out, /--proxy-mode <mode>/);
+  assert.match(out, /demo +Show it in throw-away namespaces\./);
+  assert.deepEqual(configs, []);
+});
+
+Deno.test("weir without a command runs the proxy with the configuration", async () => {
+  const { code, configs, out, err } = await run(["--manifests", "dir", "-v=2"]);
+  assert.deepEqual({ code, out, err }, { code: 0, out: "", err: "" });
+  assert.deepEqual(
+    configs.map(({ manifests, nodeName, logging }) => [
+      manifests,
+      nodeName,
+      logging.verbosity,
+    ]),
+    [["dir", "node-1", 2]],
+  );
+});
+
+Deno.test("weir demo hands everything behind it to the demo, and its exit code on", async () => {
+  const { code, demos, configs } = await run(["demo", "--fast", "x"]);
+  assert.equal(code, 7);
+  assert.deepEqual(demos, [["--fast", "x"]]);
+  assert.deepEqual(configs, []);
+});
+
+Deno.test("a command line that cannot be used ends with 2 and every reason", async () => {
+  const { code, err, out, configs } = await run(["--cluster-cidr=x", "--v=y"]);
+  assert.equal(code, 2);
+  assert.equal(out, "");
+  assert.match(
+    err,
+    /^weir: Cannot use --v "y": it is not a 32-bit integer \(WEIR_CONFIG_INVALID\)$/m,
+  );
+  assert.match(err, /^weir: Cannot use --cluster-cidr "x": /m);
+  assert.match(err, /\nRun weir --help for the flags\.\n$/);
+  assert.deepEqual(configs, []);
+});
+
+Deno.test("an unknown flag ends with 2 and the nearest name", async () => {
+  const { code, err } = await run(["--cluster-cdr=10.0.0.0/8"]);
+  assert.equal(code, 2);
+  assert.match(err, /unknown option '--cluster-cdr' \(Did you mean --cluster-cidr\?\)/);
+});
+
+Deno.test("a proxy that fails ends with 1 and its reason", async () => {
+  const fail = new WeirError("WEIR_BIND", 'Cannot bind "1.2.3.4:1": it is taken');
+  const { code, err } = await run([], { fail });
+  assert.deepEqual({ code, err }, {
+    code: 1,
+    err: 'weir: Cannot bind "1.2.3.4:1": it is taken (WEIR_BIND)\n',
+  });
+});
+
+Deno.test("errors are red on a terminal, and plain with NO_COLOR", async () => {
+  const fail = new Error("no");
+  assert.equal((await run([], { fail, terminal: true })).err, "\x1b[31mweir:\x1b[39m no\n");
+  assert.equal((await run([], { fail, terminal: true, env: { NO_COLOR: "1" } })).err, "weir: no\n");
+});
