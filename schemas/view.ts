@@ -35,11 +35,15 @@ export type Verdict = "cluster" | "local" | "reject" | "drop";
 export interface ServicePortView {
   /** Unique and stable: `namespace/name[:port]/protocol/family`, as `default/web:http/TCP/IPv4`. */
   readonly id: string;
+  /** Namespace of the Service. */
   readonly namespace: string;
+  /** Name of the Service. */
   readonly name: string;
   /** "" for an unnamed port. */
   readonly portName: string;
+  /** Protocol of the port. */
   readonly protocol: Protocol;
+  /** Family of `clusterIP` and of every endpoint. */
   readonly family: IpFamily;
   /** Canonical text of the cluster IP of this family. */
   readonly clusterIP: string;
@@ -74,6 +78,7 @@ export interface ProxierSettings {
 export interface Snapshot {
   /** Counts syncs from 1. */
   readonly revision: number;
+  /** What else a proxier must know. */
   readonly settings: ProxierSettings;
   /** All service ports, sorted by id. */
   readonly ports: readonly ServicePortView[];

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { systemClock } from "./clock.ts";
+import { SimulatedClock } from "./simulated_clock.ts";
+
+Deno.test("The simulated clock rings timers in the order of their due time, then of their making", async () => {
+  const clock = new SimulatedClock(1_000);
+  const rung: string[] = [];
+  clock.after(20, () => rung.push(`late at ${clock.now()}`));
+  clock.after(10, () => {
+    rung.push(`first at ${clock.now()}`);
+    clock.after(5, () => rung.push(`nested at ${clock.now()}`));
+  });
+  clock.after(10, () => rung.push(`second at ${clock.now()}`));
+  clock.after(10, () => rung.push("cancelled"))();
+  await clock.advance(15);
+  assert.deepEqual(rung, ["first at 1010", "second at 1010", "nested at 1015"]);
+  assert.equal(clock.now(), 1_015);
+  assert.equal(clock.waiting, 1);
+  await clock.advance(100);
+  assert.deepEqual(rung.at(-1), "late at 1020");
+  assert.equal(clock.now(), 1_115);
+});
+
+Deno.test("A simulated timer whose callback awaits sees its continuation run before time moves on", async () => {
+  const clock = new SimulatedClock();
+  const seen: number[] = [];
+  clock.after(1, () => {
+    (async () => {
+      await Promise.resolve();
+      await Promise.resolve();
+      seen.push(clock.now());
+    })();
+  });
+  clock.after(2, () => seen.push(clock.now()));
+  await clock.advance(10);
+  assert.deepEqual(seen, [1, 2]);
+});
+
+Deno.test("The system clock rings once, and a cancelled timer never", async () => {
+  const before = Date.now();
+  let rung = 0;
+  systemClock.after(1, () => rung += 100)();
+  await new Promise<void>((resolve) =>
+    systemClock.after(5, () => {
+      rung++;
+      resolve();
+    })
+  );
+  assert.equal(rung, 1);
+  assert.ok(systemClock.now() - before >= 4, "the timer rang too early");
+});

@@ -1,0 +1,166 @@
+/**
+ * Revisions: what the plugin has been told, and the difference to what is true now.
+ *
+ * @module
+ */
+import type { IpFamily } from "../schemas/kube.ts";
+import type {
+  Diff,
+  EndpointView,
+  ProxierSettings,
+  ServicePortView,
+  Snapshot,
+} from "../schemas/view.ts";
+
+/** The service ports a Service has come to. */
+export interface ServiceUpdate {
+  /** `namespace/name`. */
+  readonly key: string;
+  /** All its ports, sorted by id; empty when it is gone or not proxied. */
+  readonly views: readonly ServicePortView[];
+}
+
+function sameEndpoint(one: EndpointView, other: EndpointView): boolean {
+  return one.ip === other.ip && one.port === other.port && one.local === other.local &&
+    one.inCluster === other.inCluster && one.inLocal === other.inLocal;
+}
+
+function sameEndpoints(one: readonly EndpointView[], other: readonly EndpointView[]): boolean {
+  if (one.length !== other.length) return false;
+  for (let index = 0; index < one.length; index++) {
+    const [left, right] = [one[index], other[index]];
+    if (left === undefined || right === undefined || !sameEndpoint(left, right)) return false;
+  }
+  return true;
+}
+
+/**
+ * Compares two service ports by value.
+ *
+ * @param one A service port.
+ * @param other Another.
+ * @returns True when a plugin could not tell them apart.
+ */
+export function sameView(one: ServicePortView, other: ServicePortView): boolean {
+  return one === other || (
+    one.id === other.id && one.namespace === other.namespace && one.name === other.name &&
+    one.portName === other.portName && one.protocol === other.protocol &&
+    one.family === other.family && one.clusterIP === other.clusterIP && one.port === other.port &&
+    one.internal === other.internal && sameEndpoints(one.endpoints, other.endpoints)
+  );
+}
+
+const NO_VIEWS: readonly ServicePortView[] = [];
+
+function byId(one: ServicePortView, other: ServicePortView): number {
+  return one.id < other.id ? -1 : one.id > other.id ? 1 : 0;
+}
+
+/**
+ * Holds the service ports of the last revision, each once. A revision that has been handed out
+ * never changes: views are replaced, not written to. When a plugin has failed to take a diff, the
+ * host does not repeat it; it sends the next {@linkcode Revisions.snapshot}.
+ */
+export class Revisions {
+  #revision = 0;
+  #ports = 0;
+  #dropped = { IPv4: 0, IPv6: 0 };
+  readonly #services = new Map<string, readonly ServicePortView[]>();
+
+  /** The revision handed out last; 0 before the first. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** The number of service ports. */
+  get size(): number {
+    return this.#ports;
+  }
+
+  /**
+   * Counts the service ports whose policy is Local without a local endpoint.
+   *
+   * @param family Of which family.
+   * @returns Their number.
+   */
+  dropped(family: IpFamily): number {
+    return this.#dropped[family];
+  }
+
+  /**
+   * Looks up a Service's ports, for whoever explains it.
+   *
+   * @param key `namespace/name`.
+   * @returns Its ports sorted by id, none when there is no such Service.
+   */
+  of(key: string): readonly ServicePortView[] {
+    return this.#services.get(key) ?? NO_VIEWS;
+  }
+
+  /**
+   * Takes in updates whose difference nobody needs, because a snapshot follows.
+   *
+   * @param updates Each Service once.
+   */
+  absorb(updates: readonly ServiceUpdate[]): void {
+    for (const update of updates) this.#replace(update, undefined, undefined);
+  }
+
+  /**
+   * Takes in updates and makes a revision of them.
+   *
+   * @param updates Each Service once.
+   * @returns The difference to the last revision, or undefined when there is none: then the
+   * revision stays.
+   */
+  advance(updates: readonly ServiceUpdate[]): Diff | undefined {
+    const upserts: ServicePortView[] = [];
+    const removes: string[] = [];
+    for (const update of updates) this.#replace(update, upserts, removes);
+    if (upserts.length === 0 && removes.length === 0) return undefined;
+    const from = this.#revision++;
+    return { from, to: this.#revision, upserts: upserts.sort(byId), removes: removes.sort() };
+  }
+
+  /**
+   * Makes a revision of everything, for a plugin that knows nothing or not for sure.
+   *
+   * @param settings What the proxier must know besides.
+   * @returns The whole truth.
+   */
+  snapshot(settings: ProxierSettings): Snapshot {
+    const ports: ServicePortView[] = [];
+    for (const views of this.#services.values()) ports.push(...views);
+    return { revision: ++this.#revision, settings, ports: ports.sort(byId) };
+  }
+
+  /** Merges two lists sorted by id; an equal view stays the object it was. */
+  #replace(
+    { key, views }: ServiceUpdate,
+    upserts: ServicePortView[] | undefined,
+    removes: string[] | undefined,
+  ): void {
+    const former = this.of(key);
+    const kept: ServicePortView[] = [];
+    let at = 0;
+    let old = former[0];
+    for (const view of views) {
+      for (; old !== undefined && old.id < view.id; old = former[++at]) removes?.push(old.id);
+      if (old?.id !== view.id) {
+        upserts?.push(view);
+        kept.push(view);
+        continue;
+      }
+      const same = sameView(old, view);
+      kept.push(same ? old : view);
+      if (!same) upserts?.push(view);
+      old = former[++at];
+    }
+    for (; old !== undefined; old = former[++at]) removes?.push(old.id);
+    this.#ports += kept.length - former.length;
+    for (const view of former) if (view.internal === "drop") this.#dropped[view.family]--;
+    for (const view of kept) if (view.internal === "drop") this.#dropped[view.family]++;
+    if (kept.length === 0) this.#services.delete(key);
+    else this.#services.set(key, kept);
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * The endpoints of a service port, gathered from its slices.
+ *
+ * @module
+ */
+import type {
+  EndpointSlice,
+  IpFamily,
+  Protocol,
+  SliceEndpoint,
+  SlicePort,
+} from "../../schemas/kube.ts";
+import { canonicalIp } from "./address.ts";
+import type { Problem } from "./problem.ts";
+import type { Candidate } from "./sets.ts";
+
+/**
+ * Orders duplicates, the better one first. Two pods can have one address while the older of them
+ * is not fully gone; the running one is meant (kubernetes#135593: one that is not terminating
+ * wins). What upstream leaves undefined is decided by the conditions, and then by the order of
+ * the slices' names, so that the same objects always give the same answer.
+ */
+function preference(one: SliceEndpoint, other: SliceEndpoint): number {
+  return Number(one.terminating) - Number(other.terminating) ||
+    Number(other.ready) - Number(one.ready) ||
+    Number(other.serving) - Number(one.serving);
+}
+
+function byAddress(one: Candidate, other: Candidate): number {
+  if (one.ip !== other.ip) return one.ip < other.ip ? -1 : 1;
+  return one.port - other.port || preference(one.endpoint, other.endpoint);
+}
+
+function isTwin(candidate: Candidate, before: Candidate | undefined): boolean {
+  return before !== undefined && before.ip === candidate.ip && before.port === candidate.port;
+}
+
+/** Sorts by address and port and keeps the preferred one of each. Sorting is stable. */
+function withoutDuplicates(candidates: Candidate[]): readonly Candidate[] {
+  candidates.sort(byAddress);
+  const twins = candidates.some((candidate, index) => isTwin(candidate, candidates[index - 1]));
+  if (!twins) return candidates;
+  return candidates.filter((candidate, index) => !isTwin(candidate, candidates[index - 1]));
+}
+
+function gatherSlice(
+  slice: EndpointSlice,
+  port: number,
+  family: IpFamily,
+  into: Candidate[],
+  problems: Problem[],
+): void {
+  let index = 0;
+  for (const endpoint of slice.endpoints) {
+    // discovery/v1: the addresses of an endpoint are fungible, and consumers use the first.
+    const text = endpoint.addresses[0];
+    const ip = text === undefined ? undefined : canonicalIp(text, family);
+    if (ip === undefined) {
+      problems.push({
+        object: `EndpointSlice ${slice.namespace}/${slice.name}`,
+        path: `endpoints[${index}].addresses[0]`,
+        message: `Cannot program "${text ?? ""}": it is no ${family} address`,
+      });
+    } else into.push({ ip, port, endpoint });
+    index++;
+  }
+}
+
+function isUsable(
+  slice: EndpointSlice,
+  port: SlicePort,
+  index: number,
+  problems: Problem[],
+): boolean {
+  // 0 means "all ports", which upstream ignores too, and without a word: it is valid.
+  if (port.port === 0) return false;
+  if (Number.isInteger(port.port) && port.port > 0 && port.port <= 65535) return true;
+  problems.push({
+    object: `EndpointSlice ${slice.namespace}/${slice.name}`,
+    path: `ports[${index}].port`,
+    message: `Cannot program "${port.port}": a port is 1–65535`,
+  });
+  return false;
+}
+
+/**
+ * Gathers the endpoints of one port of a Service in one family, from all of its slices.
+ *
+ * @param slices The Service's slices, sorted by name; those of another address type are passed
+ * over, FQDN among them.
+ * @param port The Service port's name ("" when unnamed) and protocol, which the slices' ports
+ * must have too.
+ * @param family The family wanted.
+ * @param problems Receives what cannot be used.
+ * @returns The endpoints sorted by address text and port, none twice.
+ */
+export function gatherCandidates(
+  slices: readonly EndpointSlice[],
+  port: { readonly name: string; readonly protocol: Protocol },
+  family: IpFamily,
+  problems: Problem[],
+): readonly Candidate[] {
+  const candidates: Candidate[] = [];
+  for (const slice of slices) {
+    if (slice.addressType !== family) continue;
+    for (const [index, slicePort] of slice.ports.entries()) {
+      if (slicePort.name !== port.name || slicePort.protocol !== port.protocol) continue;
+      if (!isUsable(slice, slicePort, index, problems)) continue;
+      gatherSlice(slice, slicePort.port, family, candidates, problems);
+    }
+  }
+  return withoutDuplicates(candidates);
+}

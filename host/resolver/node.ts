@@ -1,0 +1,13 @@
+/**
+ * What the resolver knows of the node it resolves for.
+ *
+ * @module
+ */
+
+/** This node, as far as the choice of endpoints depends on it. */
+export interface ResolverNode {
+  /** The name that the endpoints' `nodeName` and node hints are compared with. */
+  readonly name: string;
+  /** The value of the label `topology.kubernetes.io/zone`, or "" when there is none. */
+  readonly zone: string;
+}

@@ -1,0 +1,139 @@
+/**
+ * Which endpoints serve: the cluster set and the local set of one service port on one node.
+ * Semantics are those of upstream's `CategorizeEndpoints` (pkg/proxy/topology.go), KEP-1669
+ * (terminating endpoints), KEP-2433 (topology hints) and KEP-3015 (PreferSameNode).
+ *
+ * @module
+ */
+import type { SliceEndpoint } from "../../schemas/kube.ts";
+import type { EndpointView } from "../../schemas/view.ts";
+import type { ResolverNode } from "./node.ts";
+
+/** An endpoint that exists, before it is decided whether it serves. */
+export interface Candidate {
+  /** Canonical text. */
+  readonly ip: string;
+  /** 1–65535. */
+  readonly port: number;
+  /** Its conditions, node and hints. */
+  readonly endpoint: SliceEndpoint;
+}
+
+/** Which sets the traffic policies of the service port call for. */
+export interface SetsUsed {
+  /** Some traffic goes to any endpoint of the cluster. */
+  readonly cluster: boolean;
+  /** Some traffic goes to endpoints of this node only. */
+  readonly local: boolean;
+}
+
+/** The sets of one service port. */
+export interface EndpointSets {
+  /** The members of either set, in the order of the candidates. */
+  readonly endpoints: readonly EndpointView[];
+  /** The local set has a member. */
+  readonly hasLocal: boolean;
+  /** Some endpoint of the cluster is usable, be it from this node or not. */
+  readonly hasAny: boolean;
+}
+
+/** Whom the topology hints let in. */
+type Topology = "everyone" | "same-node" | "same-zone";
+
+/** What one walk over the candidates finds. */
+interface Survey {
+  readonly topology: Topology;
+  readonly ready: boolean;
+  readonly draining: boolean;
+  readonly localReady: boolean;
+  readonly localDraining: boolean;
+}
+
+/** Serving and terminating: the fallback when nothing is ready (KEP-1669). */
+function isDraining(endpoint: SliceEndpoint): boolean {
+  return endpoint.serving && endpoint.terminating;
+}
+
+function isLocal(endpoint: SliceEndpoint, node: ResolverNode): boolean {
+  return node.name !== "" && endpoint.nodeName === node.name;
+}
+
+/**
+ * Surveys the candidates. Hints count only if every ready endpoint has them and one of them names
+ * this node or zone: a single endpoint without a hint means that the control plane is changing
+ * its mind, and then nobody is kept out. Node hints go before zone hints.
+ */
+function survey(candidates: readonly Candidate[], node: ResolverNode): Survey {
+  let ready = false;
+  let draining = false;
+  let localReady = false;
+  let localDraining = false;
+  let allNodeHints = true;
+  let oneForNode = false;
+  let allZoneHints = true;
+  let oneForZone = false;
+  for (const { endpoint } of candidates) {
+    if (!endpoint.ready) {
+      if (!isDraining(endpoint)) continue;
+      draining = true;
+      if (isLocal(endpoint, node)) localDraining = true;
+      continue;
+    }
+    ready = true;
+    if (isLocal(endpoint, node)) localReady = true;
+    if (endpoint.hintNodes.length === 0) allNodeHints = false;
+    else if (endpoint.hintNodes.includes(node.name)) oneForNode = true;
+    if (endpoint.hintZones.length === 0) allZoneHints = false;
+    else if (endpoint.hintZones.includes(node.zone)) oneForZone = true;
+  }
+  const topology = ready && allNodeHints && oneForNode
+    ? "same-node"
+    : ready && allZoneHints && oneForZone
+    ? "same-zone"
+    : "everyone";
+  return { topology, ready, draining, localReady, localDraining };
+}
+
+function admits(topology: Topology, endpoint: SliceEndpoint, node: ResolverNode): boolean {
+  switch (topology) {
+    case "everyone":
+      return true;
+    case "same-node":
+      return endpoint.hintNodes.includes(node.name);
+    case "same-zone":
+      return endpoint.hintZones.includes(node.zone);
+  }
+}
+
+/**
+ * Chooses the endpoints of a service port. Either set falls back by itself to serving and
+ * terminating endpoints when it would be empty without them; topology is then ignored.
+ *
+ * @param candidates The endpoints of the port, none twice, in any order.
+ * @param uses The sets that are wanted; a set that nobody uses stays empty, as upstream's does.
+ * @param node This node.
+ * @returns The members of the sets and what is known of those that are in neither.
+ */
+export function chooseEndpoints(
+  candidates: readonly Candidate[],
+  uses: SetsUsed,
+  node: ResolverNode,
+): EndpointSets {
+  const found = survey(candidates, node);
+  const endpoints: EndpointView[] = [];
+  for (const { ip, port, endpoint } of candidates) {
+    const local = isLocal(endpoint, node);
+    const inCluster = uses.cluster &&
+      (found.ready
+        ? endpoint.ready && admits(found.topology, endpoint, node)
+        : isDraining(endpoint));
+    const inLocal = uses.local && local &&
+      (found.localReady ? endpoint.ready : isDraining(endpoint));
+    if (inCluster || inLocal) endpoints.push({ ip, port, local, inCluster, inLocal });
+  }
+  return {
+    endpoints,
+    hasLocal: found.localReady || found.localDraining,
+    hasAny: found.ready || found.draining,
+  };
+}

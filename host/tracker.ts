@@ -1,0 +1,303 @@
+/**
+ * Keeps the slim objects and the set of Services that a change has touched. Its work is O(change):
+ * nothing here walks the cluster, save for a change of the node's own zone.
+ *
+ * @module
+ */
+import type { EndpointSlice, KubeKind, Node, Service, SourceEvent } from "../schemas/kube.ts";
+
+/** The label whose value topology hints of zones are compared with. */
+export const LABEL_ZONE = "topology.kubernetes.io/zone";
+
+/** A Service that a change has touched, with everything that decides about it. */
+export interface ServiceChange {
+  /** `namespace/name`. */
+  readonly key: string;
+  /** Undefined when there is no such Service (any more). */
+  readonly service: Service | undefined;
+  /** Its slices, sorted by name. */
+  readonly slices: readonly EndpointSlice[];
+}
+
+/** What one sync takes from the tracker. */
+export interface Changes {
+  /** Sorted by key. */
+  readonly services: readonly ServiceChange[];
+  /** This Node, or undefined while none has been seen. */
+  readonly node: Node | undefined;
+  /** When the first of these changes arrived, in milliseconds since the epoch. */
+  readonly earliest: number | undefined;
+  /**
+   * For each changed slice that has it: when the control plane was triggered to change it
+   * (annotation `endpoints.kubernetes.io/last-change-trigger-time`), in milliseconds since the
+   * epoch. What the metric network_programming_duration_seconds starts from.
+   */
+  readonly triggers: readonly number[];
+}
+
+/** How many changes wait, as the metrics service_changes_pending and endpoint_changes_pending. */
+export interface PendingChanges {
+  /** Changes of Services. */
+  readonly services: number;
+  /** Changes of EndpointSlices. */
+  readonly endpointSlices: number;
+}
+
+/** How a {@linkcode Tracker} is made. */
+export interface TrackerOptions {
+  /** The name of this node; other Nodes are passed over. */
+  readonly nodeName: string;
+  /**
+   * When this host started, in milliseconds since the epoch: what the control plane did before is
+   * no measure of how fast this host programs, and gives no trigger.
+   */
+  readonly startedAt: number;
+}
+
+interface Entry {
+  service: Service | undefined;
+  /** Sorted by name; replaced, never changed, because `take` hands it out. */
+  slices: readonly EndpointSlice[];
+}
+
+const NO_SLICES: readonly EndpointSlice[] = [];
+
+function keyOf(namespace: string, name: string): string {
+  return `${namespace}/${name}`;
+}
+
+/** A relist delivers what is known already; the API server's version tells. */
+function isSame(
+  known: { readonly resourceVersion: string } | undefined,
+  told: { readonly resourceVersion: string },
+): boolean {
+  return known !== undefined && told.resourceVersion !== "" &&
+    known.resourceVersion === told.resourceVersion;
+}
+
+function withSlice(slices: readonly EndpointSlice[], slice: EndpointSlice): EndpointSlice[] {
+  const rest = slices.filter((other) => other.name !== slice.name);
+  const at = rest.findIndex((other) => other.name > slice.name);
+  rest.splice(at < 0 ? rest.length : at, 0, slice);
+  return rest;
+}
+
+/** Collects what a source tells until a sync takes it. */
+export class Tracker {
+  readonly #options: TrackerOptions;
+  readonly #entries = new Map<string, Entry>();
+  /** The Service of each slice, because a slice's label may change and its removal has none. */
+  readonly #serviceOfSlice = new Map<string, string>();
+  readonly #synced = new Set<KubeKind>();
+  #dirty = new Set<string>();
+  #node: Node | undefined;
+  #earliest: number | undefined;
+  #triggers: number[] = [];
+  #pendingServices = 0;
+  #pendingSlices = 0;
+
+  /**
+   * Makes a tracker that knows nothing.
+   *
+   * @param options The node's name and the start of this host.
+   */
+  constructor(options: TrackerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes in a batch of events.
+   *
+   * @param events In the order the source delivered them.
+   * @returns True when a sync has something new to do: a Service was touched, or the first
+   * complete listing has just come in; never before that listing.
+   */
+  accept(events: readonly SourceEvent[]): boolean {
+    const wasReady = this.ready;
+    const before = this.#pendingServices + this.#pendingSlices;
+    const dirtyBefore = this.#dirty.size;
+    for (const event of events) this.#acceptOne(event);
+    if (!this.ready) return false;
+    return !wasReady || this.#dirty.size > dirtyBefore ||
+      this.#pendingServices + this.#pendingSlices > before;
+  }
+
+  /**
+   * Tells whether Services and EndpointSlices have been listed completely. Before that no sync
+   * may run: it would take the rules of a former life for left-overs and remove them.
+   *
+   * @returns True from the second of the two listings on.
+   */
+  get ready(): boolean {
+    return this.#synced.has("Service") && this.#synced.has("EndpointSlice");
+  }
+
+  /** How many Services are known, those of which only slices exist among them. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** This Node as last seen, or undefined. */
+  get node(): Node | undefined {
+    return this.#node;
+  }
+
+  /** The value of this Node's zone label, or "". */
+  get zone(): string {
+    return this.#node?.labels[LABEL_ZONE] ?? "";
+  }
+
+  /** The number of changes since the last {@linkcode Tracker.take}. */
+  get pending(): PendingChanges {
+    return { services: this.#pendingServices, endpointSlices: this.#pendingSlices };
+  }
+
+  /**
+   * Looks up a Service, for whoever explains it.
+   *
+   * @param namespace Its namespace.
+   * @param name Its name.
+   * @returns The objects as they are now, taken by a sync or not.
+   */
+  lookUp(namespace: string, name: string): ServiceChange {
+    return this.#change(keyOf(namespace, name));
+  }
+
+  /**
+   * Hands out what has changed since the last time and forgets that it has.
+   *
+   * @returns The touched Services with their slices and this Node.
+   */
+  take(): Changes {
+    const changes: Changes = {
+      services: [...this.#dirty].sort().map((key) => this.#change(key)),
+      node: this.#node,
+      earliest: this.#earliest,
+      triggers: this.#triggers,
+    };
+    this.#dirty = new Set();
+    this.#earliest = undefined;
+    this.#triggers = [];
+    this.#pendingServices = 0;
+    this.#pendingSlices = 0;
+    return changes;
+  }
+
+  #change(key: string): ServiceChange {
+    const entry = this.#entries.get(key);
+    return { key, service: entry?.service, slices: entry?.slices ?? NO_SLICES };
+  }
+
+  #acceptOne(event: SourceEvent): void {
+    switch (event.type) {
+      case "synced":
+        this.#synced.add(event.kind);
+        return;
+      case "upsert":
+        switch (event.object.kind) {
+          case "Service":
+            return this.#putService(event.object, event.at);
+          case "EndpointSlice":
+            return this.#putSlice(event.object, event.at);
+          case "Node":
+            if (event.object.name === this.#options.nodeName) this.#setNode(event.object, event.at);
+            return;
+        }
+        return;
+      case "remove":
+        switch (event.kind) {
+          case "Service":
+            return this.#dropService(keyOf(event.namespace, event.name), event.at);
+          case "EndpointSlice":
+            return this.#dropSlice(event.namespace, event.name, event.at);
+          case "Node":
+            if (event.name === this.#options.nodeName) this.#setNode(undefined, event.at);
+            return;
+        }
+    }
+  }
+
+  #touch(key: string, at: number): void {
+    this.#dirty.add(key);
+    this.#earliest = this.#earliest === undefined ? at : Math.min(this.#earliest, at);
+  }
+
+  #entry(key: string): Entry {
+    const known = this.#entries.get(key);
+    if (known !== undefined) return known;
+    const entry: Entry = { service: undefined, slices: NO_SLICES };
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  #forgetIfEmpty(key: string, entry: Entry): void {
+    if (entry.service === undefined && entry.slices.length === 0) this.#entries.delete(key);
+  }
+
+  #putService(service: Service, at: number): void {
+    const key = keyOf(service.namespace, service.name);
+    const entry = this.#entry(key);
+    if (isSame(entry.service, service)) return;
+    entry.service = service;
+    this.#pendingServices++;
+    this.#touch(key, at);
+  }
+
+  #dropService(key: string, at: number): void {
+    const entry = this.#entries.get(key);
+    if (entry?.service === undefined) return;
+    entry.service = undefined;
+    this.#forgetIfEmpty(key, entry);
+    this.#pendingServices++;
+    this.#touch(key, at);
+  }
+
+  #putSlice(slice: EndpointSlice, at: number): void {
+    const sliceKey = keyOf(slice.namespace, slice.name);
+    const key = keyOf(slice.namespace, slice.serviceName);
+    const formerKey = this.#serviceOfSlice.get(sliceKey);
+    if (formerKey !== undefined && formerKey !== key) {
+      this.#dropSlice(slice.namespace, slice.name, at);
+    }
+    if (slice.serviceName === "") return;
+    const entry = this.#entry(key);
+    if (isSame(entry.slices.find((other) => other.name === slice.name), slice)) return;
+    entry.slices = withSlice(entry.slices, slice);
+    this.#serviceOfSlice.set(sliceKey, key);
+    this.#pendingSlices++;
+    this.#touch(key, at);
+    this.#noteTrigger(slice);
+  }
+
+  #dropSlice(namespace: string, name: string, at: number): void {
+    const sliceKey = keyOf(namespace, name);
+    const key = this.#serviceOfSlice.get(sliceKey);
+    const entry = key === undefined ? undefined : this.#entries.get(key);
+    if (key === undefined || entry === undefined) return;
+    this.#serviceOfSlice.delete(sliceKey);
+    entry.slices = entry.slices.filter((slice) => slice.name !== name);
+    this.#forgetIfEmpty(key, entry);
+    this.#pendingSlices++;
+    this.#touch(key, at);
+  }
+
+  /** As upstream: a removal gives no trigger, since its annotation tells of an older change. */
+  #noteTrigger(slice: EndpointSlice): void {
+    if (slice.lastChangeTriggerTime === "") return;
+    const trigger = Date.parse(slice.lastChangeTriggerTime);
+    if (trigger > this.#options.startedAt) this.#triggers.push(trigger);
+  }
+
+  /** A Node changes every few seconds (leases, conditions); only its zone decides anything. */
+  #setNode(node: Node | undefined, at: number): void {
+    const former = this.zone;
+    this.#node = node;
+    if (this.zone === former) return;
+    for (const [key, entry] of this.#entries) {
+      const hinted = entry.slices.some((slice) =>
+        slice.endpoints.some((endpoint) => endpoint.hintZones.length > 0)
+      );
+      if (hinted) this.#touch(key, at);
+    }
+  }
+}

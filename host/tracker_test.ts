@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import type { KubeObject, SourceEvent } from "../schemas/kube.ts";
+import { sampleEndpoint, sampleNode, sampleService, sampleSlice } from "./samples.ts";
+import { Tracker } from "./tracker.ts";
+
+function upsert(object: KubeObject, at = 100): SourceEvent {
+  return { type: "upsert", object, at };
+}
+
+function removeSlice(name: string): SourceEvent {
+  return { type: "remove", kind: "EndpointSlice", namespace: "default", name, at: 100 };
+}
+
+const SYNCED: readonly SourceEvent[] = [
+  { type: "synced", kind: "Service", at: 100 },
+  { type: "synced", kind: "EndpointSlice", at: 100 },
+];
+
+function readyTracker(): Tracker {
+  const tracker = new Tracker({ nodeName: "here", startedAt: 1_000 });
+  tracker.accept(SYNCED);
+  return tracker;
+}
+
+function keys(tracker: Tracker): string[] {
+  return tracker.take().services.map(({ key }) => key);
+}
+
+Deno.test("No sync is called for before both Services and EndpointSlices are listed completely", () => {
+  const tracker = new Tracker({ nodeName: "here", startedAt: 0 });
+  assert.equal(tracker.accept([upsert(sampleService())]), false);
+  assert.equal(tracker.accept([{ type: "synced", kind: "Service", at: 1 }]), false);
+  assert.equal(tracker.accept([{ type: "synced", kind: "Node", at: 1 }]), false);
+  assert.equal(tracker.ready, false);
+  assert.equal(tracker.accept([{ type: "synced", kind: "EndpointSlice", at: 1 }]), true);
+  assert.equal(tracker.ready, true);
+  assert.deepEqual(keys(tracker), ["default/web"]);
+});
+
+Deno.test("An empty cluster is synced too, so that left-over rules are removed", () => {
+  const tracker = new Tracker({ nodeName: "here", startedAt: 0 });
+  assert.equal(tracker.accept(SYNCED), true);
+  assert.equal(tracker.accept(SYNCED), false);
+});
+
+Deno.test("A touched Service is handed out once, with its slices sorted by name", () => {
+  const tracker = readyTracker();
+  const service = sampleService();
+  const slices = ["web-c", "web-a", "web-b"].map((name) => sampleSlice([], { name }));
+  assert.equal(tracker.accept(slices.map((slice) => upsert(slice))), true);
+  tracker.accept([upsert(service)]);
+  const { services } = tracker.take();
+  assert.equal(services.length, 1);
+  assert.equal(services[0]?.service, service);
+  assert.deepEqual(services[0]?.slices.map(({ name }) => name), ["web-a", "web-b", "web-c"]);
+  assert.deepEqual(tracker.take().services, []);
+});
+
+Deno.test("Touched Services come in the order of their keys, whatever came first", () => {
+  const tracker = readyTracker();
+  for (const name of ["zoo", "api", "web"]) tracker.accept([upsert(sampleService({ name }))]);
+  assert.deepEqual(keys(tracker), ["default/api", "default/web", "default/zoo"]);
+});
+
+Deno.test("What was handed out does not change when the next events come", () => {
+  const tracker = readyTracker();
+  tracker.accept([upsert(sampleSlice([], { name: "web-a" }))]);
+  const [taken] = tracker.take().services;
+  tracker.accept([upsert(sampleSlice([], { name: "web-b" })), removeSlice("web-a")]);
+  assert.deepEqual(taken?.slices.map(({ name }) => name), ["web-a"]);
+  assert.deepEqual(tracker.lookUp("default", "web").slices.map(({ name }) => name), ["web-b"]);
+});
+
+Deno.test("A Service that is removed is handed out as absent, and its slices stay", () => {
+  const tracker = readyTracker();
+  tracker.accept([upsert(sampleService()), upsert(sampleSlice([]))]);
+  tracker.take();
+  const removal: SourceEvent = {
+    type: "remove",
+    kind: "Service",
+    namespace: "default",
+    name: "web",
+    at: 5,
+  };
+  assert.equal(tracker.accept([removal]), true);
+  const [change] = tracker.take().services;
+  assert.equal(change?.service, undefined);
+  assert.equal(change?.slices.length, 1);
+  assert.equal(tracker.accept([removal]), false);
+});
+
+Deno.test("A slice that changes its Service touches both", () => {
+  const tracker = readyTracker();
+  tracker.accept([upsert(sampleSlice([]))]);
+  tracker.take();
+  tracker.accept([upsert(sampleSlice([], { serviceName: "api" }))]);
+  const { services } = tracker.take();
+  assert.deepEqual(services.map(({ key, slices }) => [key, slices.length]), [
+    ["default/api", 1],
+    ["default/web", 0],
+  ]);
+});
+
+Deno.test("A slice that loses its Service's name is taken away, and one without is passed over", () => {
+  const tracker = readyTracker();
+  assert.equal(tracker.accept([upsert(sampleSlice([], { serviceName: "" }))]), false);
+  tracker.accept([upsert(sampleSlice([]))]);
+  tracker.take();
+  tracker.accept([upsert(sampleSlice([], { serviceName: "" }))]);
+  assert.deepEqual(tracker.take().services.map(({ slices }) => slices.length), [0]);
+  assert.equal(tracker.accept([removeSlice("web-1")]), false);
+});
+
+Deno.test("A relist of what is known touches nothing; another version does", () => {
+  const tracker = readyTracker();
+  const objects = (version: string) => [
+    upsert(sampleService({ resourceVersion: version })),
+    upsert(sampleSlice([], { resourceVersion: version })),
+  ];
+  tracker.accept(objects("7"));
+  tracker.take();
+  assert.equal(tracker.accept(objects("7")), false);
+  assert.deepEqual(keys(tracker), []);
+  assert.equal(tracker.accept(objects("8")), true);
+});
+
+Deno.test("A heartbeat of the Node touches nothing; a new zone touches the Services with zone hints", () => {
+  const tracker = readyTracker();
+  const hinted = sampleSlice([sampleEndpoint("10.0.0.1", { hintZones: ["a"] })], {
+    name: "api-1",
+    serviceName: "api",
+  });
+  tracker.accept([upsert(hinted), upsert(sampleSlice([sampleEndpoint("10.0.0.2")]))]);
+  tracker.take();
+  assert.equal(tracker.accept([upsert(sampleNode(""))]), false);
+  assert.equal(tracker.accept([upsert(sampleNode("a"))]), true);
+  assert.equal(tracker.zone, "a");
+  const changes = tracker.take();
+  assert.deepEqual(changes.services.map(({ key }) => key), ["default/api"]);
+  assert.equal(changes.node?.name, "here");
+  assert.equal(tracker.accept([upsert(sampleNode("a", { podCIDRs: ["10.1.0.0/24"] }))]), false);
+  assert.deepEqual(tracker.node?.podCIDRs, ["10.1.0.0/24"]);
+  assert.equal(tracker.accept([upsert(sampleNode("b", { name: "other" }))]), false);
+  assert.equal(tracker.zone, "a");
+  const removal = { type: "remove", kind: "Node", namespace: "", name: "here", at: 5 } as const;
+  assert.equal(tracker.accept([removal]), true);
+  assert.equal(tracker.node, undefined);
+});
+
+Deno.test("The earliest arrival and the triggers of changed slices are told once", () => {
+  const tracker = readyTracker();
+  const slice = (name: string, lastChangeTriggerTime: string) =>
+    sampleSlice([], { name, lastChangeTriggerTime });
+  tracker.accept([upsert(slice("web-1", "1970-01-01T00:00:02Z"), 5_000)]);
+  tracker.accept([
+    upsert(slice("web-2", "1970-01-01T00:00:03.5Z"), 4_000),
+    upsert(slice("web-3", "nonsense"), 6_000),
+    upsert(slice("web-4", ""), 6_000),
+    // Before this host started: no measure of how fast it is.
+    upsert(slice("web-5", "1970-01-01T00:00:00.5Z"), 6_000),
+  ]);
+  const changes = tracker.take();
+  assert.equal(changes.earliest, 4_000);
+  assert.deepEqual(changes.triggers, [2_000, 3_500]);
+  const { earliest, triggers } = tracker.take();
+  assert.deepEqual({ earliest, triggers }, { earliest: undefined, triggers: [] });
+});
+
+Deno.test("Of a Service that came and went, in whatever order with its slices, nothing is kept", () => {
+  const removal: SourceEvent = {
+    type: "remove",
+    kind: "Service",
+    namespace: "default",
+    name: "web",
+    at: 100,
+  };
+  for (const removals of [[removal, removeSlice("web-1")], [removeSlice("web-1"), removal]]) {
+    const tracker = readyTracker();
+    tracker.accept([upsert(sampleService()), upsert(sampleSlice([]))]);
+    assert.equal(tracker.size, 1);
+    tracker.accept(removals);
+    assert.equal(tracker.size, 0);
+    assert.deepEqual(keys(tracker), ["default/web"]);
+  }
+});
+
+Deno.test("Pending changes are counted by kind until they are taken", () => {
+  const tracker = readyTracker();
+  tracker.accept([upsert(sampleService()), upsert(sampleSlice([]))]);
+  tracker.accept([upsert(sampleSlice([])), removeSlice("web-1")]);
+  assert.deepEqual(tracker.pending, { services: 1, endpointSlices: 3 });
+  tracker.take();
+  assert.deepEqual(tracker.pending, { services: 0, endpointSlices: 0 });
+});
