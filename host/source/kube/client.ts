@@ -1,0 +1,251 @@
+/**
+ * Asks the API server: HTTP/1.1 by undici, with a rate limit, credentials and readable failures.
+ *
+ * @module
+ */
+import { Pool } from "undici";
+import type { Credentials, CredentialSource } from "../../../schemas/credentials.ts";
+import { messageOf, WeirError } from "../../../schemas/errors.ts";
+import { ApiError, failureOf } from "./api_error.ts";
+import { jsonStatus } from "./decode_json.ts";
+import { protobufStatus } from "./decode_protobuf.ts";
+import type { TokenBucket } from "./rate_limit.ts";
+
+/** The media type of protobuf. */
+export const PROTOBUF = "application/vnd.kubernetes.protobuf";
+
+/** A successful answer. */
+export interface ApiAnswer {
+  /** `protobuf` or `json`, by the answer's Content-Type. */
+  readonly encoding: "protobuf" | "json";
+  /** The body as it comes; to be read to its end, or the request's signal aborted. */
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** Asks the API server. */
+export interface ApiClient {
+  /**
+   * Sends a GET.
+   *
+   * @param path Path and query.
+   * @param signal Ends the request, and the answer's body.
+   * @returns The answer, its body not yet read.
+   * @throws {ApiError} WEIR_API_SERVER when there is no answer or one that is no success.
+   * @throws {WeirError} WEIR_CREDENTIALS when there are no credentials.
+   */
+  get(path: string, signal: AbortSignal): Promise<ApiAnswer>;
+  /**
+   * Closes all connections.
+   *
+   * @returns Settles when they are closed.
+   */
+  close(): Promise<void>;
+}
+
+/** Settings of an {@linkcode ApiClient}. */
+export interface ApiClientOptions {
+  readonly credentials: CredentialSource;
+  readonly limit: TokenBucket;
+  /**
+   * The encoding to ask for, as `--kube-api-content-type`. With protobuf, JSON is accepted too:
+   * aggregated servers may have nothing else.
+   */
+  readonly contentType: string;
+  /** For example `weir/0.1.0`. */
+  readonly userAgent: string;
+}
+
+/** Milliseconds until a connection must stand. */
+const CONNECT_TIMEOUT = 10_000;
+/** Milliseconds until an answer must begin; the API server itself gives up after 60 s. */
+const HEADERS_TIMEOUT = 70_000;
+/** Milliseconds without traffic after which TCP asks whether the server is there. */
+const KEEP_ALIVE_DELAY = 30_000;
+/** The longest body of a failure that is read, in bytes. */
+const LONGEST_FAILURE = 64 * 1024;
+
+/** The codes by which TLS says that it does not trust the other side. */
+const TLS_FAULT = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/;
+
+/**
+ * Makes a client.
+ *
+ * @param options Credentials, rate and encoding.
+ * @returns The client, not yet connected.
+ */
+export function apiClient(options: ApiClientOptions): ApiClient {
+  const accept = options.contentType === PROTOBUF
+    ? `${PROTOBUF}, application/json`
+    : options.contentType;
+  const closing: Promise<void>[] = [];
+  let pool: { readonly identity: string; readonly pool: Pool } | undefined;
+
+  /** The pool for these credentials. A pool for others drains: its watches go on until they end. */
+  function poolFor(credentials: Credentials): Pool {
+    const identity = JSON.stringify([credentials.server, credentials.tls]);
+    if (pool?.identity === identity) return pool.pool;
+    if (pool !== undefined) closing.push(pool.pool.close().catch(() => {}));
+    pool = { identity, pool: poolOf(credentials) };
+    return pool.pool;
+  }
+
+  async function send(path: string, credentials: Credentials, signal: AbortSignal) {
+    // A server behind a proxy such as Rancher has a path of its own.
+    const prefix = new URL(credentials.server).pathname.replace(/\/$/, "");
+    try {
+      return await poolFor(credentials).request({
+        method: "GET",
+        path: prefix + path,
+        signal,
+        headers: {
+          accept,
+          "user-agent": options.userAgent,
+          ...(credentials.authorization === undefined
+            ? {}
+            : { authorization: credentials.authorization }),
+        },
+      });
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw unreachable(credentials.server, error);
+    }
+  }
+
+  return {
+    async get(path, signal) {
+      await options.limit.take(signal);
+      signal.throwIfAborted();
+      let credentials = await options.credentials.current(signal);
+      let response = await send(path, credentials, signal).catch(async (error) => {
+        // A rotated authority or client certificate shows as a failed handshake.
+        if (error instanceof ApiError && TLS_FAULT.test(error.reason)) {
+          await options.credentials.renew(credentials, signal);
+        }
+        throw error;
+      });
+      if (response.statusCode === 401) {
+        const renewed = await options.credentials.renew(credentials, signal);
+        if (renewed !== credentials) {
+          await response.body.dump();
+          credentials = renewed;
+          response = await send(path, credentials, signal);
+        }
+      }
+      const type = header(response.headers["content-type"]);
+      const encoding = type.startsWith(PROTOBUF) ? "protobuf" : "json";
+      if (response.statusCode === 200) return { encoding, body: response.body };
+      const body = await shortBody(response.body);
+      const status = encoding === "protobuf" ? protobufStatus(body) : jsonStatus(body);
+      const failure = failureOf(
+        status,
+        response.statusCode,
+        header(response.headers["retry-after"]),
+      );
+      throw new ApiError(
+        `Cannot get "${path.split("?")[0]}": ${response.statusCode} ${
+          status.message || status.reason
+        }`.trim(),
+        failure,
+      );
+    },
+
+    async close() {
+      if (pool !== undefined) closing.push(pool.pool.destroy());
+      pool = undefined;
+      await Promise.all(closing);
+    },
+  };
+}
+
+function poolOf({ server, tls }: Credentials): Pool {
+  try {
+    return new Pool(new URL(server).origin, {
+      // One connection for each watch and one for lists; HTTP/1.1 has one request at a time.
+      connections: 8,
+      allowH2: false,
+      headersTimeout: HEADERS_TIMEOUT,
+      // How long a watch may be silent is the reflector's to say.
+      bodyTimeout: 0,
+      connect: {
+        timeout: CONNECT_TIMEOUT,
+        keepAlive: true,
+        keepAliveInitialDelay: KEEP_ALIVE_DELAY,
+        rejectUnauthorized: !tls.insecure,
+        ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+        ...(tls.certificate === undefined ? {} : { cert: tls.certificate }),
+        ...(tls.key === undefined ? {} : { key: tls.key }),
+        ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+      },
+    });
+  } catch (error) {
+    throw new WeirError(
+      "WEIR_CREDENTIALS",
+      `Cannot use API server "${server}": ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+/** The innermost code says most: undici wraps the socket's error, Deno an AggregateError's parts. */
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return "";
+  if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  return codeOf(error.cause) || code || error.name;
+}
+
+function unreachable(server: string, error: unknown): ApiError {
+  const reason = codeOf(error);
+  const message = messageOf(error) || reason;
+  return new ApiError(
+    `Cannot reach API server "${server}": ${message}`,
+    { status: 0, reason, causes: [], retryAfter: 0 },
+    error,
+  );
+}
+
+function header(value: string | string[] | undefined): string {
+  return (Array.isArray(value) ? value[0] : value) ?? "";
+}
+
+async function shortBody(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const part of body) {
+      parts.push(part);
+      length += part.length;
+      if (length > LONGEST_FAILURE) break;
+    }
+  } catch {
+    // The connection broke within the failure's body: the HTTP status is told all the same.
+  }
+  return concatenated(parts, length);
+}
+
+/**
+ * Reads a body to its end.
+ *
+ * @param body The body.
+ * @returns All its bytes.
+ * @throws {Error} When the connection breaks before.
+ */
+export async function wholeBody(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of body) {
+    parts.push(part);
+    length += part.length;
+  }
+  return concatenated(parts, length);
+}
+
+function concatenated(parts: readonly Uint8Array[], length: number): Uint8Array {
+  const whole = new Uint8Array(length);
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}
