@@ -8,8 +8,23 @@ export * from "./schemas/errors.ts";
 export * from "./schemas/ip.ts";
 export type * from "./schemas/kube.ts";
 export type * from "./schemas/view.ts";
-export type { CapabilityRequests, Grants, PluginManifest } from "./schemas/manifest.ts";
+export type {
+  CapabilityRequests,
+  Grants,
+  NodeFeatures,
+  PluginManifest,
+} from "./schemas/manifest.ts";
+export type {
+  DetectorConfig,
+  DetectorNode,
+  ExplainQuery,
+  ExplainStep,
+  TunerConfig,
+  TunerNode,
+} from "./schemas/calls.ts";
 export type { Invoke, Log, NftFailure, NftFamily, NftList } from "./schemas/capability.ts";
+export * from "./plugins/sdk/mod.ts";
+export * from "./plugins/sdk/nft/mod.ts";
 
 if (import.meta.main) {
   // Not a literal import: a plugin's bundle must not follow it and carry the host along.

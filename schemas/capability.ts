@@ -34,10 +34,12 @@ export const NftListSchema = v.variant("what", [
     family: v.picklist(["ip", "ip6", "inet"]),
     set: v.string(),
   }),
-]);
+]) satisfies v.GenericSchema<unknown, NftList>;
 
-/** See {@linkcode NftListSchema}. */
-export type NftList = v.InferOutput<typeof NftListSchema>;
+/** What `nft.list` can be asked for: names or rules of a family's table, or a set's elements. */
+export type NftList =
+  | { readonly what: "tables" | "chains" | "rules" | "sets"; readonly family: NftFamily }
+  | { readonly what: "elements"; readonly family: NftFamily; readonly set: string };
 
 /**
  * What comes with an error WEIR_NFT_KERNEL: the message (counted from 0 within the commit) that
@@ -74,8 +76,12 @@ export type Invoke = (
 
 /** Writes one structured log line. Levels as klog: `debug` shows from -v=4 on. */
 export interface Log {
+  /** For whoever looks for a fault. */
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  /** What an operator likes to know. */
   info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  /** Something is wrong and weir goes on. */
   warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  /** Something failed. */
   error(message: string, fields?: Readonly<Record<string, unknown>>): void;
 }

@@ -66,6 +66,7 @@ export type ErrorCode = keyof typeof ERROR_CODES;
  * ```
  */
 export class WeirError extends Error {
+  /** What a stack trace begins with. */
   override readonly name: string = "WeirError";
   /** The stable code, for programs; the message is for people. */
   readonly code: ErrorCode;
@@ -73,6 +74,8 @@ export class WeirError extends Error {
   readonly path: readonly (string | number)[];
 
   /**
+   * Makes an error to throw.
+   *
    * @param code The stable code.
    * @param message `Cannot <action> "<value>": <current state>`, without a final period.
    * @param options The cause, if another error led here, and the path of the offending field.

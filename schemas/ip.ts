@@ -159,6 +159,7 @@ export function ipFamily(text: string): IpFamily | undefined {
 
 /** A network: an address and the length of its prefix. */
 export interface Cidr {
+  /** Family of `network`. */
   readonly family: IpFamily;
   /** The network's first address: host bits are cleared. 4 or 16 bytes in network order. */
   readonly network: Uint8Array;

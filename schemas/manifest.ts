@@ -13,33 +13,67 @@ const Name = v.pipe(
 );
 
 /**
- * What a plugin asks of the capabilities. `nft` names the one table (in the families ip, ip6 and
- * inet) that it may write. `log` and `metric` are always given and need not be asked for.
+ * What a plugin asks of the capabilities. `log` and `metric` are always given and need not be
+ * asked for.
  */
+export interface CapabilityRequests {
+  /** The one table that it may write, in the families ip, ip6 and inet. */
+  readonly nft?: {
+    /** The capability's version. */
+    readonly version: 1;
+    /** 1–63 of a–z, 0–9 and -, starting with a letter. */
+    readonly table: string;
+  } | undefined;
+}
+
+/** The schema of {@linkcode CapabilityRequests}. */
 export const CapabilityRequestsSchema = v.strictObject({
   nft: v.optional(v.strictObject({ version: v.literal(1), table: Name })),
-});
+}) satisfies v.GenericSchema<unknown, CapabilityRequests>;
 
-/** See {@linkcode CapabilityRequestsSchema}. */
-export type CapabilityRequests = v.InferOutput<typeof CapabilityRequestsSchema>;
+/**
+ * A plugin's manifest: its kind, name and version, the API it was written for, the capabilities
+ * it cannot work without and those it uses if they are there.
+ */
+export interface PluginManifest {
+  /** Which handlers it has. */
+  readonly kind: "proxier" | "local-detector" | "conntrack-tuner";
+  /** 1–63 of a–z, 0–9 and -, starting with a letter. */
+  readonly name: string;
+  /** Semantic version of the plugin. */
+  readonly version: string;
+  /** The plugin API it was written for. */
+  readonly api: 1;
+  /** It is refused if one of these is not granted. */
+  readonly requires: CapabilityRequests;
+  /** These are granted if the policy allows them. */
+  readonly uses: CapabilityRequests;
+}
 
 /** The schema of a {@linkcode PluginManifest}. */
 export const PluginManifestSchema = v.strictObject({
   kind: v.picklist(["proxier", "local-detector", "conntrack-tuner"]),
   name: Name,
-  version: v.pipe(v.string(), v.regex(/^\d+\.\d+\.\d+/, "must be a semantic version")),
+  version: v.pipe(
+    v.string(),
+    v.maxLength(64),
+    v.regex(/^\d+\.\d+\.\d+/, "must be a semantic version"),
+  ),
   api: v.literal(1),
   requires: v.optional(CapabilityRequestsSchema, {}),
   uses: v.optional(CapabilityRequestsSchema, {}),
-});
+}) satisfies v.GenericSchema<unknown, PluginManifest>;
 
-/**
- * A plugin's manifest: its kind, name and version, the API it was written for, the capabilities
- * it cannot work without (`requires`) and those it uses if they are there (`uses`).
- */
-export type PluginManifest = v.InferOutput<typeof PluginManifestSchema>;
+/** What the node is, as far as a plugin may care. */
+export interface NodeFeatures {
+  /** The operating system. */
+  readonly os: "linux" | "windows";
+  /** The kernel's release, for example `6.18.44`. */
+  readonly kernel: string;
+}
 
 /** The grants of one plugin: manifest ∩ policy. An absent capability is not granted. */
 export interface Grants {
+  /** The one nf_tables table the plugin may read and write, in the families ip, ip6 and inet. */
   readonly nft?: { readonly version: 1; readonly table: string };
 }

@@ -1,0 +1,154 @@
+/**
+ * Decides what a plugin may do: what its manifest asks for, as far as the operator's policy
+ * allows it, narrowed to objects. Never more than was asked for, never more than is allowed.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import { WeirError } from "../schemas/errors.ts";
+import {
+  type CapabilityRequests,
+  type Grants,
+  type PluginManifest,
+  PluginManifestSchema,
+} from "../schemas/manifest.ts";
+import { API_VERSIONS, CAPABILITY_VERSIONS } from "../schemas/wire.ts";
+import type { GrantedCapability } from "./capabilities/capability.ts";
+
+/** What the operator allows one plugin. */
+export interface PluginPolicy {
+  /** Tables that it may own: those listed, or `own`: any one table that is not reserved. */
+  readonly nft?: { readonly tables: "own" | readonly string[] };
+}
+
+/** What each kind of plugin may do unless the operator says otherwise. */
+export const DEFAULT_POLICIES: Readonly<Record<PluginManifest["kind"], PluginPolicy>> = {
+  "proxier": { nft: { tables: "own" } },
+  "local-detector": {},
+  "conntrack-tuner": {},
+};
+
+/**
+ * Tables that belong to others, so that no policy of `own` covers them: kube-proxy and its
+ * companions, iptables-nft (the names of its tables), firewalls, container engines, VPNs.
+ */
+export const RESERVED_TABLES: ReadonlySet<string> = new Set([
+  "kube-proxy",
+  "kubernetes",
+  "kube-router",
+  "cilium",
+  "calico",
+  "filter",
+  "nat",
+  "mangle",
+  "raw",
+  "security",
+  "firewalld",
+  "ufw",
+  "docker",
+  "docker-bridges",
+  "podman",
+  "netavark",
+  "libvirt-network",
+  "lxc",
+  "incus",
+  "tailscale",
+  "fail2ban",
+  "fw4",
+]);
+
+function refusal(plugin: string, state: string, cause?: unknown): WeirError {
+  const message = `Cannot start plugin "${plugin}": ${state}`;
+  return new WeirError("WEIR_PLUGIN_REFUSED", message, cause === undefined ? {} : { cause });
+}
+
+/**
+ * Reads a manifest as a plugin sent it, the versions first: a manifest of another API may break
+ * this API's schema, and what its author must hear is the version.
+ *
+ * @param input Not yet validated.
+ * @param host The host's version, for the message.
+ * @returns The manifest.
+ * @throws {WeirError} WEIR_PLUGIN_REFUSED, naming both sides' versions and the remedy, or the
+ * path of the offending field.
+ */
+export function readManifest(input: unknown, host: string): PluginManifest {
+  const head = v.safeParse(v.object({ name: v.string(), api: v.number() }), input);
+  if (head.success && !API_VERSIONS.includes(head.output.api)) {
+    const { name, api } = head.output;
+    const remedy = api > Math.max(...API_VERSIONS) ? "upgrade weir" : "build the plugin anew";
+    const speaks = API_VERSIONS.join(", ");
+    throw refusal(name, `it speaks api ${api}, weir ${host} speaks api ${speaks}; ${remedy}`);
+  }
+  const result = v.safeParse(PluginManifestSchema, input);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const path = v.getDotPath(issue) ?? "manifest";
+  throw refusal(head.success ? head.output.name : "unknown", `${path}: ${issue.message}`);
+}
+
+function nftRefusal(
+  request: CapabilityRequests["nft"],
+  policy: PluginPolicy,
+): string | undefined {
+  if (request === undefined) return undefined;
+  const versions = CAPABILITY_VERSIONS["nft"] ?? [];
+  if (!versions.includes(request.version)) {
+    return `it wants nft version ${request.version}, weir has ${versions.join(", ")}; ` +
+      "use the plugin's release for this weir";
+  }
+  const tables = policy.nft?.tables;
+  const wish = `it wants the nft table "${request.table}"`;
+  if (tables === undefined) {
+    return `${wish}, its policy allows none; allow it in the plugin's policy`;
+  }
+  if (tables === "own") {
+    return RESERVED_TABLES.has(request.table)
+      ? `${wish}, which belongs to another program; rename the table in the plugin`
+      : undefined;
+  }
+  return tables.includes(request.table)
+    ? undefined
+    : `${wish}, its policy allows ${tables.join(", ") || "none"}; allow it in the plugin's policy`;
+}
+
+/**
+ * Intersects a manifest with a policy.
+ *
+ * @param manifest What the plugin asks for.
+ * @param policy What the operator allows it.
+ * @returns The grants: everything required, and what is used and allowed.
+ * @throws {WeirError} WEIR_PLUGIN_REFUSED when something required is not allowed or not there,
+ * with what either side has and what to do.
+ */
+export function decideGrants(manifest: PluginManifest, policy: PluginPolicy): Grants {
+  const { requires, uses } = manifest;
+  const refused = nftRefusal(requires.nft, policy);
+  if (refused !== undefined) throw refusal(manifest.name, refused);
+  if (requires.nft !== undefined) return { nft: requires.nft };
+  if (uses.nft !== undefined && nftRefusal(uses.nft, policy) === undefined) {
+    return { nft: uses.nft };
+  }
+  return {};
+}
+
+/** Makes capabilities out of grants; the lead of the flow passes them in. */
+export interface CapabilityFactories {
+  readonly nft: (grant: NonNullable<Grants["nft"]>) => GrantedCapability;
+}
+
+/** The capabilities of one running plugin by name; what is not in here was not granted. */
+export type BoundCapabilities = ReadonlyMap<string, GrantedCapability>;
+
+/**
+ * Binds grants to capabilities, each of which can do no more than its grant says.
+ *
+ * @param grants What {@linkcode decideGrants} returned.
+ * @param factories One for each capability.
+ * @returns The capabilities by name; to be closed when the plugin ends.
+ */
+export function bindGrants(grants: Grants, factories: CapabilityFactories): BoundCapabilities {
+  const bound = new Map<string, GrantedCapability>();
+  if (grants.nft !== undefined) bound.set("nft", factories.nft(grants.nft));
+  return bound;
+}

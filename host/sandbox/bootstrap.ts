@@ -1,0 +1,139 @@
+/**
+ * The only static module of a sandbox: reads the plugin's text from stdin, takes away what a
+ * plugin has no business with, imports the text and hands it the wire.
+ *
+ * It imports nothing and is ASCII: the host passes it, types stripped, on the child's command
+ * line, so that the child needs no file. The plugin's text is imported as a data: URL in a dynamic
+ * import whose specifier is computed: only then does Deno check the permissions (none) of
+ * everything the text imports in turn; a static graph or a literal specifier would be read with
+ * the rights of whoever loads it.
+ *
+ * @module
+ */
+
+const { stdin, stdout, stderr } = Deno;
+const exit: (code?: number) => never = Deno.exit;
+const read = stdin.read.bind(stdin);
+const write = stdout.writeSync.bind(stdout);
+const complain = stderr.writeSync.bind(stderr);
+const later = globalThis.setTimeout;
+const now = performance.now.bind(performance);
+const encoder = new TextEncoder();
+/** Present because the host passes --expose-gc. */
+const collect = (globalThis as { gc?: (how: { type: "major"; flavor: "last-resort" }) => void }).gc;
+
+/** How long nothing may have been read or written before garbage is collected, in ms. */
+const QUIET_MS = 100;
+/** Bytes whose base64 is made at once: a multiple of 3, small enough for an argument list. */
+const BASE64_CHUNK = 0x6000;
+
+function end(message: string): never {
+  complain(encoder.encode(`${message}\n`));
+  exit(70);
+}
+
+async function exactly(length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  let filled = 0;
+  while (filled < length) {
+    const count = await read(bytes.subarray(filled));
+    if (count === null) exit(0);
+    filled += count;
+  }
+  return bytes;
+}
+
+/** What stays of globalThis is the language and the web's pure parts; the list is what goes. */
+const TAKEN_AWAY = [
+  "Deno",
+  "process",
+  "gc",
+  "Worker",
+  "SharedWorker",
+  "BroadcastChannel",
+  "SharedArrayBuffer",
+  "fetch",
+  "WebSocket",
+  "WebSocketStream",
+  "EventSource",
+  "WebTransport",
+  "caches",
+  "localStorage",
+  "sessionStorage",
+  "navigator",
+  "alert",
+  "confirm",
+  "prompt",
+  "close",
+];
+
+function takeAway(): void {
+  for (const name of TAKEN_AWAY) {
+    // Some are inherited from Window.prototype, so that deleting alone would uncover them.
+    Reflect.deleteProperty(globalThis, name);
+    if (name in globalThis) Reflect.defineProperty(globalThis, name, { value: undefined });
+    if (Reflect.get(globalThis, name) !== undefined) end(`cannot take away ${name}`);
+  }
+  // stdout is the wire: what a plugin or a library prints goes to stderr.
+  for (const name of ["log", "info", "debug", "dir", "table"] as const) {
+    console[name] = console.error;
+  }
+}
+
+function dataUrl(code: Uint8Array): string {
+  let base64 = "";
+  for (let at = 0; at < code.length; at += BASE64_CHUNK) {
+    base64 += btoa(String.fromCharCode(...code.subarray(at, at + BASE64_CHUNK)));
+  }
+  return `data:text/javascript;base64,${base64}`;
+}
+
+let lastUse = 0;
+let collecting = false;
+
+function collectSoon(): void {
+  if (collecting) return;
+  collecting = true;
+  const look = () => {
+    const quiet = now() - lastUse;
+    if (quiet < QUIET_MS) later(look, QUIET_MS - quiet + 1);
+    else {
+      collecting = false;
+      // "last-resort" also gives back the pages that were freed.
+      collect?.({ type: "major", flavor: "last-resort" });
+    }
+  };
+  later(look, QUIET_MS);
+}
+
+const pipe = {
+  fill: async (into: Uint8Array): Promise<Uint8Array | null> => {
+    const count = await read(into);
+    lastUse = now();
+    return count === null ? null : into.subarray(0, count);
+  },
+  // At once, and not through the thread pool: it is faster, and a handler that never gives the
+  // thread back cannot hold up the acknowledgement written before it.
+  write: (bytes: Uint8Array): void => {
+    for (let written = 0; written < bytes.length;) written += write(bytes.subarray(written));
+    lastUse = now();
+  },
+  collectSoon,
+};
+
+async function run(): Promise<void> {
+  const length = new DataView((await exactly(4)).buffer).getUint32(0, true);
+  const url = dataUrl(await exactly(length));
+  takeAway();
+  const module = await import(url);
+  const serve: unknown = module.default?.["~serve"];
+  if (typeof serve !== "function") end("its default export is not made by a define function");
+  await serve(pipe);
+}
+
+try {
+  await run();
+} catch (thrown) {
+  end(thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown));
+}
+exit(0);

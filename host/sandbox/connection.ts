@@ -1,0 +1,368 @@
+/**
+ * The host's end of the wire to one running sandbox: handshake, calls with deadlines, the
+ * plugin's invocations of capabilities, and every reason to kill it.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import {
+  CALL_DEADLINES_MS,
+  CALL_RESULTS,
+  type CallMethod,
+  type CallParams,
+  type CallResult,
+  KIND_METHODS,
+} from "../../schemas/calls.ts";
+import type { Log } from "../../schemas/capability.ts";
+import { type ErrorCode, messageOf, WeirError } from "../../schemas/errors.ts";
+import { encodeFrame, FrameReader } from "../../schemas/frame.ts";
+import type { Grants, PluginManifest } from "../../schemas/manifest.ts";
+import { packParams } from "../../schemas/packing.ts";
+import type { HostMessage, PluginMessage } from "../../schemas/wire.ts";
+import { Admission } from "./admission.ts";
+import type { Observe } from "./event.ts";
+import { greet, type Handshake, type HandshakeOptions } from "./handshake.ts";
+import { Invocations } from "./invocations.ts";
+import { Liveness } from "./liveness.ts";
+import type { Sandbox } from "./process.ts";
+
+/** Why a sandbox is gone. */
+export interface Death {
+  readonly code: ErrorCode;
+  /** For people: the cause and the end of stderr. */
+  readonly reason: string;
+}
+
+/** How one call is to be made. */
+export interface CallOptions {
+  /** Milliseconds until the plugin is killed; CALL_DEADLINES_MS of the method if left out. */
+  readonly deadlineMs?: number;
+  /** W3C trace context of the span the call belongs to. */
+  readonly traceparent?: string;
+}
+
+/** What a connection stands on. */
+export interface ConnectionOptions extends HandshakeOptions {
+  readonly log: Log;
+  readonly observe: Observe;
+}
+
+interface PendingCall {
+  readonly method: CallMethod;
+  readonly startedAt: number;
+  readonly traceparent: string | undefined;
+  readonly large: boolean;
+  readonly cancelDeadline: () => void;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: WeirError) => void;
+  acknowledged: boolean;
+}
+
+/** From this size on a frame takes the plugin a while to read. */
+const LARGE_BYTES = 1024 * 1024;
+
+/** A connection to a plugin that has been granted its capabilities. */
+export class Connection {
+  /** What the plugin says of itself. */
+  readonly manifest: PluginManifest;
+  /** What it may do. */
+  readonly grants: Grants;
+  /** The process id. */
+  readonly pid: number;
+  /** Settles when the process is gone. */
+  readonly ended: Promise<Death>;
+
+  readonly #sandbox: Sandbox;
+  readonly #options: ConnectionOptions;
+  readonly #admission: Admission;
+  readonly #liveness: Liveness;
+  readonly #invocations: Invocations;
+  readonly #calls = new Map<number, PendingCall>();
+  #lastCall = 0;
+  #lastPing = 0;
+  #pingOwed = false;
+  #cancelTick: () => void = () => {};
+  #death: Death | undefined;
+
+  private constructor(
+    sandbox: Sandbox,
+    reader: FrameReader,
+    admission: Admission,
+    handshake: Handshake,
+    options: ConnectionOptions,
+  ) {
+    this.#sandbox = sandbox;
+    this.#options = options;
+    this.pid = sandbox.pid;
+    this.manifest = handshake.manifest;
+    this.grants = handshake.grants;
+    this.#admission = admission;
+    this.#liveness = new Liveness(options.limits);
+    this.#invocations = new Invocations({
+      ...options,
+      capabilities: handshake.capabilities,
+      answer: (message, attachment) => this.#send(message, attachment),
+      kill: (code, reason) => this.#die(code, reason),
+    });
+    void this.#read(reader);
+    void sandbox.flooded.then(() => this.#die("WEIR_PLUGIN_PROTOCOL", "it floods stderr"));
+    this.#scheduleTick();
+    this.ended = sandbox.exited.then((exit) => {
+      const how = exit.signal === null
+        ? `it ended by itself with exit code ${exit.code}`
+        : `it was ended by ${exit.signal}`;
+      this.#die("WEIR_PLUGIN_DIED", how);
+      for (const capability of handshake.capabilities.values()) capability.close();
+      const { code, reason } = this.#death ?? { code: "WEIR_PLUGIN_DIED", reason: how };
+      const stderr = sandbox.stderr();
+      return { code, reason: stderr === "" ? reason : `${reason}; stderr: ${stderr}` };
+    });
+  }
+
+  /**
+   * Greets a sandbox and grants it what its manifest and the policy agree on.
+   *
+   * @param sandbox Just started; it is killed when the handshake fails.
+   * @param options What the connection stands on.
+   * @returns The open connection.
+   * @throws {WeirError} WEIR_PLUGIN_REFUSED when either side refuses (starting again cannot
+   * help), WEIR_PLUGIN_TIMEOUT, WEIR_PLUGIN_PROTOCOL or WEIR_PLUGIN_DIED otherwise.
+   */
+  static async open(sandbox: Sandbox, options: ConnectionOptions): Promise<Connection> {
+    try {
+      const reader = new FrameReader((into) => sandbox.fill(into), {
+        frameBytes: options.limits.pluginFrameBytes,
+        headerBytes: options.limits.pluginHeaderBytes,
+      });
+      const admission = new Admission(options.limits, options.clock);
+      const handshake = await greet(sandbox, reader, admission, options);
+      return new Connection(sandbox, reader, admission, handshake, options);
+    } catch (thrown) {
+      sandbox.kill();
+      await sandbox.exited;
+      const stderr = sandbox.stderr();
+      if (!(thrown instanceof WeirError) || stderr === "") throw thrown;
+      throw new WeirError(thrown.code, `${thrown.message}; stderr: ${stderr}`, { cause: thrown });
+    }
+  }
+
+  /**
+   * Calls a handler.
+   *
+   * @param method The call.
+   * @param params Its parameters.
+   * @param options Deadline and trace context.
+   * @returns The handler's result, validated.
+   * @throws {WeirError} WEIR_PLUGIN_FAILED when the handler threw; its `cause` has the code,
+   * message and stack from inside. WEIR_PLUGIN_TIMEOUT, WEIR_PLUGIN_PROTOCOL,
+   * WEIR_GRANT_EXCEEDED or WEIR_PLUGIN_DIED when the plugin is gone.
+   */
+  call<Method extends CallMethod>(
+    method: Method,
+    params: CallParams[Method],
+    options: CallOptions = {},
+  ): Promise<CallResult<Method>> {
+    const { clock, limits } = this.#options;
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    if (this.#death !== undefined) {
+      return Promise.reject(this.#error(this.#death.code, method, this.#death.reason));
+    }
+    if (!KIND_METHODS[this.manifest.kind].includes(method)) {
+      const state = `a ${this.manifest.kind} has no such handler`;
+      return Promise.reject(this.#error("WEIR_PLUGIN_FAILED", method, state));
+    }
+    const id = ++this.#lastCall;
+    const { deadlineMs = CALL_DEADLINES_MS[method], traceparent } = options;
+    const pieces = encodeFrame({
+      type: "call",
+      id,
+      method,
+      params: packParams(method, params),
+      deadlineMs,
+      ...(traceparent === undefined ? {} : { traceparent }),
+    });
+    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    if (bytes > limits.hostFrameBytes) {
+      const state = `its parameters have ${bytes} bytes, the limit is ${limits.hostFrameBytes}`;
+      return Promise.reject(this.#error("WEIR_PLUGIN_FAILED", method, state));
+    }
+    const cancelDeadline = clock.after(deadlineMs, () => {
+      const state = `${method} has not returned within its deadline of ${deadlineMs} ms`;
+      this.#die("WEIR_PLUGIN_TIMEOUT", state);
+    });
+    this.#calls.set(id, {
+      method,
+      startedAt: clock.now(),
+      traceparent,
+      large: bytes > LARGE_BYTES,
+      cancelDeadline,
+      resolve,
+      reject,
+      acknowledged: false,
+    });
+    this.#write(pieces);
+    this.#scheduleTick();
+    return promise as Promise<CallResult<Method>>;
+  }
+
+  /**
+   * Ends the plugin: closes its stdin, and kills it if it is not gone after a moment.
+   *
+   * @returns Settles when the process is gone.
+   */
+  async stop(): Promise<void> {
+    this.#death ??= { code: "WEIR_PLUGIN_DIED", reason: "it was stopped" };
+    this.#rejectCalls(this.#death);
+    this.#cancelTick();
+    this.#sandbox.end();
+    const cancel = this.#options.clock.after(
+      this.#options.limits.stopMs,
+      () => this.#sandbox.kill(),
+    );
+    await this.ended;
+    cancel();
+  }
+
+  #die(code: ErrorCode, reason: string): void {
+    if (this.#death !== undefined) return;
+    this.#death = { code, reason };
+    this.#cancelTick();
+    this.#sandbox.kill();
+    this.#rejectCalls(this.#death);
+  }
+
+  #rejectCalls({ code, reason }: Death): void {
+    for (const call of this.#calls.values()) {
+      this.#finish(call, code);
+      call.reject(this.#error(code, call.method, reason));
+    }
+    this.#calls.clear();
+  }
+
+  #finish(call: PendingCall, outcome: "ok" | ErrorCode): void {
+    call.cancelDeadline();
+    const { method, startedAt, traceparent } = call;
+    const endedAt = this.#options.clock.now();
+    this.#options.observe({ type: "call", method, startedAt, endedAt, outcome, traceparent });
+  }
+
+  #error(code: ErrorCode, method: CallMethod, state: string, cause?: unknown): WeirError {
+    const message = `Cannot ${method} by plugin "${this.manifest.name}": ${state}`;
+    return new WeirError(code, message, { cause });
+  }
+
+  #scheduleTick(): void {
+    this.#cancelTick();
+    if (this.#death !== undefined) return;
+    const { clock, limits } = this.#options;
+    const waiting = this.#pingOwed || this.#calls.size > 0;
+    const ms = waiting ? this.#liveness.tickMs : limits.heartbeatMs;
+    this.#cancelTick = clock.after(ms, () => this.#tick(waiting));
+  }
+
+  /** Looks after the plugin; one that was waited for and owes nothing any more is left alone. */
+  #tick(waiting: boolean): void {
+    const calls = [...this.#calls.values()];
+    const owed = this.#pingOwed || calls.some((call) => !call.acknowledged);
+    const busy = calls.some((call) => call.acknowledged || call.large);
+    const silentMs = this.#liveness.tick({ owed, busy });
+    if (silentMs !== undefined) {
+      this.#die("WEIR_PLUGIN_TIMEOUT", `it hangs: no sign of life for ${Math.round(silentMs)} ms`);
+      return;
+    }
+    if (!this.#pingOwed && (calls.length > 0 || !waiting)) {
+      this.#pingOwed = true;
+      this.#send({ type: "ping", id: ++this.#lastPing });
+    }
+    this.#scheduleTick();
+  }
+
+  #write(pieces: readonly Uint8Array[]): void {
+    if (this.#death !== undefined) return;
+    for (const piece of pieces) {
+      this.#options.observe({ type: "frame", direction: "sent", bytes: piece.length });
+      void this.#sandbox.write(piece);
+    }
+  }
+
+  #send(message: HostMessage, attachment?: Uint8Array): void {
+    this.#write(encodeFrame(message, attachment));
+  }
+
+  async #read(reader: FrameReader): Promise<void> {
+    try {
+      for (;;) {
+        const frame = await reader.next();
+        if (frame === null || this.#death !== undefined) return;
+        this.#liveness.hear();
+        const bytes = frame.header.length + frame.attachment.length;
+        this.#options.observe({ type: "frame", direction: "received", bytes });
+        this.#receive(this.#admission.admit(frame), frame.attachment);
+      }
+    } catch (thrown) {
+      const code = thrown instanceof WeirError ? thrown.code : "WEIR_PLUGIN_PROTOCOL";
+      this.#die(code, messageOf(thrown));
+    }
+  }
+
+  #receive(message: PluginMessage, attachment: Uint8Array): void {
+    switch (message.type) {
+      case "ack": {
+        const call = this.#calls.get(message.id);
+        if (call === undefined || call.acknowledged) throw broken(`ack of ${message.id}`);
+        call.acknowledged = true;
+        break;
+      }
+      case "return":
+      case "throw":
+        this.#settle(message);
+        break;
+      case "pong":
+        if (!this.#pingOwed || message.id !== this.#lastPing) throw broken(`pong ${message.id}`);
+        this.#pingOwed = false;
+        break;
+      case "invoke":
+        void this.#invocations.run(
+          message,
+          attachment,
+          this.#calls.get(message.call)?.traceparent,
+        );
+        break;
+      case "log":
+        this.#admission.log(message, this.#options.log, this.manifest.name);
+        break;
+      case "metric":
+        if (this.#admission.admitsMetric(message)) this.#options.observe(message);
+        break;
+      case "welcome":
+      case "refuse":
+        throw broken(`${message.type} after the handshake`);
+    }
+  }
+
+  #settle(message: Extract<PluginMessage, { type: "return" | "throw" }>): void {
+    const call = this.#calls.get(message.id);
+    if (call === undefined || !call.acknowledged) {
+      throw broken(`${message.type} for call ${message.id}, which is not in progress`);
+    }
+    if (message.type === "throw") {
+      this.#calls.delete(message.id);
+      this.#finish(call, "WEIR_PLUGIN_FAILED");
+      const { error } = message;
+      call.reject(this.#error("WEIR_PLUGIN_FAILED", call.method, error.message, error));
+      return;
+    }
+    const result = v.safeParse(CALL_RESULTS[call.method], message.value);
+    if (!result.success) {
+      const [issue] = result.issues;
+      throw broken(`${call.method} returned ${v.getDotPath(issue) ?? "a value"}: ${issue.message}`);
+    }
+    this.#calls.delete(message.id);
+    this.#finish(call, "ok");
+    call.resolve(result.output);
+  }
+}
+
+function broken(what: string): WeirError {
+  return new WeirError("WEIR_PLUGIN_PROTOCOL", `Cannot accept message: ${what}`);
+}

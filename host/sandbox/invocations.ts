@@ -1,0 +1,89 @@
+/**
+ * A plugin's use of the capabilities it was granted.
+ *
+ * @module
+ */
+import { type ErrorCode, messageOf, WeirError } from "../../schemas/errors.ts";
+import type { ErrorMessage, Limits, PluginMessage, ResultMessage } from "../../schemas/wire.ts";
+import type { BoundCapabilities } from "../broker.ts";
+import type { Clock } from "../clock.ts";
+import type { Observe } from "./event.ts";
+
+/** What invocations stand on. */
+export interface InvocationOptions {
+  readonly capabilities: BoundCapabilities;
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly observe: Observe;
+  /** Sends an answer to the plugin. */
+  readonly answer: (message: ResultMessage | ErrorMessage, attachment?: Uint8Array) => void;
+  /** Ends the plugin. */
+  readonly kill: (code: ErrorCode, reason: string) => void;
+}
+
+/** Runs the invocations of one plugin. */
+export class Invocations {
+  readonly #options: InvocationOptions;
+  #outstanding = 0;
+
+  /** @param options What they stand on. */
+  constructor(options: InvocationOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Runs one invocation and answers it. A plugin that asks for what it was not granted is ended:
+   * a sound one never does, its SDK knows the grant.
+   *
+   * @param message From the plugin, validated but for its parameters.
+   * @param attachment Its bulk bytes.
+   * @param traceparent Of the call during which the plugin invoked.
+   * @returns Settles when the answer is on its way; never rejects.
+   */
+  async run(
+    message: Extract<PluginMessage, { type: "invoke" }>,
+    attachment: Uint8Array,
+    traceparent: string | undefined,
+  ): Promise<void> {
+    const { capabilities, clock, limits, observe, answer, kill } = this.#options;
+    const { id, capability, method, params } = message;
+    const granted = capabilities.get(capability);
+    if (granted === undefined) {
+      const has = [...capabilities.keys()].join(", ") || "none";
+      const reason = `it invoked the capability "${capability}", granted are: ${has}`;
+      return kill("WEIR_GRANT_EXCEEDED", reason);
+    }
+    if (this.#outstanding >= limits.outstandingInvokes) {
+      const reason = `more than ${limits.outstandingInvokes} invocations are unanswered`;
+      return kill("WEIR_PLUGIN_PROTOCOL", reason);
+    }
+    const startedAt = clock.now();
+    const end = (outcome: "ok" | ErrorCode) =>
+      observe({
+        type: "invoke",
+        capability,
+        method,
+        bytes: attachment.length,
+        startedAt,
+        endedAt: clock.now(),
+        outcome,
+        traceparent,
+      });
+    this.#outstanding++;
+    try {
+      const result = await granted.invoke(method, params, attachment);
+      end("ok");
+      answer({ type: "result", id, value: result.value }, result.attachment);
+    } catch (thrown) {
+      const code = thrown instanceof WeirError ? thrown.code : "WEIR_PLUGIN_FAILED";
+      end(code);
+      if (code === "WEIR_GRANT_EXCEEDED") return kill(code, messageOf(thrown));
+      const cause = thrown instanceof WeirError ? thrown.cause : undefined;
+      // An Error says nothing in JSON.
+      const data = cause instanceof Error ? undefined : cause;
+      answer({ type: "error", id, code, message: messageOf(thrown), data });
+    } finally {
+      this.#outstanding--;
+    }
+  }
+}

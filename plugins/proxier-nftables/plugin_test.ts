@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import type { ProxierSettings } from "weir";
+import { loopback } from "../../tests/kit/loopback.ts";
+import { fakeNft } from "../../tests/kit/nft_fake.ts";
+import { readKernel } from "./kernel_content.ts";
+import proxier from "./plugin.ts";
+import { type Sample, viewOf } from "../../tests/kit/service_port_sample.ts";
+
+const SETTINGS: ProxierSettings = { masqueradeAll: false, masqueradeBit: 14, localMatches: [] };
+const GRANT = { version: 1, table: "weir" } as const;
+const SAMPLE: Sample = {
+  service: 1,
+  family: "IPv4",
+  protocol: "TCP",
+  port: 80,
+  address: 1,
+  internal: "cluster",
+  endpoints: [{ host: 1, port: 8080, local: false, set: "both" }],
+};
+const view = viewOf(SAMPLE);
+
+async function running() {
+  const kernel = fakeNft(GRANT);
+  const plugin = await loopback(proxier, {
+    nft: (method, params, attachment) => kernel.invoke("nft", method, params, attachment),
+  });
+  return { kernel, plugin };
+}
+
+Deno.test("it is granted its own table and no other", async () => {
+  const { plugin } = await running();
+  await using _ = plugin;
+  assert.deepEqual(plugin.grants, { nft: GRANT });
+});
+
+Deno.test("a resync and each apply are one transaction", async () => {
+  const { kernel, plugin } = await running();
+  await using _ = plugin;
+  await plugin.call("resync", { revision: 1, settings: SETTINGS, ports: [view] });
+  assert.equal(kernel.commits, 1);
+  const other = viewOf({ ...SAMPLE, family: "IPv6", service: 2 });
+  await plugin.call("apply", { from: 1, to: 2, upserts: [other], removes: [view.id] });
+  assert.equal(kernel.commits, 2);
+  assert.deepEqual(Object.keys((await readKernel(kernel.nft, "IPv4")).content.services), []);
+  assert.deepEqual(Object.keys((await readKernel(kernel.nft, "IPv6")).content.services), [
+    "fd00:96::1 . tcp . 80",
+  ]);
+});
+
+Deno.test("an apply that changes nothing in the kernel commits nothing", async () => {
+  const { kernel, plugin } = await running();
+  await using _ = plugin;
+  await plugin.call("resync", { revision: 1, settings: SETTINGS, ports: [view] });
+  await plugin.call("apply", { from: 1, to: 2, upserts: [view], removes: ["gone/already"] });
+  assert.equal(kernel.commits, 1);
+});
+
+Deno.test("after a refused apply it takes nothing but a resync, which mends everything", async () => {
+  const { kernel, plugin } = await running();
+  await using _ = plugin;
+  await plugin.call("resync", { revision: 1, settings: SETTINGS, ports: [view] });
+  const more = viewOf({ ...SAMPLE, service: 2, address: 2 });
+  kernel.failNext({ message: 0, errno: 12, name: "ENOMEM", detail: "" });
+  await assert.rejects(
+    plugin.call("apply", { from: 1, to: 2, upserts: [more], removes: [] }),
+    /ENOMEM/,
+  );
+  await assert.rejects(
+    plugin.call("apply", { from: 1, to: 2, upserts: [more], removes: [] }),
+    /the kernel is at none/,
+  );
+  await plugin.call("resync", { revision: 2, settings: SETTINGS, ports: [view, more] });
+  assert.equal(Object.keys((await readKernel(kernel.nft, "IPv4")).content.services).length, 2);
+});
+
+Deno.test("a diff that does not follow the last revision is refused", async () => {
+  const { plugin } = await running();
+  await using _ = plugin;
+  await plugin.call("resync", { revision: 5, settings: SETTINGS, ports: [] });
+  await assert.rejects(
+    plugin.call("apply", { from: 6, to: 7, upserts: [], removes: [] }),
+    /Cannot apply revision "7": it follows 6, and the kernel is at 5/,
+  );
+});
+
+Deno.test("two service ports with one address are told to the operator", async () => {
+  const { plugin } = await running();
+  await using _ = plugin;
+  const twin = viewOf({ ...SAMPLE, service: 2 });
+  await plugin.call("resync", { revision: 1, settings: SETTINGS, ports: [view, twin] });
+  assert.deepEqual(plugin.lines.map(({ level, message, fields }) => [level, message, fields?.id]), [
+    ["warn", "another service port has the same address, protocol and port", twin.id],
+  ]);
+});
+
+Deno.test("cleanup leaves nothing, also when there is nothing", async () => {
+  const { kernel, plugin } = await running();
+  await using _ = plugin;
+  await plugin.call("resync", { revision: 1, settings: SETTINGS, ports: [view] });
+  for (let times = 0; times < 2; times++) {
+    await plugin.call("cleanup", null);
+    for (const family of ["ip", "ip6"] as const) {
+      assert.deepEqual(await kernel.nft.list("tables", family), []);
+    }
+  }
+});
+
+Deno.test("it explains what a connection meets, in order", async () => {
+  const { plugin } = await running();
+  await using _ = plugin;
+  const refused = viewOf({ ...SAMPLE, service: 2, port: 443, internal: "reject", endpoints: [] });
+  const dropped = viewOf({ ...SAMPLE, service: 3, family: "IPv6", internal: "drop" });
+  await plugin.call("resync", {
+    revision: 1,
+    settings: {
+      ...SETTINGS,
+      localMatches: [{ type: "cidr", family: "IPv4", cidr: "10.244.0.0/16" }],
+    },
+    ports: [view, refused, dropped],
+  });
+  const entry = {
+    at: "chain nat-prerouting or nat-output",
+    match: "first packet of a connection",
+    outcome: "jump services",
+  };
+  const mark = {
+    at: "chain services",
+    match: "10.96.0.1 in set cluster-ips, source not in 10.244.0.0/16",
+    outcome: "mark 0x4000: masquerade in chain nat-postrouting",
+  };
+  const ask = (ip: string, port: number) => plugin.call("explain", { ip, port, protocol: "TCP" });
+  assert.deepEqual(await ask("10.96.0.1", 80), [
+    entry,
+    mark,
+    { at: "map service-endpoints", match: "10.96.0.1 . tcp . 80", outcome: "1 endpoints" },
+    { at: "map endpoint-counts", match: "1", outcome: "goto endpoints-1" },
+    {
+      at: "chain endpoints-1",
+      match: "10.96.0.1 . tcp . 80",
+      outcome: "slot by numgen random mod 1",
+    },
+    {
+      at: "map endpoints",
+      match: "10.96.0.1 . tcp . 80 . 0",
+      outcome: "dnat to 10.244.0.1:8080",
+    },
+  ]);
+  assert.deepEqual(await ask("10.96.0.1", 443), [entry, mark, {
+    at: "chain service-endpoints-check",
+    match: "10.96.0.1 . tcp . 443 in set reject-services",
+    outcome: "reject with tcp reset",
+  }]);
+  assert.deepEqual(await ask("10.96.0.1", 8443), [entry, mark, {
+    at: "chain cluster-ips-check",
+    match: "10.96.0.1 in set cluster-ips, no service port 10.96.0.1 . tcp . 8443",
+    outcome: "reject with tcp reset",
+  }]);
+  assert.deepEqual(await ask("fd00:96::1", 80), [entry, {
+    at: "chain service-endpoints-check",
+    match: "fd00:96::1 . tcp . 80 in set drop-services",
+    outcome: "drop",
+  }]);
+  assert.deepEqual(await ask("10.0.0.7", 80), []);
+});

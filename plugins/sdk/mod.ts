@@ -1,0 +1,18 @@
+/**
+ * What every plugin stands on, handed out by the project's mod.ts.
+ *
+ * @module
+ */
+export { defineConntrackTuner, defineLocalDetector, defineProxier } from "./definition.ts";
+export type {
+  BasicCapabilities,
+  Capabilities,
+  ConntrackTunerDefinition,
+  DefinitionHead,
+  LocalDetectorDefinition,
+  Plugin,
+  ProxierDefinition,
+} from "./definition.ts";
+export type { Metric } from "./metric.ts";
+export type { Pipe } from "./serve.ts";
+export type { Fill } from "../../schemas/frame.ts";

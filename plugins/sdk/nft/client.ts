@@ -1,0 +1,116 @@
+/**
+ * The `nft` object that a plugin's handlers are given: transactions and listings of its table.
+ *
+ * @module
+ */
+import type { Invoke, NftFamily, NftList } from "../../../schemas/capability.ts";
+import type { Grants } from "../../../schemas/manifest.ts";
+import { formatValue } from "./elements.ts";
+import type { AnySet } from "./objects.ts";
+import { elements, type ListedElement, type ListedRule, names, rules } from "./read.ts";
+import { Transaction } from "./transaction.ts";
+
+/** An element of the kernel as text, in nft's syntax. */
+export interface ElementText {
+  /** For example `10.0.0.1 . tcp . 80`. */
+  readonly key: string;
+  /** For example `10.1.0.1 . 8080` or `goto services`; "" for a set. */
+  readonly data: string;
+}
+
+/** The capability nft, bound to the one table of the grant. */
+export interface NftClient {
+  /** The granted table's name; it may be used in the families ip, ip6 and inet. */
+  readonly table: string;
+  /**
+   * Begins a transaction.
+   *
+   * @returns An empty transaction.
+   */
+  transaction(): Transaction;
+  /**
+   * Lists names.
+   *
+   * @param what Of which kind of object.
+   * @param family Of the table.
+   * @returns Names; none when there is no such table.
+   */
+  list(what: "tables" | "chains" | "sets", family: NftFamily): Promise<readonly string[]>;
+  /**
+   * Lists rules with what they counted.
+   *
+   * @param family Of the table.
+   * @returns Rules in order, chain by chain.
+   */
+  rules(family: NftFamily): Promise<readonly ListedRule[]>;
+  /**
+   * Lists the elements of a set or map.
+   *
+   * @param set As it was described when it was added.
+   * @returns Elements in no particular order.
+   */
+  elements(set: AnySet): Promise<readonly ElementText[]>;
+  /**
+   * As elements(), but as words.
+   *
+   * @param set As it was described when it was added.
+   * @returns Elements in no particular order.
+   */
+  elementWords(set: AnySet): Promise<readonly ListedElement[]>;
+}
+
+/**
+ * Makes the client.
+ *
+ * @param grant Names the table.
+ * @param invoke Reaches the host's capability.
+ * @returns The client.
+ *
+ * @example
+ * ```ts
+ * import { nftClient, table } from "weir";
+ * import assert from "node:assert/strict";
+ *
+ * const sent: unknown[] = [];
+ * const nft = nftClient({ version: 1, table: "hello" }, async (_capability, _method, params) => {
+ *   sent.push(params);
+ *   return { value: {}, attachment: new Uint8Array() };
+ * });
+ * const tx = nft.transaction();
+ * tx.add(table("ip", nft.table));
+ * await tx.commit();
+ * assert.deepEqual(sent, [{ messages: 1 }]);
+ * ```
+ */
+export function nftClient(grant: NonNullable<Grants["nft"]>, invoke: Invoke): NftClient {
+  const list = async (params: NftList): Promise<Uint8Array> =>
+    (await invoke("nft", "list", params)).attachment;
+  const elementWords = async (set: AnySet) =>
+    elements(await list({ what: "elements", family: set.table.family, set: set.name }));
+  return {
+    table: grant.table,
+    transaction: () =>
+      new Transaction(async (bytes, messages) => {
+        await invoke("nft", "commit", { messages }, bytes);
+      }),
+    list: async (what, family) => names(what, await list({ what, family })),
+    rules: async (family) => rules(await list({ what: "rules", family })),
+    elements: async (set) =>
+      (await elementWords(set)).map((element) => ({
+        key: formatValue(set.key, element.key, 0),
+        data: dataText(set, element),
+      })),
+    elementWords,
+  };
+}
+
+function dataText(set: AnySet, element: ListedElement): string {
+  if (element.verdict !== undefined) {
+    return "chain" in element.verdict
+      ? `${element.verdict.to} ${element.verdict.chain}`
+      : element.verdict.to;
+  }
+  return set.kind === "map" && element.data !== undefined
+    ? formatValue(set.data, element.data, 0)
+    : "";
+}

@@ -1,0 +1,171 @@
+/**
+ * The calls a host makes to a plugin's handlers: parameters, results, deadlines.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import type { Protocol } from "./kube.ts";
+import type { PluginManifest } from "./manifest.ts";
+import type { Diff, LocalMatch, Snapshot } from "./view.ts";
+
+/** Asks a proxier what it does with a packet to this destination. */
+export interface ExplainQuery {
+  /** Destination address, canonical text. */
+  readonly ip: string;
+  /** Destination port, 1–65535. */
+  readonly port: number;
+  /** Transport protocol of the packet. */
+  readonly protocol: Protocol;
+}
+
+const Line = v.pipe(v.string(), v.maxLength(1024));
+
+/** The schema of an explanation, see {@linkcode ExplainStep}. */
+export const ExplanationSchema = v.pipe(
+  v.array(v.strictObject({ at: Line, match: Line, outcome: Line })),
+  v.maxLength(4096),
+);
+
+/** One step of a packet's way: where it is, what matches there, and what follows. */
+export interface ExplainStep {
+  /** The place, for example `chain nat-prerouting` or `map service-endpoints`. */
+  readonly at: string;
+  /** What matches, for example `10.96.0.10 . tcp . 80`. */
+  readonly match: string;
+  /** What follows, for example `goto endpoints-3`. */
+  readonly outcome: string;
+}
+
+/** What a local-detector may know of its node. */
+export interface DetectorNode {
+  /** Name of the Node. */
+  readonly name: string;
+  /** The Node's `spec.podCIDRs`; empty until the Node has some. */
+  readonly podCIDRs: readonly string[];
+}
+
+/** What the operator configured for local-detectors. Source: KubeProxyConfiguration v1alpha1. */
+export interface DetectorConfig {
+  /** `clusterCIDR`, split: at most one of each family. */
+  readonly clusterCIDRs: readonly string[];
+  /** `detectLocal.bridgeInterface`, or "". */
+  readonly bridgeInterface: string;
+  /** `detectLocal.interfaceNamePrefix`, or "". */
+  readonly interfaceNamePrefix: string;
+}
+
+const IfName = v.pipe(
+  v.string(),
+  // IFNAMSIZ is 16 with the terminating NUL; dev_valid_name() refuses "/", ":" and white space.
+  v.regex(/^[^/:\s]{1,15}$/, "must be 1–15 characters without /, : and white space"),
+);
+
+/** The schema of what a local-detector returns: a list of `LocalMatch`. */
+export const LocalMatchesSchema = v.pipe(
+  v.array(v.variant("type", [
+    v.strictObject({
+      type: v.literal("cidr"),
+      family: v.picklist(["IPv4", "IPv6"]),
+      cidr: v.pipe(v.string(), v.maxLength(64)),
+    }),
+    v.strictObject({ type: v.literal("interface"), name: IfName }),
+    v.strictObject({ type: v.literal("interfacePrefix"), prefix: IfName }),
+  ])),
+  v.maxLength(64),
+);
+
+/** What a conntrack-tuner may know of its node. */
+export interface TunerNode {
+  /** Name of the Node. */
+  readonly name: string;
+  /** Processors online, 1 or more. */
+  readonly cpus: number;
+}
+
+/**
+ * What the operator configured for conntrack. Absent means "leave the kernel's value". Source:
+ * KubeProxyConntrackConfiguration v1alpha1.
+ */
+export interface TunerConfig {
+  /** Entries per processor; 0 leaves the limit alone. */
+  readonly maxPerCore?: number;
+  /** Least number of entries. */
+  readonly min?: number;
+  /** Seconds. */
+  readonly tcpEstablishedTimeout?: number;
+  /** Seconds. */
+  readonly tcpCloseWaitTimeout?: number;
+  /** Accept TCP packets outside of the window as valid. */
+  readonly tcpBeLiberal?: boolean;
+  /** Seconds. */
+  readonly udpTimeout?: number;
+  /** Seconds. */
+  readonly udpStreamTimeout?: number;
+}
+
+/** The parameters of each call. */
+export interface CallParams {
+  /** To a proxier: replace everything. */
+  readonly resync: Snapshot;
+  /** To a proxier: change this. */
+  readonly apply: Diff;
+  /** To a proxier: say what happens to such a packet. */
+  readonly explain: ExplainQuery;
+  /** To a proxier: remove everything. */
+  readonly cleanup: null;
+  /** To a local-detector: say how local traffic is told. */
+  readonly detect: { readonly node: DetectorNode; readonly config: DetectorConfig };
+  /** To a conntrack-tuner: apply the configuration. */
+  readonly tune: { readonly node: TunerNode; readonly config: TunerConfig };
+}
+
+/** The calls by name. */
+export type CallMethod = keyof CallParams;
+
+/** The result of each call. */
+export interface CallResults {
+  /** Nothing: it is done. */
+  readonly resync: null;
+  /** Nothing: it is done. */
+  readonly apply: null;
+  /** What matches, in order. */
+  readonly explain: readonly ExplainStep[];
+  /** Nothing: it is done. */
+  readonly cleanup: null;
+  /** A packet is local when any of them matches it. */
+  readonly detect: readonly LocalMatch[];
+  /** Nothing: it is done. */
+  readonly tune: null;
+}
+
+/** The result of one call. */
+export type CallResult<Method extends CallMethod> = CallResults[Method];
+
+/** What each call must return; a plugin that returns anything else has broken the protocol. */
+export const CALL_RESULTS: {
+  readonly [Method in CallMethod]: v.GenericSchema<unknown, CallResults[Method]>;
+} = {
+  resync: v.null(),
+  apply: v.null(),
+  explain: ExplanationSchema,
+  cleanup: v.null(),
+  detect: LocalMatchesSchema,
+  tune: v.null(),
+};
+
+/** Milliseconds that each call may take before the plugin is killed. */
+export const CALL_DEADLINES_MS: Readonly<Record<CallMethod, number>> = {
+  resync: 60_000,
+  apply: 30_000,
+  explain: 5_000,
+  cleanup: 30_000,
+  detect: 10_000,
+  tune: 10_000,
+};
+
+/** The calls that each kind of plugin answers. */
+export const KIND_METHODS: Readonly<Record<PluginManifest["kind"], readonly CallMethod[]>> = {
+  "proxier": ["resync", "apply", "explain", "cleanup"],
+  "local-detector": ["detect"],
+  "conntrack-tuner": ["tune"],
+};

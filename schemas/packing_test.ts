@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { packParams, unpackParams } from "./packing.ts";
+import type { ServicePortView } from "./view.ts";
+
+const endpoint = fc.record({
+  ip: fc.constantFrom("10.244.0.1", "fd00::1"),
+  port: fc.integer({ min: 1, max: 65535 }),
+  local: fc.boolean(),
+  inCluster: fc.boolean(),
+  inLocal: fc.boolean(),
+});
+const port: fc.Arbitrary<ServicePortView> = fc.record({
+  id: fc.string(),
+  namespace: fc.string(),
+  name: fc.string(),
+  portName: fc.string(),
+  protocol: fc.constantFrom("TCP", "UDP", "SCTP"),
+  family: fc.constantFrom("IPv4", "IPv6"),
+  clusterIP: fc.constant("10.96.0.1"),
+  port: fc.integer({ min: 1, max: 65535 }),
+  internal: fc.constantFrom("cluster", "local", "reject", "drop"),
+  endpoints: fc.array(endpoint, { maxLength: 5 }),
+}, { noNullPrototype: true });
+const settings = {
+  masqueradeAll: true,
+  masqueradeBit: 14,
+  localMatches: [{ type: "interface", name: "cni0" }],
+} as const;
+
+/** What the other side of the wire sees. */
+const sent = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+Deno.test("a snapshot and a diff arrive as they were sent", () => {
+  fc.assert(
+    fc.property(fc.array(port, { maxLength: 5 }), (ports) => {
+      const snapshot = { revision: 3, settings, ports };
+      const diff = { from: 3, to: 4, upserts: ports, removes: ["gone"] };
+      const resync = unpackParams("resync", sent(packParams("resync", snapshot)));
+      assert.deepEqual(sent(resync), sent(snapshot));
+      const apply = unpackParams("apply", sent(packParams("apply", diff)));
+      assert.deepEqual(sent(apply), sent(diff));
+    }),
+    { seed: 7, numRuns: 200 },
+  );
+});
+
+Deno.test("a packed endpoint is three values", () => {
+  const ports = fc.sample(port, { seed: 3, numRuns: 1 }).map((one) => ({
+    ...one,
+    endpoints: [{ ip: "10.0.0.1", port: 80, local: true, inCluster: true, inLocal: false }],
+  }));
+  const packed = packParams("resync", { revision: 1, settings, ports }) as {
+    readonly ports: readonly { readonly endpoints: unknown }[];
+  };
+  assert.deepEqual(packed.ports[0]?.endpoints, ["10.0.0.1", 80, 3]);
+});
+
+Deno.test("other calls travel as they are", () => {
+  const query = { ip: "10.0.0.1", port: 80, protocol: "TCP" } as const;
+  assert.equal(packParams("explain", query), query);
+  assert.equal(unpackParams("explain", query), query);
+});

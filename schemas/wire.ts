@@ -1,0 +1,202 @@
+/**
+ * What host and plugin say to each other, each message the header of one frame (see frame.ts).
+ * What comes from a plugin is hostile until it has passed its schema; what comes from the host is
+ * trusted by the plugin and only typed.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import type { CallMethod } from "./calls.ts";
+import type { Grants, NodeFeatures } from "./manifest.ts";
+import { PluginManifestSchema } from "./manifest.ts";
+
+/** The plugin API versions this wire speaks; a manifest's `api` must be one of them. */
+export const API_VERSIONS: readonly number[] = [1];
+
+/** The versions of each capability that this host has. */
+export const CAPABILITY_VERSIONS: Readonly<Record<string, readonly number[]>> = {
+  nft: [1],
+  log: [1],
+  metric: [1],
+};
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/**
+ * Every limit of the sandbox in one place: what is declared here is enforced, has a test in
+ * tests/hostile, and is shown on /configz.
+ */
+export const LIMITS = {
+  /** Bytes of one frame from the host, its length word not counted. */
+  hostFrameBytes: 256 * MIB,
+  /** Bytes of one frame from a plugin: the commit of about a million set elements. */
+  pluginFrameBytes: 64 * MIB,
+  /** Bytes of the JSON header of a frame from a plugin. */
+  pluginHeaderBytes: 1 * MIB,
+  /** Bytes a plugin may send per second, averaged. */
+  bytesPerSecond: 64 * MIB,
+  /** Bytes it may send at once before the average counts. */
+  bytesBurst: 256 * MIB,
+  /** Frames a plugin may send per second, averaged. */
+  framesPerSecond: 5_000,
+  /** Frames it may send at once before the average counts. */
+  framesBurst: 20_000,
+  /** Invocations of capabilities that may be unanswered at once. */
+  outstandingInvokes: 64,
+  /** Log lines per second, averaged; further ones are counted and dropped. */
+  logLinesPerSecond: 100,
+  /** Log lines at once before the average counts. */
+  logLinesBurst: 500,
+  /** Different metrics (name and labels) of one plugin; further ones are dropped. */
+  metricSeries: 200,
+  /** Bytes a plugin may write to stderr per second, averaged. */
+  stderrBytesPerSecond: 256 * KIB,
+  /** Bytes it may write to stderr at once before the average counts. */
+  stderrBytesBurst: 1 * MIB,
+  /** Bytes of stderr that are kept for the report of a death. */
+  stderrTailBytes: 4 * KIB,
+  /** Milliseconds from the start of the process to its welcome. */
+  handshakeMs: 10_000,
+  /** Milliseconds without a sign of life, while one is owed and no handler runs. */
+  ackMs: 3_000,
+  /**
+   * Milliseconds without a sign of life while a handler runs: a handler may compute for seconds
+   * on a starved node, and killing it would only make it start over.
+   */
+  busyMs: 10_000,
+  /** Milliseconds between two heartbeats of an idle plugin. */
+  heartbeatMs: 10_000,
+  /** Milliseconds a plugin has to end by itself once it is stopped. */
+  stopMs: 1_000,
+  /** Deaths within `deathWindowMs` after which a plugin is parked. */
+  deaths: 5,
+  /** Milliseconds for which a death counts. */
+  deathWindowMs: 300_000,
+  /** Bytes of heap, buffers and stacks (RLIMIT_DATA) of a plugin's process. */
+  memoryBytes: 768 * MIB,
+  /** MiB of JavaScript objects (V8's old space). */
+  heapMib: 384,
+  /** Bytes of a plugin's bundled text. */
+  codeBytes: 16 * MIB,
+} as const;
+
+/** The type of {@linkcode LIMITS}, with any numbers: a test may pass smaller ones. */
+export type Limits = { readonly [Name in keyof typeof LIMITS]: number };
+
+/** The first message: what the host is and can do. */
+export interface HelloMessage {
+  readonly type: "hello";
+  /** Plugin API versions that the host speaks. */
+  readonly api: readonly number[];
+  /** The host's version, for example `0.1.0`. */
+  readonly host: string;
+  /** Versions of each capability that the host has. */
+  readonly capabilities: Readonly<Record<string, readonly number[]>>;
+  /** What the node is and can do. */
+  readonly node: NodeFeatures;
+}
+
+/** Ends the handshake: what the plugin may do. */
+export interface GrantMessage {
+  readonly type: "grant";
+  readonly grants: Grants;
+}
+
+/** Asks for one run of a handler. */
+export interface CallMessage {
+  readonly type: "call";
+  /** Counts the host's calls from 1. */
+  readonly id: number;
+  readonly method: CallMethod;
+  /** JSON by the method, see calls.ts; service ports travel packed, see packing.ts. */
+  readonly params: unknown;
+  /** Milliseconds until the host gives up and kills the plugin. */
+  readonly deadlineMs: number;
+  /** W3C trace context of the sync this call belongs to. */
+  readonly traceparent?: string;
+}
+
+/** Asks for a sign of life. */
+export interface PingMessage {
+  readonly type: "ping";
+  readonly id: number;
+}
+
+/** Answers an invocation; its attachment is the capability's. */
+export interface ResultMessage {
+  readonly type: "result";
+  /** The invocation's id. */
+  readonly id: number;
+  readonly value: unknown;
+}
+
+/** Refuses an invocation. */
+export interface ErrorMessage {
+  readonly type: "error";
+  /** The invocation's id. */
+  readonly id: number;
+  /** An error code of errors.ts. */
+  readonly code: string;
+  readonly message: string;
+  /** What the capability has to add, for example an `NftFailure`. */
+  readonly data?: unknown;
+}
+
+/** Anything the host sends. */
+export type HostMessage =
+  | HelloMessage
+  | GrantMessage
+  | CallMessage
+  | PingMessage
+  | ResultMessage
+  | ErrorMessage;
+
+const Id = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+const Text = v.pipe(v.string(), v.maxLength(8 * KIB));
+const ShortText = v.pipe(v.string(), v.maxLength(128));
+const Scalar = v.union([v.pipe(v.string(), v.maxLength(2 * KIB)), v.number(), v.boolean()]);
+const MetricName = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9_]{0,63}$/));
+
+/** The schema of {@linkcode PluginMessage}. */
+export const PluginMessageSchema = v.variant("type", [
+  v.strictObject({ type: v.literal("welcome"), manifest: PluginManifestSchema }),
+  v.strictObject({ type: v.literal("refuse"), reason: Text }),
+  v.strictObject({ type: v.literal("ack"), id: Id }),
+  v.strictObject({ type: v.literal("return"), id: Id, value: v.unknown() }),
+  v.strictObject({
+    type: v.literal("throw"),
+    id: Id,
+    error: v.strictObject({ code: ShortText, message: Text, stack: Text }),
+  }),
+  v.strictObject({ type: v.literal("pong"), id: Id }),
+  v.strictObject({
+    type: v.literal("invoke"),
+    id: Id,
+    call: Id,
+    capability: ShortText,
+    method: ShortText,
+    params: v.unknown(),
+  }),
+  v.strictObject({
+    type: v.literal("log"),
+    level: v.picklist(["debug", "info", "warn", "error"]),
+    message: Text,
+    fields: v.pipe(v.record(v.pipe(v.string(), v.maxLength(64)), Scalar), v.maxEntries(32)),
+  }),
+  v.strictObject({
+    type: v.literal("metric"),
+    kind: v.picklist(["counter", "gauge"]),
+    name: MetricName,
+    value: v.pipe(v.number(), v.finite()),
+    labels: v.pipe(v.record(MetricName, ShortText), v.maxEntries(4)),
+  }),
+]);
+
+/**
+ * Anything a plugin sends: `welcome` and `refuse` end the handshake's first half; `ack` (sent at
+ * receipt, before the handler starts), then `return` or `throw` answer a call; `invoke` uses a
+ * capability during call `call`, with bulk bytes as the frame's attachment; `pong` answers
+ * `ping`; `log` and `metric` are answered by nothing.
+ */
+export type PluginMessage = v.InferOutput<typeof PluginMessageSchema>;

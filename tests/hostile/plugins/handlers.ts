@@ -1,0 +1,154 @@
+/**
+ * A proxier whose handlers attack; the host says which attack as the node's kernel release. Its
+ * manifest and its wire are sound.
+ *
+ * @module
+ */
+import { defineProxier, type NftClient } from "weir";
+
+/** What an attack may use. */
+interface Weapons {
+  readonly nft: NftClient;
+  readonly log: { info(message: string): void };
+}
+
+/**
+ * Imports anything. Built-in modules of node: look for the global Deno, which the bootstrap took
+ * away; an attacker who knows puts something there that answers everything, so that they load and
+ * what is left between them and the system is Deno's permissions.
+ */
+function module(specifier: string): Promise<Record<string, unknown>> {
+  const anything: unknown = new Proxy(function () {}, {
+    get: (_, name) => name === Symbol.toPrimitive ? () => "" : anything,
+    apply: () => anything,
+    construct: () => anything as object,
+  });
+  if (specifier.startsWith("node:")) Reflect.set(globalThis, "Deno", anything);
+  return import(specifier);
+}
+
+/** Calls a function of a built-in module; the host's permissions must stop it. */
+async function builtin(name: string, method: string, ...args: unknown[]): Promise<void> {
+  const call = (await module(name))[method] as (...args: unknown[]) => unknown;
+  await call(...args);
+}
+
+/** What became of a connection attempt. */
+function connect(host: string): Promise<void> {
+  return module("node:net").then((net) =>
+    new Promise((resolve, reject) => {
+      const socket = (net["connect"] as (port: number, host: string) => {
+        on(event: string, heard: (error?: Error) => void): void;
+      })(1, host);
+      socket.on("connect", () => resolve());
+      socket.on("error", (error) => reject(error));
+    })
+  );
+}
+
+const hoard: unknown[] = [];
+
+const ATTACKS: Readonly<Record<string, (weapons: Weapons) => unknown>> = {
+  "spins forever": () => {
+    for (;;) hoard.length = 0;
+  },
+  "never returns": () => new Promise(() => {}),
+  "throws": () => {
+    throw new TypeError("boom in the handler");
+  },
+  "throws later": () => {
+    setTimeout(() => {
+      throw new TypeError("boom in a timer");
+    });
+    return new Promise(() => {});
+  },
+  "fills the heap": () => {
+    for (;;) hoard.push({ text: `${hoard.length}` });
+  },
+  "fills memory with buffers": () => {
+    for (;;) hoard.push(new Uint8Array(64 * 1024 * 1024).fill(1));
+  },
+  "floods stdout": async () => {
+    const fs = await module("node:fs");
+    const write = fs["writeSync"] as (fd: number, text: string) => void;
+    for (;;) write(1, "x".repeat(65536));
+  },
+  "floods stderr": () => {
+    for (;;) console.log("x".repeat(65536));
+  },
+  "floods logs": ({ log }) => {
+    for (let line = 0; line < 5000; line++) log.info(`line ${line}`);
+  },
+  "floods frames": ({ log }) => {
+    for (;;) log.info("line");
+  },
+  "floods invocations": ({ nft }) =>
+    Promise.all(Array.from({ length: 1000 }, () => nft.list("tables", "ip"))),
+  "exceeds its grant": ({ nft }) => nft.list("tables", "ip"),
+  "reads a file": () => builtin("node:fs", "readFileSync", "/etc/hostname"),
+  "reads a file asynchronously": () => builtin("node:fs/promises", "readFile", "/etc/hostname"),
+  "writes a file": () => builtin("node:fs", "writeFileSync", "/tmp/weir-hostile", "x"),
+  "runs a program": async () => {
+    const { spawn } = await module("node:child_process");
+    const run = spawn as (program: string) => {
+      on(event: string, heard: (heard: unknown) => void): void;
+    };
+    await new Promise((resolve, reject) => {
+      const child = run("/bin/true");
+      child.on("exit", resolve);
+      child.on("error", reject);
+    });
+  },
+  "finds another realm": async () => {
+    const { runInNewContext } = await module("node:vm");
+    const run = runInNewContext as (code: string) => unknown;
+    throw new Error(`there is ${run("[typeof Deno, typeof process, typeof fetch].join()")}`);
+  },
+  "connects": () => connect("127.0.0.1"),
+  "resolves a name": () => builtin("node:dns/promises", "lookup", "localhost"),
+  "loads a library": () => builtin("node:process", "dlopen", { exports: {} }, "/lib/libc.so.6"),
+  "kills another process": () => builtin("node:process", "kill", 1, "SIGTERM"),
+  "imports a file": () => module("file:///etc/hostname"),
+  "imports the network": () => module("http://127.0.0.1:1/x.js"),
+  "imports a package": () => module("npm:is-odd@3.0.1"),
+  "starts a worker": async () => {
+    const threads = await module("node:worker_threads");
+    const Worker = threads["Worker"] as new (code: string, options: object) => unknown;
+    new Worker("for (;;);", { eval: true });
+  },
+  "looks for globals": () => {
+    const names = [
+      "Deno",
+      "process",
+      "gc",
+      "Worker",
+      "BroadcastChannel",
+      "SharedArrayBuffer",
+      "fetch",
+      "WebSocket",
+      "EventSource",
+      "caches",
+      "localStorage",
+      "sessionStorage",
+      "navigator",
+    ];
+    const found = names.filter((name) => Reflect.get(globalThis, name) !== undefined);
+    throw new Error(`found ${found.join(", ") || "nothing"}`);
+  },
+};
+
+let attack: string | undefined;
+
+export default defineProxier({
+  name: "hostile",
+  version: "0.1.0",
+  api: 1,
+  requires: { nft: { version: 1, table: "hostile" } },
+  async resync(_, { nft, log, features }) {
+    attack = features.kernel;
+    await ATTACKS[attack]?.({ nft, log });
+  },
+  apply() {},
+  explain: () => [{ at: "plugin", match: attack ?? "nothing yet", outcome: "alive" }],
+  cleanup() {},
+});

@@ -1,0 +1,153 @@
+/**
+ * A real sandbox with a hostile plugin in it, under the supervision the product gives it.
+ *
+ * @module
+ */
+import { bindGrants, decideGrants, DEFAULT_POLICIES } from "../../host/broker.ts";
+import { loadPlugin, type PluginCode } from "../../host/sandbox/code.ts";
+import { systemClock } from "../../host/clock.ts";
+import type { SandboxEvent } from "../../host/sandbox/event.ts";
+import { type Jail, probeJail } from "../../host/sandbox/jail.ts";
+import { sandboxCommand, startSandbox } from "../../host/sandbox/process.ts";
+import { type SupervisedPlugin, supervisePlugin } from "../../host/sandbox/supervisor.ts";
+import { LIMITS, type Limits } from "../../schemas/wire.ts";
+import { type RecordedLine, recordingLog } from "../kit/mod.ts";
+
+const home = new URL("../../", import.meta.url);
+const deno = Deno.execPath();
+
+/** How a hostile plugin is run. */
+export interface HostileOptions {
+  /** The attack: the plugin reads it as the node's kernel release. */
+  readonly attack: string;
+  /** Limits that differ from the product's, to make a test short. */
+  readonly limits?: Partial<Limits>;
+  /** Answers an invocation of nft; it succeeds if left out. */
+  readonly nft?: () => Promise<{ readonly value: unknown }>;
+}
+
+/** A hostile plugin under supervision. */
+export interface Hostile extends AsyncDisposable {
+  readonly plugin: SupervisedPlugin;
+  readonly lines: readonly RecordedLine[];
+  readonly events: readonly SandboxEvent[];
+  /**
+   * Waits for a condition, which is looked at after every event.
+   *
+   * @param condition What to wait for.
+   * @returns Settles when it is true.
+   */
+  readonly until: (condition: () => boolean) => Promise<void>;
+  /**
+   * Waits for the first death.
+   *
+   * @returns Its code and reason in one line.
+   */
+  readonly death: () => Promise<string>;
+  /** Settles when the plugin has become ready for the first time. */
+  readonly ready: Promise<void>;
+}
+
+/**
+ * Bundles a plugin of this folder.
+ *
+ * @param name Its file below plugins/.
+ * @returns Its code.
+ */
+export async function hostileCode(name: string): Promise<PluginCode> {
+  const cache = await Deno.makeTempDir({ prefix: "weir-hostile-" });
+  try {
+    return await loadPlugin(name, {
+      deno,
+      home,
+      cache: new URL(`file://${cache}/`),
+      base: new URL("./plugins/", import.meta.url),
+      fetch,
+    });
+  } finally {
+    await Deno.remove(cache, { recursive: true });
+  }
+}
+
+/**
+ * A plugin's text as it is, not bundled.
+ *
+ * @param text An ES module.
+ * @returns Its code.
+ */
+export function rawCode(text: string): PluginCode {
+  return { reference: "raw", text: new TextEncoder().encode(text), sha256: "" };
+}
+
+let jail: Promise<Jail> | undefined;
+
+/**
+ * The jail this machine allows, probed once.
+ *
+ * @returns The jail.
+ */
+export function machineJail(): Promise<Jail> {
+  return jail ??= probeJail(sandboxCommand(deno), LIMITS.memoryBytes);
+}
+
+/**
+ * Runs a hostile plugin in a real sandbox.
+ *
+ * @param code Its code.
+ * @param options How.
+ * @returns The plugin, to be disposed of with `await using`.
+ */
+export async function runHostile(code: PluginCode, options: HostileOptions): Promise<Hostile> {
+  const { log, lines } = recordingLog();
+  const events: SandboxEvent[] = [];
+  const watchers = new Set<() => void>();
+  const limits = { ...LIMITS, ...options.limits };
+  const allowed = await machineJail();
+  const ready = Promise.withResolvers<void>();
+  const plugin = supervisePlugin({
+    reference: code.reference,
+    version: "0.1.0",
+    mode: "warm",
+    node: { os: "linux", kernel: options.attack },
+    grant: (manifest) => {
+      const grants = decideGrants(manifest, DEFAULT_POLICIES[manifest.kind]);
+      const invoke = options.nft ?? (() => Promise.resolve({ value: {} }));
+      return { grants, capabilities: bindGrants(grants, { nft: () => ({ invoke, close() {} }) }) };
+    },
+    limits,
+    clock: systemClock,
+    log,
+    observe: (event) => {
+      events.push(event);
+      for (const look of watchers) look();
+    },
+    start: () => startSandbox(code.text, { deno, jail: allowed, limits, clock: systemClock }),
+    // The middle of the jitter.
+    random: () => 0.5,
+    onReady: () => ready.resolve(),
+  });
+  const until = (condition: () => boolean) =>
+    new Promise<void>((resolve) => {
+      const look = () => {
+        if (!condition()) return;
+        watchers.delete(look);
+        resolve();
+      };
+      watchers.add(look);
+      look();
+    });
+  const firstDeath = () => events.find((event) => event.type === "death");
+  return {
+    plugin,
+    lines,
+    events,
+    until,
+    ready: ready.promise,
+    death: async () => {
+      await until(() => firstDeath() !== undefined);
+      const death = firstDeath();
+      return `${death?.code}: ${death?.reason}`;
+    },
+    [Symbol.asyncDispose]: () => plugin.stop(),
+  };
+}

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { hostileCode, runHostile } from "./sandbox.ts";
+
+const code = await hostileCode("wire.ts");
+const snapshot = {
+  revision: 1,
+  settings: { masqueradeAll: false, masqueradeBit: 14, localMatches: [] },
+  ports: [],
+};
+
+/** What a plugin sends first, and how its death is reported. */
+const GREETINGS: readonly (readonly [string, RegExp])[] = [
+  ["garbage", /WEIR_PLUGIN_PROTOCOL: .* it has \d+ bytes, the limit is 67108864/],
+  ["an oversized frame", /WEIR_PLUGIN_PROTOCOL: .* it has 1073741824 bytes, the limit is/],
+  ["an oversized header", /WEIR_PLUGIN_PROTOCOL: .* its header has 33554428 bytes, the limit is/],
+  ["a header longer than its frame", /PROTOCOL: .* its header has 100 bytes, the whole frame 10/],
+  ["no JSON", /WEIR_PLUGIN_PROTOCOL: .* its header is not JSON/],
+  ["no UTF-8", /WEIR_PLUGIN_PROTOCOL: .* its header is not JSON/],
+  ["a wrong first message", /WEIR_PLUGIN_PROTOCOL: .* its first message is not a welcome/],
+  ["a second welcome", /WEIR_PLUGIN_PROTOCOL: .* welcome after the handshake/],
+  ["an ack for nothing", /WEIR_PLUGIN_PROTOCOL: .* ack of 7/],
+  ["a return for nothing", /WEIR_PLUGIN_PROTOCOL: .* return for call 7, which is not in progress/],
+  ["a pong for nothing", /WEIR_PLUGIN_PROTOCOL: .* pong 1/],
+  ["an unknown type", /WEIR_PLUGIN_PROTOCOL: .* type: /],
+  ["an unknown field", /WEIR_PLUGIN_PROTOCOL: .* extra: /],
+  ["a stray attachment", /WEIR_PLUGIN_PROTOCOL: .* pong has an attachment/],
+  ["a log with an object", /WEIR_PLUGIN_PROTOCOL: .* fields.deep: /],
+  ["nothing and ends", /WEIR_PLUGIN_DIED: .* it ended before its welcome/],
+  ["half a frame", /WEIR_PLUGIN_PROTOCOL: .* the stream ended 96 bytes early/],
+];
+
+for (const [attack, expected] of GREETINGS) {
+  Deno.test(`a plugin that sends ${attack} is killed and waits for its next start`, async () => {
+    await using hostile = await runHostile(code, { attack });
+    assert.match(await hostile.death(), expected);
+    assert.equal(hostile.plugin.state().type, "waiting");
+  });
+}
+
+/** What a plugin says of itself, and why it is refused. */
+const REFUSALS: readonly (readonly [string, RegExp])[] = [
+  ["api 2", /"wire": it speaks api 2, weir 0.1.0 speaks api 1; upgrade weir/],
+  ["api 0", /"wire": it speaks api 0, weir 0.1.0 speaks api 1; build the plugin anew/],
+  ["a bad name", /name: must be 1–63 of a–z/],
+  [
+    "a refusal",
+    /it refuses: I only speak api 7; weir 0.1.0 speaks api 1; use the plugin's release/,
+  ],
+  ["a reserved table", /it wants the nft table "kube-proxy", which belongs to another program/],
+];
+
+for (const [attack, expected] of REFUSALS) {
+  Deno.test(`a plugin with ${attack} is refused, with both sides and the remedy`, async () => {
+    await using hostile = await runHostile(code, { attack });
+    const death = await hostile.death();
+    assert.match(death, /^WEIR_PLUGIN_REFUSED: /);
+    assert.match(death, expected);
+    assert.equal(hostile.plugin.state().type, "parked", "starting again cannot help");
+  });
+}
+
+/** What a plugin answers to a call, and why the call rejects. */
+const ANSWERS: readonly (readonly [string, string, RegExp])[] = [
+  ["a return without ack", "WEIR_PLUGIN_PROTOCOL", /return for call 1, which is not in progress/],
+  ["no ack", "WEIR_PLUGIN_TIMEOUT", /it hangs: no sign of life for \d+ ms/],
+  ["two acks", "WEIR_PLUGIN_PROTOCOL", /ack of 1/],
+  ["a wrong result", "WEIR_PLUGIN_PROTOCOL", /resync returned a value: /],
+  [
+    "a capability never granted",
+    "WEIR_GRANT_EXCEEDED",
+    /it invoked the capability "sysctl", granted are: none/,
+  ],
+];
+
+for (const [attack, code_, expected] of ANSWERS) {
+  Deno.test(`a plugin that answers a call with ${attack} is killed`, async () => {
+    await using hostile = await runHostile(code, { attack, limits: { ackMs: 300 } });
+    await hostile.ready;
+    await assert.rejects(hostile.plugin.call("resync", snapshot), (error: Error) => {
+      assert.equal((error as { code?: string }).code, code_);
+      assert.match(error.message, expected);
+      return true;
+    });
+    await hostile.death();
+  });
+}
+
+Deno.test("a plugin that returns twice is killed, though the call has succeeded", async () => {
+  await using hostile = await runHostile(code, { attack: "two returns" });
+  await hostile.ready;
+  assert.equal(await hostile.plugin.call("resync", snapshot), null);
+  assert.match(await hostile.death(), /return for call 1, which is not in progress/);
+});

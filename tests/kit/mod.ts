@@ -1,0 +1,21 @@
+/**
+ * The public kit for testing plugins: `weir/testing`.
+ *
+ * @module
+ */
+export { loopback } from "./loopback.ts";
+export type { Loopback, LoopbackOptions } from "./loopback.ts";
+export { recordingLog } from "./recording_log.ts";
+export type { RecordedLine } from "./recording_log.ts";
+export { fakeNft } from "./nft_fake.ts";
+export type { FakeNft } from "./nft_fake.ts";
+export type { PluginPolicy } from "../../host/broker.ts";
+export type { CapabilityAnswer } from "../../host/capabilities/capability.ts";
+export type { Outcome, PluginStateName, SandboxEvent } from "../../host/sandbox/event.ts";
+export type { CallMethod, CallParams, CallResult, CallResults } from "../../schemas/calls.ts";
+export { LIMITS, type Limits } from "../../schemas/wire.ts";
+export { Topology } from "./packet/topology.ts";
+export type { Addresses, Member, TopologyOptions } from "./packet/topology.ts";
+export type { NetworkNamespace } from "../../host/capabilities/namespace.ts";
+export type { Agent, ConnectTo } from "./packet/agent.ts";
+export type { Connect, Exchange, Listen, Transport } from "./packet/protocol.ts";

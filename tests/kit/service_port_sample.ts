@@ -1,0 +1,94 @@
+/**
+ * Service ports for tests of proxiers: few addresses, so that changes collide.
+ *
+ * @module
+ */
+import fc from "fast-check";
+import type { EndpointView, ServicePortView, Verdict } from "../../schemas/view.ts";
+import type { IpFamily, Protocol } from "../../schemas/kube.ts";
+
+/** What a sample is made of. */
+export interface Sample {
+  readonly service: number;
+  readonly family: IpFamily;
+  readonly protocol: Protocol;
+  readonly port: number;
+  /** Which of a few cluster IPs. */
+  readonly address: number;
+  readonly internal: Verdict;
+  readonly endpoints: readonly {
+    readonly host: number;
+    readonly port: number;
+    readonly local: boolean;
+    readonly set: "cluster" | "local" | "both";
+  }[];
+}
+
+/** Addresses of pods of this sample cluster. */
+function podAddress(family: IpFamily, host: number): string {
+  return family === "IPv4" ? `10.244.0.${host}` : `fd00:10:244::${host.toString(16)}`;
+}
+
+function endpoint(family: IpFamily, of: Sample["endpoints"][number]): EndpointView {
+  return {
+    ip: podAddress(family, of.host),
+    port: of.port,
+    local: of.local,
+    inCluster: of.set !== "local",
+    inLocal: of.set !== "cluster",
+  };
+}
+
+/**
+ * Makes a view as the resolver would.
+ *
+ * @param sample What it is made of.
+ * @returns The view; its endpoints are sorted, none twice.
+ */
+export function viewOf(sample: Sample): ServicePortView {
+  const { service, family, protocol, port } = sample;
+  const seen = new Map(
+    sample.endpoints.map((each) => [`${each.host}:${each.port}`, endpoint(family, each)]),
+  );
+  return {
+    id: `default/s${service}:p${port}/${protocol}/${family}`,
+    namespace: "default",
+    name: `s${service}`,
+    portName: `p${port}`,
+    protocol,
+    family,
+    clusterIP: family === "IPv4" ? `10.96.0.${sample.address}` : `fd00:96::${sample.address}`,
+    port,
+    internal: sample.internal,
+    endpoints: [...seen.values()].sort((one, other) =>
+      one.ip < other.ip ? -1 : one.ip > other.ip ? 1 : one.port - other.port
+    ),
+  };
+}
+
+const endpointSample = fc.record({
+  host: fc.integer({ min: 1, max: 6 }),
+  port: fc.constantFrom(80, 8080),
+  local: fc.boolean(),
+  set: fc.constantFrom("cluster" as const, "local" as const, "both" as const),
+});
+
+/** Any service port of a small cluster in which cluster IPs are sometimes taken twice. */
+export const anyView: fc.Arbitrary<ServicePortView> = fc.record({
+  service: fc.integer({ min: 1, max: 4 }),
+  family: fc.constantFrom<IpFamily>("IPv4", "IPv6"),
+  protocol: fc.constantFrom<Protocol>("TCP", "UDP", "SCTP"),
+  port: fc.constantFrom(80, 443),
+  address: fc.integer({ min: 1, max: 3 }),
+  internal: fc.constantFrom<Verdict>("cluster", "cluster", "cluster", "local", "reject", "drop"),
+  endpoints: fc.array(endpointSample, { maxLength: 8 }),
+}).map(viewOf);
+
+/** Any change: service ports that come or change, and service ports that go. */
+export const anyChange: fc.Arbitrary<{
+  readonly upserts: readonly ServicePortView[];
+  readonly removes: readonly ServicePortView[];
+}> = fc.record({
+  upserts: fc.array(anyView, { maxLength: 5 }),
+  removes: fc.array(anyView, { maxLength: 3 }),
+});
