@@ -1,0 +1,49 @@
+/**
+ * The programs that tests use beside Deno, and how a Debian gets them.
+ *
+ * @module
+ */
+
+/** A program that a test group can need. */
+export type Tool = "nft" | "ip" | "unshare" | "openssl";
+
+/** The Debian package of each program. */
+export const PACKAGES: Readonly<Record<Tool, string>> = {
+  /** A second opinion: what the kernel says when it is not us who asks. */
+  nft: "nftables",
+  /** Brings the loopback of a fresh namespace up. */
+  ip: "iproute2",
+  unshare: "util-linux",
+  /** Certificates for mutual TLS. */
+  openssl: "openssl",
+};
+
+/** Where Debian puts programs: an unprivileged PATH has no sbin. */
+export const PROGRAM_FOLDERS: readonly string[] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/**
+ * Which programs lack.
+ *
+ * @param tools What is needed, repetitions allowed.
+ * @param exists Tells whether a file is there.
+ * @returns Those that are in none of {@linkcode PROGRAM_FOLDERS}, each once, in order of need.
+ */
+export function missingTools(
+  tools: readonly Tool[],
+  exists: (path: string) => boolean,
+): Tool[] {
+  return [...new Set(tools)].filter((tool) =>
+    !PROGRAM_FOLDERS.some((folder) => exists(`${folder}/${tool}`))
+  );
+}
+
+/**
+ * The command that installs programs on a Debian.
+ *
+ * @param tools What lacks; at least one.
+ * @returns Its words.
+ */
+export function installCommand(tools: readonly Tool[]): string[] {
+  const packages = [...new Set(tools.map((tool) => PACKAGES[tool]))].sort();
+  return ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", ...packages];
+}
