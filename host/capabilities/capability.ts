@@ -6,7 +6,9 @@
 
 /** The answer of a capability: JSON and, beside it, bulk bytes. */
 export interface CapabilityAnswer {
+  /** The result, as schemas/capability.ts describes it for the method. */
   readonly value: unknown;
+  /** Absent when there are no bytes. */
   readonly attachment?: Uint8Array;
 }
 

@@ -1,0 +1,108 @@
+/**
+ * How traffic of this node's pods is told: asked of a local-detector, again whenever the Node's
+ * pod ranges change.
+ *
+ * @module
+ */
+import type { CallParams } from "../schemas/calls.ts";
+import type { Log } from "../schemas/capability.ts";
+import type { WeirConfig } from "../schemas/config.ts";
+import { messageOf } from "../schemas/errors.ts";
+import type { Node } from "../schemas/kube.ts";
+import type { LocalMatch } from "../schemas/view.ts";
+import type { Clock } from "./clock.ts";
+
+/** What detection stands on. */
+export interface DetectionOptions {
+  readonly config: Pick<
+    WeirConfig,
+    "nodeName" | "detectLocalMode" | "clusterCIDRs" | "detectLocal"
+  >;
+  /** Calls the detector's handler. */
+  readonly detect: (params: CallParams["detect"]) => Promise<readonly LocalMatch[]>;
+  /** Called when the answer is there for the first time, and when it has become another. */
+  readonly changed: () => void;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Milliseconds between attempts while the detector fails. */
+const RETRY_MS = 1_000;
+
+/** Keeps the answer of a local-detector true. */
+export class Detection {
+  readonly #options: DetectionOptions;
+  #matches: readonly LocalMatch[] | undefined;
+  /** What the answer depends on, as it was asked last; undefined before the first time. */
+  #question: string | undefined;
+  #podCIDRs: readonly string[] = [];
+  #cancelRetry: () => void = () => {};
+  #state: "waiting" | "asking" | "stopped" = "asking";
+
+  /** @param options The detector and whom to tell. */
+  constructor(options: DetectionOptions) {
+    this.#options = options;
+  }
+
+  /** How local traffic is told, or undefined while that is not known yet. */
+  get matches(): readonly LocalMatch[] | undefined {
+    return this.#matches;
+  }
+
+  /**
+   * Takes notice of the Node. NodeCIDR waits until it has pod ranges; all other modes do not
+   * depend on it and are asked at the first call.
+   *
+   * @param node This Node, or undefined while none has been seen.
+   */
+  observe(node: Node | undefined): void {
+    const { config, log } = this.#options;
+    const byNode = config.detectLocalMode === "NodeCIDR";
+    // A Node that is gone for a moment keeps its pods: what is known stays.
+    if (byNode && node !== undefined) this.#podCIDRs = node.podCIDRs;
+    if (byNode && this.#podCIDRs.length === 0) {
+      if (this.#state === "asking") {
+        log.info("Waiting for the Node's podCIDRs before programming anything", {
+          node: config.nodeName,
+        });
+        this.#state = "waiting";
+      }
+      return;
+    }
+    const question = byNode ? this.#podCIDRs.join(",") : config.detectLocalMode;
+    if (this.#state === "stopped" || question === this.#question) return;
+    this.#state = "asking";
+    this.#question = question;
+    void this.#ask(question);
+  }
+
+  /** Asks no more. */
+  stop(): void {
+    this.#state = "stopped";
+    this.#cancelRetry();
+  }
+
+  async #ask(question: string): Promise<void> {
+    this.#cancelRetry();
+    const { config, detect, changed, clock, log } = this.#options;
+    // A newer question may be under way when the answer comes: only its answer counts then.
+    const outdated = () => this.#state === "stopped" || question !== this.#question;
+    try {
+      const matches = await detect({
+        node: { name: config.nodeName, podCIDRs: this.#podCIDRs },
+        config: { clusterCIDRs: config.clusterCIDRs, ...config.detectLocal },
+      });
+      if (outdated() || JSON.stringify(matches) === JSON.stringify(this.#matches)) return;
+      this.#matches = matches;
+      log.info("Told local traffic by", { mode: config.detectLocalMode, matches });
+      changed();
+    } catch (thrown) {
+      if (outdated()) return;
+      log.error("Cannot tell local traffic; asking the detector again", {
+        mode: config.detectLocalMode,
+        err: messageOf(thrown),
+      });
+      this.#cancelRetry = clock.after(RETRY_MS, () => void this.#ask(question));
+    }
+  }
+}

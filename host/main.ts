@@ -1,0 +1,150 @@
+/**
+ * The program: everything of this machine that weir touches is gathered here and passed in.
+ *
+ * @module
+ */
+import { hostname } from "node:os";
+import process from "node:process";
+import deno from "../deno.json" with { type: "json" };
+import type { WeirConfig } from "../schemas/config.ts";
+import type { CredentialSource } from "../schemas/credentials.ts";
+import { credentialSource, SERVICE_ACCOUNT_DIRECTORY } from "./capabilities/credentials.ts";
+import { type CliCommand, type CliIo, runCli } from "./cli/cli.ts";
+import { systemClock } from "./clock.ts";
+import { runProxy } from "./proxy.ts";
+import { openSource } from "./source/open.ts";
+import { callSite } from "./telemetry/call_site.ts";
+import { klogFormat } from "./telemetry/klog.ts";
+import { createLog, type Logger } from "./telemetry/log.ts";
+import { createMetrics } from "./telemetry/metrics.ts";
+import { createTracing } from "./telemetry/trace.ts";
+
+const HOME = new URL("../", import.meta.url);
+const encoder = new TextEncoder();
+
+/** Writes all of a text at once: a line that is lost to a crash is the one that mattered. */
+function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  const bytes = encoder.encode(text);
+  for (let written = 0; written < bytes.length;) {
+    written += stream.writeSync(bytes.subarray(written));
+  }
+}
+
+const io: CliIo = {
+  stdout: (text) => writeAll(Deno.stdout, text),
+  stderr: (text) => writeAll(Deno.stderr, text),
+  terminal: { stdout: Deno.stdout.isTerminal(), stderr: Deno.stderr.isTerminal() },
+  env: (name) => Deno.env.get(name),
+  hostname,
+};
+
+/** The end that a supervisor or a person asks for; the second signal does not wait. */
+function untilSignalled(log: Logger): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    Deno.addSignalListener(signal, () => {
+      if (controller.signal.aborted) Deno.exit(1);
+      log.info("Stopping", { signal });
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}
+
+/** `linux/amd64`, as Go names platforms. */
+function platform(): string {
+  return `${Deno.build.os}/${Deno.build.arch === "x86_64" ? "amd64" : "arm64"}`;
+}
+
+/** Of the kubeconfig, of `--master` alone, or, within a pod, of the pod's service account. */
+function credentials(config: WeirConfig, log: Logger): CredentialSource {
+  return credentialSource({
+    kubeconfig: config.clientConnection.kubeconfig,
+    master: config.master,
+    serviceAccount: {
+      host: io.env("KUBERNETES_SERVICE_HOST") ?? "",
+      port: io.env("KUBERNETES_SERVICE_PORT") ?? "",
+      directory: SERVICE_ACCOUNT_DIRECTORY,
+    },
+    deno: Deno.execPath(),
+    log,
+    now: () => Date.now(),
+  });
+}
+
+async function proxy(config: WeirConfig, warnings: readonly string[]): Promise<number> {
+  const log = createLog({
+    now: () => performance.timeOrigin + performance.now(),
+    verbosity: () => config.logging.verbosity,
+    format: klogFormat(Deno.pid),
+    sink: io.stderr,
+    callSite,
+  });
+  for (const warning of warnings) log.warn(warning);
+  const signal = untilSignalled(log);
+  const startedAt = performance.timeOrigin / 1000;
+  log.info("Starting weir", { version: deno.version, node: config.nodeName });
+  const home = HOME;
+  await runProxy(config, {
+    version: deno.version,
+    node: { os: "linux", kernel: Deno.osRelease() },
+    deno: Deno.execPath(),
+    home,
+    cache: new URL(".weir/plugins/", home),
+    base: new URL(`file://${Deno.cwd()}/`),
+    source: openSource(config, {
+      log,
+      credentials: () => credentials(config, log),
+      userAgent: `weir/${deno.version}`,
+    }),
+    clock: systemClock,
+    random: Math.random,
+    log,
+    registry: createMetrics({
+      version: deno.version,
+      platform: platform(),
+      runtime: `deno${Deno.version.deno}`,
+      startedAt,
+      usage: () => {
+        const { user, system } = process.cpuUsage();
+        return {
+          residentBytes: Deno.memoryUsage().rss,
+          cpuSeconds: (user + system) / 1_000_000,
+        };
+      },
+    }),
+    tracing: createTracing(),
+    signal,
+  });
+  return 0;
+}
+
+/** What the demo gives to the weir that it starts. */
+const PROXY_PERMISSIONS = [
+  "--allow-net",
+  "--allow-read",
+  "--allow-write=" + new URL(".weir", HOME).pathname,
+  "--allow-env",
+  "--allow-sys=hostname,osRelease",
+  "--allow-ffi",
+  `--allow-run=${Deno.execPath()},unshare,setpriv,prlimit`,
+];
+
+const demo: CliCommand = {
+  name: "demo",
+  summary: "Show weir steering real packets on this machine, without a cluster or root",
+  run: async (args, io) => {
+    // Imported when it is asked for: a proxy that runs for months need not hold the demo.
+    const { demoEffects, runDemo } = await import("./demo/demo.ts");
+    const place = {
+      home: HOME,
+      cache: new URL(".weir/plugins/", HOME),
+      permissions: PROXY_PERMISSIONS,
+    };
+    return await runDemo(args, demoEffects(io, place));
+  },
+};
+
+Deno.exit(
+  await runCli(Deno.args, io, { version: deno.version, proxy, commands: [demo] }),
+);

@@ -1,0 +1,156 @@
+/**
+ * Brings plugins to life: names them, loads their text, and has each supervised in its sandbox
+ * with the grants of its kind.
+ *
+ * @module
+ */
+import type { ProxyMode } from "../schemas/proxy_mode.ts";
+import type { DetectLocalMode } from "../schemas/config.ts";
+import { WeirError } from "../schemas/errors.ts";
+import type { NodeFeatures, PluginManifest } from "../schemas/manifest.ts";
+import type { Limits } from "../schemas/wire.ts";
+import { bindGrants, type CapabilityFactories, decideGrants, DEFAULT_POLICIES } from "./broker.ts";
+import type { Clock } from "./clock.ts";
+import { loadPlugin } from "./sandbox/code.ts";
+import type { Observe } from "./sandbox/event.ts";
+import { type Jail, probeJail } from "./sandbox/jail.ts";
+import { sandboxCommand, startSandbox } from "./sandbox/process.ts";
+import { type SupervisedPlugin, supervisePlugin } from "./sandbox/supervisor.ts";
+import type { Logger } from "./telemetry/log.ts";
+
+/** The folder of each local-detector that comes with weir. */
+const DETECTORS: Readonly<Record<DetectLocalMode, string>> = {
+  ClusterCIDR: "detect-cluster-cidr",
+  NodeCIDR: "detect-node-cidr",
+  BridgeInterface: "detect-bridge-interface",
+  InterfaceNamePrefix: "detect-interface-name-prefix",
+};
+
+/** Where a plugin's code is, and what it is called in logs and metrics. */
+export interface PluginSource {
+  readonly name: string;
+  /** See host/sandbox/reference.ts. */
+  readonly reference: string;
+}
+
+function builtIn(folder: string, home: URL): PluginSource {
+  return { name: folder, reference: new URL(`plugins/${folder}/plugin.ts`, home).href };
+}
+
+/**
+ * Names the proxier of a mode.
+ *
+ * @param mode What `--proxy-mode` says.
+ * @param home weir's own folder; ends in `/`.
+ * @returns The proxier's source.
+ */
+export function proxierOf(mode: ProxyMode, home: URL): PluginSource {
+  return mode.type === "builtin"
+    ? builtIn(`proxier-${mode.name}`, home)
+    : { name: mode.reference.replace(/#.*$/, ""), reference: mode.reference };
+}
+
+/**
+ * Names the local-detector of a mode.
+ *
+ * @param mode What `--detect-local-mode` says.
+ * @param home weir's own folder; ends in `/`.
+ * @returns The detector's source.
+ */
+export function detectorOf(mode: DetectLocalMode, home: URL): PluginSource {
+  return builtIn(DETECTORS[mode], home);
+}
+
+/** What all plugins of a host stand on. */
+export interface PluginGround {
+  /** The path of the Deno program. */
+  readonly deno: string;
+  /** weir's own folder; ends in `/`. */
+  readonly home: URL;
+  /** Where bundles are kept; ends in `/`. */
+  readonly cache: URL;
+  /** What relative paths of plugins are relative to; ends in `/`. */
+  readonly base: URL;
+  readonly version: string;
+  readonly node: NodeFeatures;
+  readonly limits: Limits;
+  readonly capabilities: CapabilityFactories;
+  readonly clock: Clock;
+  /** A number from 0 up to 1, for jitter. */
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+/** What is particular to one plugin. */
+export interface PluginRole {
+  readonly kind: PluginManifest["kind"];
+  /** `warm` is always running, `on-demand` only during calls. */
+  readonly mode: "warm" | "on-demand";
+  /** The plugin has started and knows nothing. */
+  readonly onReady?: () => void;
+  readonly observe: Observe;
+}
+
+/**
+ * Finds out once how the node can jail sandboxes, and logs what it cannot.
+ *
+ * @param ground What all plugins stand on.
+ * @returns The jail for {@linkcode startPlugin}.
+ */
+export async function prepareJail(ground: PluginGround): Promise<Jail> {
+  const command = sandboxCommand(ground.deno, ground.limits.heapMib);
+  const jail = await probeJail(command, ground.limits.memoryBytes);
+  for (const reason of jail.missing) {
+    ground.log.v(1, "A layer of the jail around plugins is not possible on this node", { reason });
+  }
+  return jail;
+}
+
+/**
+ * Loads a plugin and keeps it running.
+ *
+ * @param source Its name and code.
+ * @param role What it is for.
+ * @param ground What all plugins stand on.
+ * @param jail From {@linkcode prepareJail}.
+ * @returns The supervised plugin.
+ * @throws {WeirError} WEIR_PLUGIN_LOAD when its code cannot be had.
+ */
+export async function startPlugin(
+  source: PluginSource,
+  role: PluginRole,
+  ground: PluginGround,
+  jail: Promise<Jail>,
+): Promise<SupervisedPlugin> {
+  const { deno, home, cache, base, limits, clock } = ground;
+  const [code, bars] = await Promise.all([
+    loadPlugin(source.reference, { deno, home, cache, base, fetch }),
+    jail,
+  ]);
+  const log = ground.log.with({ plugin: source.name });
+  log.v(1, "Loaded plugin", { sha256: code.sha256, bytes: code.text.length });
+  const sandbox = { deno, jail: bars, limits, clock };
+  return supervisePlugin({
+    reference: source.name,
+    version: ground.version,
+    node: ground.node,
+    grant: (manifest) => {
+      if (manifest.kind !== role.kind) {
+        throw new WeirError(
+          "WEIR_PLUGIN_REFUSED",
+          `Cannot start plugin "${source.name}": it is a ${manifest.kind}, a ${role.kind} is needed`,
+        );
+      }
+      const grants = decideGrants(manifest, DEFAULT_POLICIES[manifest.kind]);
+      return { grants, capabilities: bindGrants(grants, ground.capabilities) };
+    },
+    limits,
+    clock,
+    log,
+    observe: role.observe,
+    start: () => startSandbox(code.text, sandbox),
+    mode: role.mode,
+    random: ground.random,
+    ...(role.onReady === undefined ? {} : { onReady: role.onReady }),
+  });
+}

@@ -1,0 +1,331 @@
+/**
+ * The proxy: the flow wired together, from the source to the kernel, and what watches it.
+ *
+ * @module
+ */
+import { parseBindAddress } from "../schemas/bind_address.ts";
+import type { WeirConfig } from "../schemas/config.ts";
+import { type IpFamily, type Node, type Source, type SourceEvent } from "../schemas/kube.ts";
+import { messageOf } from "../schemas/errors.ts";
+import type { NodeFeatures } from "../schemas/manifest.ts";
+import { LIMITS } from "../schemas/wire.ts";
+import { NftKernel } from "./capabilities/nft/kernel.ts";
+import { NftMonitor } from "./capabilities/nft/monitor.ts";
+import { nftCapability } from "./capabilities/nft/nft.ts";
+import type { Clock } from "./clock.ts";
+import { Detection } from "./detection.ts";
+import { Revisions } from "./diff.ts";
+import { detectorOf, type PluginGround, prepareJail, proxierOf, startPlugin } from "./plugins.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { metricsRoutes } from "./routes/metrics.ts";
+import type { HealthFacts } from "./routes/proxy_health.ts";
+import { type Server, startServer } from "./routes/server.ts";
+import type { SandboxEvent } from "./sandbox/event.ts";
+import type { SupervisedPlugin } from "./sandbox/supervisor.ts";
+import { describeFailure, Scheduler } from "./scheduler.ts";
+import { createSync } from "./sync.ts";
+import type { Logger } from "./telemetry/log.ts";
+import type { MetricRegistry } from "./telemetry/metrics.ts";
+import { PluginMetrics } from "./telemetry/plugin_metrics.ts";
+import { recordSync } from "./telemetry/sync_metrics.ts";
+import type { Tracing } from "./telemetry/trace.ts";
+import { Tracker } from "./tracker.ts";
+
+/** What the proxy stands on. */
+export interface ProxyEnvironment {
+  /** For example `0.1.0`. */
+  readonly version: string;
+  readonly node: NodeFeatures;
+  /** The path of the Deno program. */
+  readonly deno: string;
+  /** weir's own folder; ends in `/`. */
+  readonly home: URL;
+  /** Where bundles are kept; ends in `/`. */
+  readonly cache: URL;
+  /** What relative paths of plugins are relative to; ends in `/`. */
+  readonly base: URL;
+  /** The source of objects that the configuration asks for. */
+  readonly source: Source;
+  readonly clock: Clock;
+  /** A number from 0 up to 1. */
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly registry: MetricRegistry;
+  readonly tracing: Tracing;
+  /** Ends the proxy; the kernel keeps the rules. */
+  readonly signal: AbortSignal;
+}
+
+const FAMILIES: readonly IpFamily[] = ["IPv4", "IPv6"];
+
+/**
+ * Stands in for the Node where manifests name none: there is no control plane that could drain
+ * or delete this node, so it is eligible.
+ */
+function standaloneNode(name: string): Node {
+  return {
+    kind: "Node",
+    name,
+    resourceVersion: "",
+    labels: {},
+    podCIDRs: [],
+    addresses: [],
+    taints: [],
+    deleting: false,
+  };
+}
+
+/**
+ * Runs the proxy until the signal aborts.
+ *
+ * @param config The configuration.
+ * @param environment What it stands on.
+ * @returns Settles when everything is closed. The rules stay in the kernel.
+ * @throws {WeirError} When it cannot begin: a plugin's code or a netlink socket cannot be had.
+ */
+export async function runProxy(config: WeirConfig, environment: ProxyEnvironment): Promise<void> {
+  const { clock, random, log, registry, tracing, signal, home } = environment;
+  const { metrics } = registry;
+  const proxierSource = proxierOf(config.mode, home);
+  const detectorSource = detectorOf(config.detectLocalMode, home);
+  const pluginMetrics = new PluginMetrics(registry);
+
+  const failed = new AbortController();
+  const until = AbortSignal.any([signal, failed.signal]);
+  let proxier: SupervisedPlugin | undefined;
+  let detector: SupervisedPlugin | undefined;
+
+  const tracker = new Tracker({ nodeName: config.nodeName, startedAt: clock.now() });
+  const revisions = new Revisions();
+
+  // The kernel, and whoever else writes to our tables.
+  const tables = new Set<string>();
+  const kernel = new NftKernel({
+    now: () => performance.now(),
+    observe: (record) => pluginMetrics.commit(proxierSource.name, record),
+  });
+  const monitor = new NftMonitor({
+    kernel,
+    tables,
+    onForeignChange: ({ tables, by }) => {
+      // Before the first sync nobody can have changed what is not there yet.
+      if (revisions.revision === 0) return;
+      metrics.repairs.inc({ plugin: proxierSource.name });
+      log.warn("Somebody else changed the rules; programming them anew", { tables, by });
+      scheduler.requestResync(`tables changed by ${by}`);
+    },
+    onEnd: (reason) => log.error("Cannot watch the rules for changes by others", { reason }),
+  });
+
+  // The plugins. Their code is loaded while the source lists.
+  const ground: PluginGround = {
+    ...environment,
+    limits: LIMITS,
+    capabilities: {
+      nft: (grant) => {
+        tables.add(grant.table);
+        return nftCapability(grant, { kernel });
+      },
+    },
+  };
+  const jail = prepareJail(ground);
+  const watch = (plugin: string) => (event: SandboxEvent) => {
+    pluginMetrics.event(plugin, event);
+    if (event.type !== "invoke") return;
+    tracing.past(event.traceparent, "weir.capability", {
+      "weir.plugin": plugin,
+      "weir.method": `${event.capability}.${event.method}`,
+      "weir.bytes": event.bytes,
+    }, event);
+  };
+  const detectorLoading = startPlugin(
+    detectorSource,
+    { kind: "local-detector", mode: "on-demand", observe: watch(detectorSource.name) },
+    ground,
+    jail,
+  );
+  const proxierLoading = startPlugin(
+    proxierSource,
+    {
+      kind: "proxier",
+      mode: "warm",
+      onReady: () => {
+        scheduler.requestResync("the proxier has started");
+        goOn();
+      },
+      observe: (event) => {
+        watch(proxierSource.name)(event);
+        if (event.type === "state" && event.state !== "ready") scheduler.pause();
+      },
+    },
+    ground,
+    jail,
+  );
+  // Whatever happens first, the rejection of either is seen below.
+  for (const loading of [detectorLoading, proxierLoading]) loading.catch(() => {});
+
+  const detection = new Detection({
+    config,
+    detect: async (params) => await (await detectorLoading).call("detect", params),
+    changed: () => {
+      scheduler.requestResync("the way to tell local traffic has changed");
+      goOn();
+    },
+    clock,
+    log,
+  });
+
+  const sync = createSync({
+    tracker,
+    revisions,
+    nodeName: config.nodeName,
+    settings: () => ({
+      masqueradeAll: config.nftables.masqueradeAll,
+      masqueradeBit: config.nftables.masqueradeBit,
+      localMatches: detection.matches ?? [],
+    }),
+    call: async (method, params, options) =>
+      await (await proxierLoading).call(method, params, options),
+    tracing,
+    clock,
+    log,
+    observe: ({ kind, startedAt, endedAt, changedAt }) => {
+      recordSync(metrics, {
+        kind,
+        families: FAMILIES,
+        startedAt,
+        endedAt,
+        outcome: changedAt === undefined ? { type: "failed" } : { type: "done", changedAt },
+      });
+      for (const family of FAMILIES) {
+        const labels = { ip_family: family, traffic_policy: "internal" };
+        metrics.noLocalEndpoints.set(labels, revisions.dropped(family));
+      }
+      measurePending();
+    },
+  });
+
+  const scheduler = new Scheduler({
+    clock,
+    random,
+    sync,
+    minInterval: config.nftables.minSyncPeriod,
+    syncPeriod: config.nftables.syncPeriod,
+    observer: {
+      queued: (at) => {
+        for (const ip_family of FAMILIES) {
+          metrics.syncLastQueuedTimestamp.set({ ip_family }, at / 1000);
+        }
+      },
+      completed: () => {},
+      failed: (_at, kind, thrown, delay) => log.error(describeFailure(kind, thrown, delay)),
+    },
+  });
+  scheduler.pause();
+
+  /** Syncs begin once there is something true to tell and somebody to tell it. */
+  function goOn(): void {
+    if (!tracker.ready || detection.matches === undefined) return;
+    if (proxier?.state().type === "ready") scheduler.resume();
+  }
+
+  function measurePending(): void {
+    const { services, endpointSlices } = tracker.pending;
+    metrics.serviceChangesPending.set(services);
+    metrics.endpointChangesPending.set(endpointSlices);
+  }
+
+  function deliver(events: readonly SourceEvent[]): void {
+    const before = tracker.pending;
+    const news = tracker.accept(events);
+    const after = tracker.pending;
+    metrics.serviceChanges.inc(after.services - before.services);
+    metrics.endpointChanges.inc(after.endpointSlices - before.endpointSlices);
+    measurePending();
+    detection.observe(tracker.node);
+    if (news) scheduler.changed();
+    goOn();
+  }
+
+  const servers = serve(config, environment, until, () => ({
+    families: FAMILIES,
+    lastCompleted: scheduler.status.lastCompleted,
+    waitingSince: scheduler.status.waitingSince,
+    node: tracker.node ?? (config.manifests === "" ? undefined : standaloneNode(config.nodeName)),
+    parked: [
+      { plugin: proxierSource.name, state: proxier?.state() },
+      { plugin: detectorSource.name, state: detector?.state() },
+    ].flatMap(({ plugin, state }) =>
+      state?.type === "parked" ? [{ plugin, reason: state.reason }] : []
+    ),
+  }));
+
+  const running = environment.source.run(deliver, until);
+  try {
+    [proxier, detector] = await Promise.all([proxierLoading, detectorLoading]);
+    goOn();
+    await running;
+  } finally {
+    failed.abort();
+    detection.stop();
+    await scheduler.stop();
+    await Promise.allSettled([
+      running,
+      proxierLoading.then((plugin) => plugin.stop()),
+      detectorLoading.then((plugin) => plugin.stop()),
+      monitor.close(),
+      ...servers.map((server) => server.finished),
+    ]);
+    await kernel.close();
+    log.info("Stopped; the kernel keeps the rules");
+  }
+}
+
+/** Starts the health and metrics servers that the configuration asks for. */
+function serve(
+  config: WeirConfig,
+  { clock, log, registry }: ProxyEnvironment,
+  signal: AbortSignal,
+  facts: () => HealthFacts,
+): Server[] {
+  const { metrics } = registry;
+  const health = healthRoutes({
+    facts,
+    now: () => clock.now(),
+    timeout: 2 * config.nftables.syncPeriod,
+    observe: (probe, code) => metrics[probe].inc({ code: String(code) }),
+  });
+  const pages = metricsRoutes({ metrics: registry, config, limits: LIMITS });
+  return [
+    {
+      name: "health",
+      flag: "healthz-bind-address",
+      text: config.healthzBindAddress,
+      port: 10256,
+      app: health,
+    },
+    {
+      name: "metrics",
+      flag: "metrics-bind-address",
+      text: config.metricsBindAddress,
+      port: 10249,
+      app: pages,
+    },
+  ].flatMap(({ name, flag, text, port, app }) => {
+    if (text === "") return [];
+    const address = parseBindAddress(text, port);
+    if (typeof address === "string") return [];
+    const server = startServer({
+      name,
+      flag,
+      address,
+      handler: (request) => app.fetch(request),
+      log,
+      clock,
+      onTaken: "retry",
+      signal,
+    });
+    server.bound.catch((thrown) => log.error(messageOf(thrown)));
+    return [server];
+  });
+}

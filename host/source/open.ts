@@ -1,0 +1,35 @@
+/**
+ * Opens the source that the configuration asks for.
+ *
+ * @module
+ */
+import type { Log } from "../../schemas/capability.ts";
+import type { WeirConfig } from "../../schemas/config.ts";
+import type { CredentialSource } from "../../schemas/credentials.ts";
+import type { Source } from "../../schemas/kube.ts";
+import { kubeSource } from "./kube/source.ts";
+import { manifestsSource } from "./manifests/source.ts";
+
+/** What a source stands on. */
+export interface SourceGround {
+  readonly log: Log;
+  /** Makes the credentials for the API server; only called when there is one. */
+  readonly credentials: () => CredentialSource;
+  /** For example `weir/0.1.0`. */
+  readonly userAgent: string;
+}
+
+/**
+ * Opens the folder of manifests if there is one, else the API server.
+ *
+ * @param config The configuration.
+ * @param ground The log, the credentials, and what the client calls itself.
+ * @returns The source; it reads and connects when it is run.
+ */
+export function openSource(config: WeirConfig, ground: SourceGround): Source {
+  const { log, userAgent } = ground;
+  if (config.manifests !== "") return manifestsSource({ directory: config.manifests, log });
+  const { nodeName, clientConnection: { contentType, qps, burst } } = config;
+  const credentials = ground.credentials();
+  return kubeSource({ credentials, nodeName, log, userAgent, contentType, qps, burst });
+}

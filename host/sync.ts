@@ -1,0 +1,141 @@
+/**
+ * One sync, left to right: what has changed is taken from the tracker, resolved, compared with
+ * the last revision, and given to the proxier, whose answer means that the kernel has it.
+ *
+ * @module
+ */
+import type { Logger } from "./telemetry/log.ts";
+import type { TraceSpan, Tracing } from "./telemetry/trace.ts";
+import type { CallMethod, CallParams } from "../schemas/calls.ts";
+import type { ProxierSettings } from "../schemas/view.ts";
+import type { Clock } from "./clock.ts";
+import type { Revisions, ServiceUpdate } from "./diff.ts";
+import { resolveService } from "./resolver/resolve.ts";
+import type { SyncKind } from "./scheduler.ts";
+import type { Changes, Tracker } from "./tracker.ts";
+
+/** Calls a handler of the proxier. */
+export type CallProxier = <Method extends CallMethod & ("resync" | "apply")>(
+  method: Method,
+  params: CallParams[Method],
+  options: { readonly traceparent?: string },
+) => Promise<unknown>;
+
+/** What a sync did, for metrics. */
+export interface SyncOutcome {
+  readonly kind: "full" | "partial";
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  /** Milliseconds since the epoch. */
+  readonly endedAt: number;
+  /** When the changes it programmed were triggered; undefined when it failed. */
+  readonly changedAt: readonly number[] | undefined;
+}
+
+/** What a sync stands on. */
+export interface SyncOptions {
+  readonly tracker: Tracker;
+  readonly revisions: Revisions;
+  readonly nodeName: string;
+  /** What the proxier must know besides the service ports, as of now. */
+  readonly settings: () => ProxierSettings;
+  readonly call: CallProxier;
+  readonly tracing: Tracing;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Told of every sync that reached the plugin; must not throw. */
+  readonly observe: (outcome: SyncOutcome) => void;
+}
+
+/** What goes to the plugin. */
+type Order =
+  | { readonly method: "resync"; readonly params: CallParams["resync"] }
+  | { readonly method: "apply"; readonly params: CallParams["apply"] };
+
+function describeOrder(order: Order): Readonly<Record<string, unknown>> {
+  return order.method === "resync"
+    ? { kind: "full", revision: order.params.revision, ports: order.params.ports.length }
+    : {
+      kind: "partial",
+      revision: order.params.to,
+      upserts: order.params.upserts.length,
+      removes: order.params.removes.length,
+    };
+}
+
+/**
+ * Makes the function that the scheduler calls.
+ *
+ * @param options The stages and what watches them.
+ * @returns Does one sync; it rejects when the kernel may not hold what it should.
+ */
+export function createSync(options: SyncOptions): (kind: SyncKind) => Promise<void> {
+  const { tracker, revisions, nodeName, settings, call, tracing, clock, log, observe } = options;
+  /** Triggers of changes that no sync has landed yet: a failed one leaves them to the next. */
+  let unlanded: readonly number[] = [];
+
+  const resolve = (changes: Changes): ServiceUpdate[] => {
+    const node = { name: nodeName, zone: tracker.zone };
+    return changes.services.map(({ key, service, slices }) => {
+      const { views, problems } = resolveService(service, slices, node);
+      for (const { object, path, message } of problems) log.warn(message, { object, path });
+      return { key, views };
+    });
+  };
+
+  const compare = (kind: SyncKind, updates: readonly ServiceUpdate[]): Order | undefined => {
+    if (kind === "resync") {
+      revisions.absorb(updates);
+      return { method: "resync", params: revisions.snapshot(settings()) };
+    }
+    const diff = revisions.advance(updates);
+    return diff === undefined ? undefined : { method: "apply", params: diff };
+  };
+
+  const perform = (order: Order, span: TraceSpan): Promise<unknown> =>
+    span.run("weir.plugin.call", { "weir.method": order.method }, (child) => {
+      const trace = child.traceparent === undefined ? {} : { traceparent: child.traceparent };
+      return order.method === "resync"
+        ? call("resync", order.params, trace)
+        : call("apply", order.params, trace);
+    });
+
+  return (kind) => {
+    const startedAt = clock.now();
+    const changes = tracker.take();
+    unlanded = [...unlanded, ...changes.triggers];
+    const attributes = {
+      "weir.sync.kind": kind === "resync" ? "full" : "partial",
+      "weir.services": changes.services.length,
+    };
+    return tracing.sync(attributes, async (span) => {
+      const updates = span.run("weir.resolve", {}, () => resolve(changes));
+      const order = span.run("weir.diff", {}, () => compare(kind, updates));
+      if (order === undefined) {
+        unlanded = [];
+        return;
+      }
+      span.set({ "weir.revision": revisions.revision });
+      const report = (changedAt: readonly number[] | undefined) => {
+        const endedAt = clock.now();
+        const kind = order.method === "resync" ? "full" : "partial";
+        observe({ kind, startedAt, endedAt, changedAt });
+        return endedAt;
+      };
+      try {
+        await perform(order, span);
+      } catch (thrown) {
+        report(undefined);
+        throw thrown;
+      }
+      const endedAt = report(unlanded);
+      unlanded = [];
+      if (!log.enabled(2)) return;
+      log.v(2, "Synced", {
+        ...describeOrder(order),
+        milliseconds: endedAt - startedAt,
+        sinceChange: changes.earliest === undefined ? 0 : endedAt - changes.earliest,
+      });
+    });
+  };
+}
