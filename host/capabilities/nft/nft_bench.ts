@@ -24,6 +24,8 @@ const grant = { table: "weir", messages: parts.length, maxBytes: load.length };
 const namespace = NetworkNamespace.create("bench");
 const kernel = namespace.inside(() => new NftKernel({ now: () => performance.now() }));
 
+await kernel.commit(load.slice(), parts.length);
+
 Deno.bench("check 100,000 elements", () => {
   if (checkBatch(load, grant).type !== "accepted") throw new Error("Cannot bench: it is refused");
 });
