@@ -60,6 +60,15 @@ interface Entry {
   slices: readonly EndpointSlice[];
 }
 
+/**
+ * How many triggers are kept until a sync takes them; a plugin may be parked for days. The oldest
+ * stay: they have waited longest.
+ */
+const MOST_TRIGGERS = 10_000;
+
+/** RFC 3339: without a zone, `Date.parse` would take a time for this node's own. */
+const ZONED_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
+
 const NO_SLICES: readonly EndpointSlice[] = [];
 
 function keyOf(namespace: string, name: string): string {
@@ -283,8 +292,9 @@ export class Tracker {
 
   /** As upstream: a removal gives no trigger, since its annotation tells of an older change. */
   #noteTrigger(slice: EndpointSlice): void {
-    if (slice.lastChangeTriggerTime === "") return;
-    const trigger = Date.parse(slice.lastChangeTriggerTime);
+    const { lastChangeTriggerTime } = slice;
+    if (this.#triggers.length >= MOST_TRIGGERS || !ZONED_TIME.test(lastChangeTriggerTime)) return;
+    const trigger = Date.parse(lastChangeTriggerTime);
     if (trigger > this.#options.startedAt) this.#triggers.push(trigger);
   }
 

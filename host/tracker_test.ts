@@ -166,6 +166,33 @@ Deno.test("The earliest arrival and the triggers of changed slices are told once
   assert.deepEqual({ earliest, triggers }, { earliest: undefined, triggers: [] });
 });
 
+Deno.test("A trigger without a time zone is none: it would be read as this node's local time", () => {
+  const tracker = readyTracker();
+  const slice = (lastChangeTriggerTime: string) =>
+    upsert(sampleSlice([], { name: lastChangeTriggerTime, lastChangeTriggerTime }));
+  const zoneless = ["2026-01-02T00:00:00", "2026-01-02 00:00:00", "2 January 2026", "2026-01-02"];
+  tracker.accept(zoneless.map(slice));
+  assert.deepEqual(tracker.take().triggers, []);
+  tracker.accept([slice("1970-01-01T01:00:02.123456789+01:00")]);
+  assert.deepEqual(tracker.take().triggers, [2_123]);
+});
+
+Deno.test("While nothing is taken, triggers do not pile up without end", () => {
+  const tracker = readyTracker();
+  for (let version = 0; version < 12_000; version++) {
+    const lastChangeTriggerTime = new Date(2_000 + version).toISOString();
+    tracker.accept([
+      upsert(sampleSlice([], { resourceVersion: String(version), lastChangeTriggerTime })),
+    ]);
+  }
+  const { triggers } = tracker.take();
+  assert.equal(triggers.length, 10_000);
+  // The oldest wait longest, and they are what a slow proxy is to be judged by.
+  assert.equal(triggers[0], 2_000);
+  tracker.accept([upsert(sampleSlice([], { lastChangeTriggerTime: "1970-01-01T00:00:02Z" }))]);
+  assert.deepEqual(tracker.take().triggers, [2_000]);
+});
+
 Deno.test("Of a Service that came and went, in whatever order with its slices, nothing is kept", () => {
   const removal: SourceEvent = {
     type: "remove",

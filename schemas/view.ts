@@ -15,7 +15,7 @@ export interface EndpointView {
   readonly ip: string;
   /** 1–65535. */
   readonly port: number;
-  /** It runs on this node (hairpin traffic to itself is possible). */
+  /** It runs on this node or on one that nobody names: hairpin traffic to itself is possible. */
   readonly local: boolean;
   /** Member of the cluster set: ready and admitted by topology, or the terminating fallback. */
   readonly inCluster: boolean;

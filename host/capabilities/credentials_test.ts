@@ -64,6 +64,7 @@ async function asks(credentials: CredentialSource): Promise<string> {
     limit: new TokenBucket({ qps: -1, burst: 0, clock: systemClock }),
     contentType: PROTOBUF,
     userAgent: "weir/test",
+    clock: systemClock,
   });
   const stop = new AbortController();
   try {

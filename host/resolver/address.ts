@@ -113,3 +113,23 @@ export function canonicalIp(text: string, family: IpFamily): string | undefined 
   const bytes = text.includes(":") ? parseIp(text) : undefined;
   return bytes === undefined || isMapped(bytes) ? undefined : formatIp(bytes);
 }
+
+/** An address and its family. */
+export interface Address {
+  /** The family its text is of. */
+  readonly family: IpFamily;
+  /** Canonical text. */
+  readonly ip: string;
+}
+
+/**
+ * Reads an address of either family.
+ *
+ * @param text An address as an object of the cluster has it.
+ * @returns The address, or undefined when it is none; IPv4-mapped IPv6 is none.
+ */
+export function readAddress(text: string): Address | undefined {
+  const family = text.includes(":") ? "IPv6" : "IPv4";
+  const ip = canonicalIp(text, family);
+  return ip === undefined ? undefined : { family, ip };
+}

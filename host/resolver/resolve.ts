@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { ipFamily } from "../../schemas/ip.ts";
-import type { EndpointSlice, IpFamily, Service, ServicePort } from "../../schemas/kube.ts";
+import type { EndpointSlice, Service, ServicePort } from "../../schemas/kube.ts";
 import type { ServicePortView, Verdict } from "../../schemas/view.ts";
-import { canonicalIp } from "./address.ts";
+import { type Address, readAddress } from "./address.ts";
 import { gatherCandidates } from "./candidates.ts";
 import type { ResolverNode } from "./node.ts";
 import type { Problem } from "./problem.ts";
@@ -42,23 +41,17 @@ export function isProxied(service: Service): boolean {
     !Object.hasOwn(service.labels, LABEL_HEADLESS);
 }
 
-interface ClusterAddress {
-  readonly family: IpFamily;
-  readonly ip: string;
-}
-
-function clusterAddresses(service: Service, problems: Problem[]): ClusterAddress[] {
+function clusterAddresses(service: Service, problems: Problem[]): Address[] {
   const listed = service.clusterIPs.length > 0;
   const texts = listed ? service.clusterIPs : [service.clusterIP];
-  const addresses: ClusterAddress[] = [];
+  const addresses: Address[] = [];
   for (const [index, text] of texts.entries()) {
-    const family = ipFamily(text);
-    const ip = family && canonicalIp(text, family);
+    const address = readAddress(text);
     let fault: string | undefined;
-    if (family === undefined || ip === undefined) fault = "it is no IP address";
-    else if (addresses.some((address) => address.family === family)) {
-      fault = `the Service has another ${family} cluster IP before it`;
-    } else addresses.push({ family, ip });
+    if (address === undefined) fault = "it is no IP address";
+    else if (addresses.some(({ family }) => family === address.family)) {
+      fault = `the Service has another ${address.family} cluster IP before it`;
+    } else addresses.push(address);
     if (fault === undefined) continue;
     problems.push({
       object: `Service ${service.namespace}/${service.name}`,
@@ -122,7 +115,7 @@ function internalVerdict(service: Service, sets: EndpointSets): Verdict {
 function resolvePort(
   service: Service,
   port: ServicePort,
-  address: ClusterAddress,
+  address: Address,
   slices: readonly EndpointSlice[],
   node: ResolverNode,
   problems: Problem[],

@@ -129,7 +129,11 @@ export function chooseEndpoints(
         : isDraining(endpoint));
     const inLocal = uses.local && local &&
       (found.localReady ? endpoint.ready : isDraining(endpoint));
-    if (inCluster || inLocal) endpoints.push({ ip, port, local, inCluster, inLocal });
+    if (!inCluster && !inLocal) continue;
+    // Slices that people write often name no node: such an endpoint may be a pod of this one, and
+    // upstream too masquerades whatever endpoint reaches itself.
+    const mayBeHere = local || endpoint.nodeName === "";
+    endpoints.push({ ip, port, local: mayBeHere, inCluster, inLocal });
   }
   return {
     endpoints,

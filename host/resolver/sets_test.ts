@@ -33,6 +33,15 @@ const local = { nodeName: "here" };
 const zones = (...hintZones: string[]) => ({ hintZones });
 const nodes = (...hintNodes: string[]) => ({ hintNodes });
 
+Deno.test("an endpoint of a node that nobody names may be here, and reach itself", () => {
+  const endpoints = candidates({ nodeName: "" }, { nodeName: "elsewhere" }, local);
+  const uses = { cluster: true, local: true };
+  const flags = (node: typeof HERE) =>
+    chooseEndpoints(endpoints, uses, node).endpoints.map((view) => [view.local, view.inLocal]);
+  assert.deepEqual(flags(HERE), [[true, false], [false, false], [true, true]]);
+  assert.deepEqual(flags({ name: "", zone: "" }), [[true, false], [false, false], [false, false]]);
+});
+
 const cases: readonly [sentence: string, endpoints: Partial<SliceEndpoint>[], expected: string][] =
   [
     ["no endpoint makes empty sets", [], ""],

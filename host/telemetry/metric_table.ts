@@ -30,8 +30,12 @@ const SYNC_BUCKETS = exponential(0.001, 2, 15);
 /** 0.1 ms to 52 s: a call of a plugin or a batch for the kernel. */
 const CALL_BUCKETS = exponential(0.0001, 2, 20);
 
-/** Upstream: 0.25, 0.5, then 1–59 s by 1, 60–115 s by 5, 2–5 min by 30 s. */
+/**
+ * Upstream: 0.25, 0.5, then 1–59 s by 1, 60–115 s by 5, 2–5 min by 30 s; and a 0 before them, since
+ * its `merge` begins with a slice of one element.
+ */
 const PROGRAMMING_BUCKETS = [
+  0,
   ...linear(0.25, 0.25, 2),
   ...linear(1, 1, 59),
   ...linear(60, 5, 12),

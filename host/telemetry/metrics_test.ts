@@ -76,9 +76,9 @@ Deno.test("kube-proxy's histograms have kube-proxy's buckets", async () => {
     ...[1.024, 2.048, 4.096, 8.192, 16.384, Infinity],
   ]);
   const programming = bounds(page, METRICS.networkProgrammingDuration.name);
-  assert.equal(programming.length, 2 + 59 + 12 + 7 + 1);
-  assert.deepEqual(programming.slice(0, 4), [0.25, 0.5, 1, 2]);
-  assert.deepEqual(programming.slice(59, 64), [58, 59, 60, 65, 70]);
+  assert.equal(programming.length, 1 + 2 + 59 + 12 + 7 + 1);
+  assert.deepEqual(programming.slice(0, 5), [0, 0.25, 0.5, 1, 2]);
+  assert.deepEqual(programming.slice(60, 65), [58, 59, 60, 65, 70]);
   assert.deepEqual(programming.slice(-4), [240, 270, 300, Infinity]);
   assert.match(
     page,

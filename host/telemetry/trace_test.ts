@@ -1,97 +1,8 @@
 import assert from "node:assert/strict";
-import {
-  type Attributes,
-  type Context,
-  type Span,
-  type SpanContext,
-  type SpanStatus,
-  SpanStatusCode,
-  trace,
-  type Tracer,
-} from "@opentelemetry/api";
+import { SpanStatusCode } from "@opentelemetry/api";
 import { WeirError } from "../../schemas/errors.ts";
+import { recordingTracer, spanTree } from "./recording_tracer.ts";
 import { createTracing } from "./trace.ts";
-
-/** A span that keeps what it is told. */
-class RecordedSpan implements Span {
-  readonly name: string;
-  readonly parent: SpanContext | undefined;
-  readonly attributes: Attributes = {};
-  readonly exceptions: unknown[] = [];
-  readonly #context: SpanContext;
-  status: SpanStatus = { code: SpanStatusCode.UNSET };
-  ends = 0;
-
-  constructor(name: string, context: SpanContext, parent: SpanContext | undefined) {
-    this.name = name;
-    this.#context = context;
-    this.parent = parent;
-  }
-  spanContext(): SpanContext {
-    return this.#context;
-  }
-  setAttribute(key: string, value: Attributes[string]): this {
-    if (value !== undefined) this.attributes[key] = value;
-    return this;
-  }
-  setAttributes(attributes: Attributes): this {
-    Object.assign(this.attributes, attributes);
-    return this;
-  }
-  addEvent(): this {
-    return this;
-  }
-  addLink(): this {
-    return this;
-  }
-  addLinks(): this {
-    return this;
-  }
-  setStatus(status: SpanStatus): this {
-    this.status = status;
-    return this;
-  }
-  updateName(): this {
-    return this;
-  }
-  end(): void {
-    this.ends++;
-  }
-  isRecording(): boolean {
-    return this.ends === 0;
-  }
-  recordException(exception: unknown): void {
-    this.exceptions.push(exception);
-  }
-}
-
-/** A tracer whose ids count up, so that expected text can be written down. */
-function recordingTracer(): { tracer: Tracer; spans: RecordedSpan[] } {
-  const spans: RecordedSpan[] = [];
-  const tracer: Tracer = {
-    startSpan(name, options, context?: Context) {
-      const parent = context === undefined ? undefined : trace.getSpanContext(context);
-      const span = new RecordedSpan(name, {
-        traceId: parent?.traceId ?? String(spans.length + 1).padStart(32, "a"),
-        spanId: String(spans.length + 1).padStart(16, "b"),
-        traceFlags: 1,
-      }, parent);
-      span.setAttributes(options?.attributes ?? {});
-      spans.push(span);
-      return span;
-    },
-    startActiveSpan() {
-      throw new Error("an active span needs AsyncLocalStorage");
-    },
-  };
-  return { tracer, spans };
-}
-
-const tree = (spans: readonly RecordedSpan[]) =>
-  spans.map((span) => {
-    const parent = spans.find((each) => each.spanContext().spanId === span.parent?.spanId);
-    return `${parent?.name ?? "-"} > ${span.name} ${JSON.stringify(span.attributes)} ${span.ends}`;
-  });
 
 Deno.test("a sync is one trace: its stages are children, with what they counted", async () => {
   const { tracer, spans } = recordingTracer();
@@ -111,7 +22,7 @@ Deno.test("a sync is one trace: its stages are children, with what they counted"
     },
   );
   assert.equal(revision, 7);
-  assert.deepEqual(tree(spans), [
+  assert.deepEqual(spanTree(spans), [
     '- > weir.sync {"weir.sync.kind":"partial","weir.revision":7} 1',
     'weir.sync > weir.resolve {"weir.services":2} 1',
     'weir.sync > weir.diff {"weir.upserts":3} 1',

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { Pool } from "undici";
+import { type Dispatcher, Pool } from "undici";
 import type { Credentials, CredentialSource } from "../../../schemas/credentials.ts";
 import { messageOf, WeirError } from "../../../schemas/errors.ts";
+import type { Clock } from "../../clock.ts";
 import { ApiError, failureOf } from "./api_error.ts";
 import { jsonStatus } from "./decode_json.ts";
 import { protobufStatus } from "./decode_protobuf.ts";
@@ -53,12 +54,17 @@ export interface ApiClientOptions {
   readonly contentType: string;
   /** For example `weir/0.1.0`. */
   readonly userAgent: string;
+  /** Says how long a failure's body is waited for. */
+  readonly clock: Clock;
 }
 
 /** Milliseconds until a connection must stand. */
 const CONNECT_TIMEOUT = 10_000;
-/** Milliseconds until an answer must begin; the API server itself gives up after 60 s. */
-const HEADERS_TIMEOUT = 70_000;
+/**
+ * Milliseconds until an answer must begin, and the body of a failure end: the API server itself
+ * gives up after 60 s.
+ */
+const ANSWER_TIMEOUT = 70_000;
 /** Milliseconds without traffic after which TCP asks whether the server is there. */
 const KEEP_ALIVE_DELAY = 30_000;
 /** The longest body of a failure that is read, in bytes. */
@@ -115,7 +121,7 @@ export function apiClient(options: ApiClientOptions): ApiClient {
     async get(path, signal) {
       await options.limit.take(signal);
       signal.throwIfAborted();
-      let credentials = await options.credentials.current(signal);
+      const credentials = await options.credentials.current(signal);
       let response = await send(path, credentials, signal).catch(async (error) => {
         // A rotated authority or client certificate shows as a failed handshake.
         if (error instanceof ApiError && TLS_FAULT.test(error.reason)) {
@@ -123,18 +129,17 @@ export function apiClient(options: ApiClientOptions): ApiClient {
         }
         throw error;
       });
+      let body = await failureBody(response, options.clock);
       if (response.statusCode === 401) {
         const renewed = await options.credentials.renew(credentials, signal);
         if (renewed !== credentials) {
-          await response.body.dump();
-          credentials = renewed;
-          response = await send(path, credentials, signal);
+          response = await send(path, renewed, signal);
+          body = await failureBody(response, options.clock);
         }
       }
       const type = header(response.headers["content-type"]);
       const encoding = type.startsWith(PROTOBUF) ? "protobuf" : "json";
-      if (response.statusCode === 200) return { encoding, body: response.body };
-      const body = await shortBody(response.body);
+      if (body === undefined) return { encoding, body: response.body };
       const status = encoding === "protobuf" ? protobufStatus(body) : jsonStatus(body);
       const failure = failureOf(
         status,
@@ -163,7 +168,7 @@ function poolOf({ server, tls }: Credentials): Pool {
       // One connection for each watch and one for lists; HTTP/1.1 has one request at a time.
       connections: 8,
       allowH2: false,
-      headersTimeout: HEADERS_TIMEOUT,
+      headersTimeout: ANSWER_TIMEOUT,
       // How long a watch may be silent is the reflector's to say.
       bodyTimeout: 0,
       connect: {
@@ -208,9 +213,18 @@ function header(value: string | string[] | undefined): string {
   return (Array.isArray(value) ? value[0] : value) ?? "";
 }
 
-async function shortBody(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+/**
+ * Reads the body of an answer that is no success, at once: one that nobody reads would hold its
+ * connection for ever. Undefined when the answer is a success.
+ */
+async function failureBody(
+  { statusCode, body }: Dispatcher.ResponseData,
+  clock: Clock,
+): Promise<Uint8Array | undefined> {
+  if (statusCode === 200) return undefined;
   const parts: Uint8Array[] = [];
   let length = 0;
+  const cancel = clock.after(ANSWER_TIMEOUT, () => body.destroy());
   try {
     for await (const part of body) {
       parts.push(part);
@@ -219,6 +233,8 @@ async function shortBody(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
     }
   } catch {
     // The connection broke within the failure's body: the HTTP status is told all the same.
+  } finally {
+    cancel();
   }
   return concatenated(parts, length);
 }

@@ -310,6 +310,23 @@ for (const kind of ["Service", "EndpointSlice", "Node"] as const) {
   });
 }
 
+Deno.test("each absent condition of an endpoint has its own default, whatever the others say", () => {
+  const conditions = [{}, { ready: false, terminating: true }, { serving: false }];
+  const { json, protobuf } = both("EndpointSlice", {
+    metadata: { namespace: "a", name: "b" },
+    addressType: "IPv4",
+    endpoints: conditions.map((given) => ({ addresses: ["10.0.0.1"], conditions: given })),
+  });
+  for (const page of [json, protobuf]) {
+    const [slice] = page.objects;
+    assert.ok(slice?.kind === "EndpointSlice");
+    assert.deepEqual(
+      slice.endpoints.map(({ ready, serving, terminating }) => [ready, serving, terminating]),
+      [[true, true, false], [false, true, true], [true, false, false]],
+    );
+  }
+});
+
 const broken: readonly (readonly [KubeKind, Readonly<Record<string, unknown>>, string])[] = [
   ["Service", { spec: { ports: [{ port: 80, protocol: "HTTP" }] } }, "spec.ports[0].protocol"],
   ["Service", { spec: { ports: [{ port: 80 }, { port: 70_000 }] } }, "spec.ports[1].port"],
@@ -320,6 +337,16 @@ const broken: readonly (readonly [KubeKind, Readonly<Record<string, unknown>>, s
     "Service",
     { status: { loadBalancer: { ingress: [{ ip: "1.2.3.4", ipMode: "Odd" }] } } },
     "status.loadBalancer.ingress[0].ipMode",
+  ],
+  [
+    "Service",
+    {
+      spec: {
+        sessionAffinity: "ClientIP",
+        sessionAffinityConfig: { clientIP: { timeoutSeconds: -5 } },
+      },
+    },
+    "spec.sessionAffinityConfig.clientIP.timeoutSeconds",
   ],
   ["EndpointSlice", { addressType: "MAC" }, "addressType"],
   ["EndpointSlice", { addressType: "IPv4", ports: [{ protocol: "QUIC" }] }, "ports[0].protocol"],

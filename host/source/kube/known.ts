@@ -13,6 +13,11 @@ function keyOf(namespace: string, name: string): string {
   return `${namespace}/${name}`;
 }
 
+/** Versions are compared only where there are some. */
+function isKnown(delivered: string | undefined, told: string): boolean {
+  return told !== "" && delivered === told;
+}
+
 function removal(kind: KubeKind, key: string, at: number): SourceEvent {
   const slash = key.indexOf("/");
   return { type: "remove", kind, namespace: key.slice(0, slash), name: key.slice(slash + 1), at };
@@ -51,7 +56,7 @@ export class KnownObjects {
     const listed = new Map<string, string>();
     for (const object of pages.flatMap((page) => page.objects)) {
       const key = keyOf(namespaceOf(object), object.name);
-      if (this.#delivered.get(key) !== object.resourceVersion) {
+      if (!isKnown(this.#delivered.get(key), object.resourceVersion)) {
         events.push({ type: "upsert", object, at });
       }
       listed.set(key, object.resourceVersion);
@@ -104,7 +109,7 @@ export class KnownObjects {
   #upsert(object: KubeObject, at: number): SourceEvent | undefined {
     const key = keyOf(namespaceOf(object), object.name);
     this.#malformed.delete(key);
-    if (this.#delivered.get(key) === object.resourceVersion) return undefined;
+    if (isKnown(this.#delivered.get(key), object.resourceVersion)) return undefined;
     this.#delivered.set(key, object.resourceVersion);
     return { type: "upsert", object, at };
   }

@@ -44,6 +44,13 @@ const PAGE = 500;
 const WATCH_SECONDS = 300;
 /** Milliseconds after its time at which a watch's connection is taken for dead. */
 const GRACE = 30_000;
+/**
+ * Milliseconds without a byte after which a list's connection is taken for dead; only a watch may
+ * be silent. The API server itself gives a list up after 60 s.
+ */
+const SILENCE = 70_000;
+/** The most milliseconds to stay away because a server asks for it: a proxy may ask for days. */
+const LONGEST_ASKED = 120_000;
 /** A watch shorter than this many milliseconds counts as a failure, or it would be a busy loop. */
 const SHORTEST_WATCH = 1000;
 
@@ -88,7 +95,7 @@ export class Reflector {
         if (signal.aborted) return;
         step = stepAfter(step, error);
         this.#report(error);
-        const asked = error instanceof ApiError ? error.retryAfter : 0;
+        const asked = error instanceof ApiError ? Math.min(error.retryAfter, LONGEST_ASKED) : 0;
         await sleep(this.#options.clock, Math.max(this.#backoff.next(), asked), signal);
       }
     }
@@ -132,10 +139,12 @@ export class Reflector {
     parameters: Readonly<Record<string, string | undefined>>,
     signal: AbortSignal,
   ): Promise<ListPage> {
-    const { client, decoders, resource } = this.#options;
+    const { client, clock, decoders, resource } = this.#options;
     const path = requestPath(resource, parameters);
-    const answer = await client.get(path, signal);
-    const page = decoders[answer.encoding].list(await bodyOf(answer.body, path));
+    const request = new AbortController();
+    const answer = await client.get(path, AbortSignal.any([signal, request.signal]));
+    const body = audible(answer.body, clock, (error) => request.abort(error));
+    const page = decoders[answer.encoding].list(await bodyOf(body, path));
     if (page.resourceVersion === "") {
       throw new WeirError("WEIR_DECODE", `Cannot use list "${path}": it has no resourceVersion`);
     }
@@ -271,6 +280,28 @@ async function* unbroken(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Ar
       const next = await chunks.next().catch((cause) => {
         throw new BrokenBody(messageOf(cause), { cause });
       });
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    await chunks.return?.();
+  }
+}
+
+/** A body whose request is given up when nothing comes for a while. */
+async function* audible(
+  body: AsyncIterable<Uint8Array>,
+  clock: Clock,
+  giveUp: (error: Error) => void,
+): AsyncIterable<Uint8Array> {
+  const chunks = body[Symbol.asyncIterator]();
+  try {
+    while (true) {
+      const cancel = clock.after(
+        SILENCE,
+        () => giveUp(new Error(`the server was silent for ${SILENCE / 1000} s`)),
+      );
+      const next = await chunks.next().finally(cancel);
       if (next.done) return;
       yield next.value;
     }

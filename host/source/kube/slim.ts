@@ -69,6 +69,8 @@ const SERVICE_NAME = "kubernetes.io/service-name";
 const TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time";
 /** Source: core/v1 `DefaultClientIPServiceAffinitySeconds`. */
 const DEFAULT_AFFINITY_SECONDS = 10_800;
+/** A day. Source: `MaxClientIPServiceAffinitySeconds` of the API's validation. */
+const MOST_AFFINITY_SECONDS = 86_400;
 
 const READ_LABELS: Readonly<Record<KubeKind, (key: string) => boolean>> = {
   Service: (key) => key.startsWith("service.kubernetes.io/"),
@@ -202,6 +204,17 @@ export function portOf(value: number, lowest: 0 | 1, path: FieldPath): number {
   return value;
 }
 
+function affinityTimeoutOf(seconds: number): number {
+  if (seconds === 0) return DEFAULT_AFFINITY_SECONDS;
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > MOST_AFFINITY_SECONDS) {
+    throw new FieldFault(
+      ["spec", "sessionAffinityConfig", "clientIP", "timeoutSeconds"],
+      `${seconds}, not within 1–${MOST_AFFINITY_SECONDS}`,
+    );
+  }
+  return seconds;
+}
+
 /**
  * Makes a slim Service.
  *
@@ -236,7 +249,7 @@ export function serviceOf(metadata: Metadata, fields: ServiceFields): Service {
     sessionAffinity: affinity,
     affinityTimeoutSeconds: affinity === "None"
       ? 0
-      : fields.affinityTimeoutSeconds || DEFAULT_AFFINITY_SECONDS,
+      : affinityTimeoutOf(fields.affinityTimeoutSeconds),
     internalTrafficPolicy: oneOf(fields.internalTrafficPolicy, "Cluster", policies, [
       "spec",
       "internalTrafficPolicy",
@@ -272,8 +285,10 @@ export function ingressOf(
 }
 
 /**
- * Makes an endpoint. An absent `ready` means true, an absent `serving` means as `ready`, an absent
- * `terminating` means false. Source: discovery/v1 `EndpointConditions`.
+ * Makes an endpoint. An absent `ready` means true, and so does an absent `serving`, whatever
+ * `ready` says; an absent `terminating` means false. Sources: discovery/v1 `EndpointConditions`
+ * (which up to 1.33 spoke of `ready` in place of an absent `serving`), and what kube-proxy has
+ * always done (pkg/proxy/endpointslicecache.go).
  *
  * @param addresses At least one by the API's rules.
  * @param conditions As written.
@@ -291,11 +306,10 @@ export function endpointOf(
   hintZones: readonly string[],
   hintNodes: readonly string[],
 ): SliceEndpoint {
-  const ready = conditions.ready ?? true;
   return {
     addresses,
-    ready,
-    serving: conditions.serving ?? ready,
+    ready: conditions.ready ?? true,
+    serving: conditions.serving ?? true,
     terminating: conditions.terminating ?? false,
     nodeName,
     zone,

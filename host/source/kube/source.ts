@@ -51,6 +51,7 @@ export function kubeSource(options: KubeSourceOptions): Source {
         limit: new TokenBucket({ qps: options.qps ?? 0, burst: options.burst ?? 0, clock }),
         contentType: options.contentType || PROTOBUF,
         userAgent: options.userAgent,
+        clock,
       });
       const strings = new StringTable();
       const reflectors = resources(options.nodeName).map((resource) =>

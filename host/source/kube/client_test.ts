@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { createServer, type ServerResponse } from "node:http";
+import { WeirError } from "../../../schemas/errors.ts";
+import { systemClock } from "../../clock.ts";
+import { SimulatedClock } from "../../simulated_clock.ts";
+import { type ApiClient, apiClient, PROTOBUF } from "./client.ts";
+import { TokenBucket } from "./rate_limit.ts";
+
+/** A server that answers every request alike, and a client whose credentials never get better. */
+class Scene {
+  readonly clock = new SimulatedClock();
+  readonly client: ApiClient;
+  readonly #server;
+
+  private constructor(server: ReturnType<typeof createServer>, port: number) {
+    this.#server = server;
+    const credentials = { server: `http://127.0.0.1:${port}`, tls: { insecure: false } };
+    this.client = apiClient({
+      credentials: {
+        current: async () => credentials,
+        renew: async () => {
+          throw new WeirError("WEIR_CREDENTIALS", 'Cannot renew "token": the program failed');
+        },
+      },
+      limit: new TokenBucket({ qps: -1, burst: 0, clock: systemClock }),
+      contentType: PROTOBUF,
+      userAgent: "weir/test",
+      clock: this.clock,
+    });
+  }
+
+  static async open(answer: (response: ServerResponse) => void): Promise<Scene> {
+    const server = createServer((_, response) => answer(response));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
+    const address = server.address();
+    assert.ok(typeof address === "object" && address !== null);
+    return new Scene(server, address.port);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.client.close();
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
+
+Deno.test("credentials that cannot be renewed use up no connection", async () => {
+  // As large as a login page of a proxy, so that it does not fit into the client's buffer.
+  await using scene = await Scene.open((response) => {
+    response.writeHead(401, { "content-type": "text/html" });
+    response.end("x".repeat(400_000));
+  });
+  const patience = AbortSignal.timeout(2000);
+  // The pool has eight connections: a ninth request shows whether the others are free again.
+  for (let request = 0; request < 12; request++) {
+    await assert.rejects(
+      scene.client.get("/api/v1/services", patience),
+      { code: "WEIR_CREDENTIALS" },
+    );
+  }
+});
+
+Deno.test("a failure whose body never ends is told by its status", async () => {
+  await using scene = await Scene.open((response) => {
+    response.writeHead(503, { "content-type": "text/plain" });
+    response.write("upstream connect error");
+  });
+  const answer = assert.rejects(
+    scene.client.get("/api/v1/services", AbortSignal.timeout(5000)),
+    { code: "WEIR_API_SERVER", status: 503, message: /503 upstream connect error$/ },
+  );
+  while (scene.clock.waiting === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+  // What was sent has arrived by then, since it came with the status.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await scene.clock.advance(70_000);
+  await answer;
+});
