@@ -26,8 +26,10 @@ export interface DetectionOptions {
   readonly log: Log;
 }
 
-/** Milliseconds between attempts while the detector fails. */
-const RETRY_MS = 1_000;
+/** Milliseconds before the first repetition while the detector fails; doubles up to the longest. */
+const FIRST_RETRY_MS = 1_000;
+/** A detector that is parked for good costs a call every half minute. */
+const LONGEST_RETRY_MS = 30_000;
 
 /** Keeps the answer of a local-detector true. */
 export class Detection {
@@ -37,6 +39,7 @@ export class Detection {
   #question: string | undefined;
   #podCIDRs: readonly string[] = [];
   #cancelRetry: () => void = () => {};
+  #failures = 0;
   #state: "waiting" | "asking" | "stopped" = "asking";
 
   /** @param options The detector and whom to tell. */
@@ -73,6 +76,7 @@ export class Detection {
     if (this.#state === "stopped" || question === this.#question) return;
     this.#state = "asking";
     this.#question = question;
+    this.#failures = 0;
     void this.#ask(question);
   }
 
@@ -92,17 +96,21 @@ export class Detection {
         node: { name: config.nodeName, podCIDRs: this.#podCIDRs },
         config: { clusterCIDRs: config.clusterCIDRs, ...config.detectLocal },
       });
-      if (outdated() || JSON.stringify(matches) === JSON.stringify(this.#matches)) return;
+      if (outdated()) return;
+      this.#failures = 0;
+      if (JSON.stringify(matches) === JSON.stringify(this.#matches)) return;
       this.#matches = matches;
       log.info("Told local traffic by", { mode: config.detectLocalMode, matches });
       changed();
     } catch (thrown) {
       if (outdated()) return;
+      const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures++);
       log.error("Cannot tell local traffic; asking the detector again", {
         mode: config.detectLocalMode,
+        delayMs: delay,
         err: messageOf(thrown),
       });
-      this.#cancelRetry = clock.after(RETRY_MS, () => void this.#ask(question));
+      this.#cancelRetry = clock.after(delay, () => void this.#ask(question));
     }
   }
 }

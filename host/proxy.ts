@@ -9,9 +9,8 @@ import { type IpFamily, type Node, type Source, type SourceEvent } from "../sche
 import { messageOf } from "../schemas/errors.ts";
 import type { NodeFeatures } from "../schemas/manifest.ts";
 import { LIMITS } from "../schemas/wire.ts";
-import { NftKernel } from "./capabilities/nft/kernel.ts";
-import { NftMonitor } from "./capabilities/nft/monitor.ts";
 import { nftCapability } from "./capabilities/nft/nft.ts";
+import { openNft } from "./capabilities/nft/open.ts";
 import type { Clock } from "./clock.ts";
 import { Detection } from "./detection.ts";
 import { Revisions } from "./diff.ts";
@@ -100,12 +99,12 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
 
   // The kernel, and whoever else writes to our tables.
   const tables = new Set<string>();
-  const kernel = new NftKernel({
+  // Zero from the start, so that the first repair is an increase to rate().
+  metrics.repairs.inc({ plugin: proxierSource.name }, 0);
+  const { kernel, monitor } = openNft({
     now: () => performance.now(),
     observe: (record) => pluginMetrics.commit(proxierSource.name, record),
-  });
-  const monitor = new NftMonitor({
-    kernel,
+  }, {
     tables,
     onForeignChange: ({ tables, by }) => {
       // Before the first sync nobody can have changed what is not there yet.
@@ -218,7 +217,10 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
         }
       },
       completed: () => {},
-      failed: (_at, kind, thrown, delay) => log.error(describeFailure(kind, thrown, delay)),
+      failed: (_at, kind, thrown, delay) => {
+        // Whoever is stopped in the middle has not failed.
+        if (!until.aborted) log.error(describeFailure(kind, thrown, delay));
+      },
     },
   });
   scheduler.pause();
@@ -260,15 +262,19 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
     ),
   }));
 
+  // Only the node's own pod ranges have to be waited for.
+  if (config.detectLocalMode !== "NodeCIDR") detection.observe(undefined);
   const running = environment.source.run(deliver, until);
-  try {
-    [proxier, detector] = await Promise.all([proxierLoading, detectorLoading]);
+  const started = Promise.all([proxierLoading, detectorLoading]).then((plugins) => {
+    [proxier, detector] = plugins;
     goOn();
-    await running;
+  });
+  try {
+    await Promise.all([started, running]);
   } finally {
     failed.abort();
     detection.stop();
-    await scheduler.stop();
+    await within(GRACE_MS, scheduler.stop(), clock);
     await Promise.allSettled([
       running,
       proxierLoading.then((plugin) => plugin.stop()),
@@ -279,6 +285,20 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
     await kernel.close();
     log.info("Stopped; the kernel keeps the rules");
   }
+}
+
+/**
+ * Milliseconds for the sync in flight to end when weir is stopped. A plugin that hangs must not
+ * keep the process, and one that is cut off has left the old or the new rules whole.
+ */
+const GRACE_MS = 300;
+
+/** Waits for something, but no longer than a while; it must not reject. */
+async function within(limit: number, work: Promise<void>, clock: Clock): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const cancel = clock.after(limit, late.resolve);
+  await Promise.race([work, late.promise]);
+  cancel();
 }
 
 /** Starts the health and metrics servers that the configuration asks for. */

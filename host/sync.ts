@@ -5,11 +5,12 @@
  * @module
  */
 import type { Logger } from "./telemetry/log.ts";
-import type { TraceSpan, Tracing } from "./telemetry/trace.ts";
+import type { SpanAttributes, TraceSpan, Tracing } from "./telemetry/trace.ts";
 import type { CallMethod, CallParams } from "../schemas/calls.ts";
 import type { ProxierSettings } from "../schemas/view.ts";
 import type { Clock } from "./clock.ts";
 import type { Revisions, ServiceUpdate } from "./diff.ts";
+import type { Problem } from "./resolver/problem.ts";
 import { resolveService } from "./resolver/resolve.ts";
 import type { SyncKind } from "./scheduler.ts";
 import type { Changes, Tracker } from "./tracker.ts";
@@ -63,6 +64,13 @@ function describeOrder(order: Order): Readonly<Record<string, unknown>> {
     };
 }
 
+function measureOrder(order: Order | undefined): SpanAttributes {
+  if (order === undefined) return { "weir.upserts": 0, "weir.removes": 0 };
+  return order.method === "resync"
+    ? { "weir.upserts": order.params.ports.length, "weir.removes": 0 }
+    : { "weir.upserts": order.params.upserts.length, "weir.removes": order.params.removes.length };
+}
+
 /**
  * Makes the function that the scheduler calls.
  *
@@ -74,11 +82,27 @@ export function createSync(options: SyncOptions): (kind: SyncKind) => Promise<vo
   /** Triggers of changes that no sync has landed yet: a failed one leaves them to the next. */
   let unlanded: readonly number[] = [];
 
+  /** What was told of each Service that has problems, so that it is not told at every change. */
+  const told = new Map<string, ReadonlySet<string>>();
+
+  const report = (key: string, problems: readonly Problem[]): void => {
+    const before = told.get(key);
+    const now = new Set<string>();
+    for (const { object, path, message } of problems) {
+      const identity = `${object}\n${path}\n${message}`;
+      if (now.has(identity)) continue;
+      now.add(identity);
+      if (before?.has(identity) !== true) log.warn(message, { object, path });
+    }
+    if (now.size > 0) told.set(key, now);
+    else told.delete(key);
+  };
+
   const resolve = (changes: Changes): ServiceUpdate[] => {
     const node = { name: nodeName, zone: tracker.zone };
     return changes.services.map(({ key, service, slices }) => {
       const { views, problems } = resolveService(service, slices, node);
-      for (const { object, path, message } of problems) log.warn(message, { object, path });
+      report(key, problems);
       return { key, views };
     });
   };
@@ -110,13 +134,17 @@ export function createSync(options: SyncOptions): (kind: SyncKind) => Promise<vo
     };
     return tracing.sync(attributes, async (span) => {
       const updates = span.run("weir.resolve", {}, () => resolve(changes));
-      const order = span.run("weir.diff", {}, () => compare(kind, updates));
+      const order = span.run("weir.diff", {}, (child) => {
+        const order = compare(kind, updates);
+        child.set(measureOrder(order));
+        return order;
+      });
       if (order === undefined) {
         unlanded = [];
         return;
       }
       span.set({ "weir.revision": revisions.revision });
-      const report = (changedAt: readonly number[] | undefined) => {
+      const observed = (changedAt: readonly number[] | undefined) => {
         const endedAt = clock.now();
         const kind = order.method === "resync" ? "full" : "partial";
         observe({ kind, startedAt, endedAt, changedAt });
@@ -125,10 +153,10 @@ export function createSync(options: SyncOptions): (kind: SyncKind) => Promise<vo
       try {
         await perform(order, span);
       } catch (thrown) {
-        report(undefined);
+        observed(undefined);
         throw thrown;
       }
-      const endedAt = report(unlanded);
+      const endedAt = observed(unlanded);
       unlanded = [];
       if (!log.enabled(2)) return;
       log.v(2, "Synced", {

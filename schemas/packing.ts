@@ -1,45 +1,97 @@
 /**
- * Service ports on the wire: an endpoint is three values in a flat list instead of an object with
- * five names, which makes the JSON of a snapshot a third as long and twice as fast to write and
- * to read (tests/bench).
+ * Service ports on the wire: a flat list of their values instead of an object with names, and of
+ * equal neighbours among the endpoints' ports and flags only the first. The JSON of a snapshot is
+ * a fifth as long as that of the objects, and as much faster to write and to read (tests/bench).
  *
  * @module
  */
 import type { CallMethod, CallParams } from "./calls.ts";
-import type { Diff, EndpointView, ServicePortView, Snapshot } from "./view.ts";
+import type { IpFamily, Protocol } from "./kube.ts";
+import type { Diff, EndpointView, ServicePortView, Snapshot, Verdict } from "./view.ts";
 
 const LOCAL = 1;
 const IN_CLUSTER = 2;
 const IN_LOCAL = 4;
 
-/** A service port whose endpoints are flat: address, port, flags, and so on. */
-type PackedPort = Omit<ServicePortView, "endpoints"> & {
-  readonly endpoints: readonly (string | number)[];
-};
+/**
+ * The values of a service port in this order, then its endpoints: a number is a port and is
+ * followed by flags, both for all addresses up to the next number; a string is an address.
+ */
+type PackedPort = readonly [
+  id: string,
+  namespace: string,
+  name: string,
+  portName: string,
+  protocol: Protocol,
+  family: IpFamily,
+  clusterIP: string,
+  port: number,
+  internal: Verdict,
+  ...endpoints: readonly (string | number)[],
+];
 
-function packPort(port: ServicePortView): PackedPort {
-  const endpoints: (string | number)[] = [];
-  for (const endpoint of port.endpoints) {
+/** How many values stand before the endpoints. */
+const ENDPOINTS = 9;
+
+function packPort(view: ServicePortView): (string | number)[] {
+  const { id, namespace, name, portName, protocol, family, clusterIP, port, internal } = view;
+  const packed: (string | number)[] = [
+    id,
+    namespace,
+    name,
+    portName,
+    protocol,
+    family,
+    clusterIP,
+    port,
+    internal,
+  ];
+  let lastPort = -1;
+  let lastFlags = -1;
+  for (const endpoint of view.endpoints) {
     const flags = (endpoint.local ? LOCAL : 0) | (endpoint.inCluster ? IN_CLUSTER : 0) |
       (endpoint.inLocal ? IN_LOCAL : 0);
-    endpoints.push(endpoint.ip, endpoint.port, flags);
+    if (endpoint.port !== lastPort || flags !== lastFlags) {
+      lastPort = endpoint.port;
+      lastFlags = flags;
+      packed.push(lastPort, lastFlags);
+    }
+    packed.push(endpoint.ip);
   }
-  return { ...port, endpoints };
+  return packed;
 }
 
 function unpackPort(packed: PackedPort): ServicePortView {
+  const [id, namespace, name, portName, protocol, family, clusterIP, port, internal] = packed;
   const endpoints: EndpointView[] = [];
-  for (let index = 0; index < packed.endpoints.length; index += 3) {
-    const flags = Number(packed.endpoints[index + 2]);
-    endpoints.push({
-      ip: String(packed.endpoints[index]),
-      port: Number(packed.endpoints[index + 1]),
-      local: (flags & LOCAL) !== 0,
-      inCluster: (flags & IN_CLUSTER) !== 0,
-      inLocal: (flags & IN_LOCAL) !== 0,
-    });
+  let endpointPort = 0;
+  let local = false;
+  let inCluster = false;
+  let inLocal = false;
+  for (let index = ENDPOINTS; index < packed.length; index++) {
+    const value = packed[index];
+    if (typeof value === "number") {
+      const flags = Number(packed[++index]);
+      endpointPort = value;
+      local = (flags & LOCAL) !== 0;
+      inCluster = (flags & IN_CLUSTER) !== 0;
+      inLocal = (flags & IN_LOCAL) !== 0;
+    } else if (value !== undefined) {
+      endpoints.push({ ip: value, port: endpointPort, local, inCluster, inLocal });
+    }
   }
-  return { ...packed, endpoints };
+  return {
+    id,
+    namespace,
+    name,
+    portName,
+    protocol,
+    family,
+    clusterIP,
+    port,
+    internal,
+    endpoints,
+  };
 }
 
 /**

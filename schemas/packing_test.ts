@@ -4,8 +4,9 @@ import { packParams, unpackParams } from "./packing.ts";
 import type { ServicePortView } from "./view.ts";
 
 const endpoint = fc.record({
-  ip: fc.constantFrom("10.244.0.1", "fd00::1"),
-  port: fc.integer({ min: 1, max: 65535 }),
+  ip: fc.constantFrom("10.244.0.1", "fd00::1", "8080"),
+  // Few, so that neighbours are alike.
+  port: fc.constantFrom(80, 8080, 65535),
   local: fc.boolean(),
   inCluster: fc.boolean(),
   inLocal: fc.boolean(),
@@ -45,15 +46,33 @@ Deno.test("a snapshot and a diff arrive as they were sent", () => {
   );
 });
 
-Deno.test("a packed endpoint is three values", () => {
-  const ports = fc.sample(port, { seed: 3, numRuns: 1 }).map((one) => ({
-    ...one,
-    endpoints: [{ ip: "10.0.0.1", port: 80, local: true, inCluster: true, inLocal: false }],
-  }));
-  const packed = packParams("resync", { revision: 1, settings, ports }) as {
-    readonly ports: readonly { readonly endpoints: unknown }[];
+Deno.test("neighbours with the same port and flags say them once", () => {
+  const alike = { port: 8080, local: false, inCluster: true, inLocal: false };
+  const web: ServicePortView = {
+    id: "default/web:http/TCP/IPv4",
+    namespace: "default",
+    name: "web",
+    portName: "http",
+    protocol: "TCP",
+    family: "IPv4",
+    clusterIP: "10.96.0.1",
+    port: 80,
+    internal: "cluster",
+    endpoints: [
+      { ip: "10.0.0.1", ...alike },
+      { ip: "10.0.0.2", ...alike },
+      { ip: "10.0.0.3", ...alike, local: true },
+    ],
   };
-  assert.deepEqual(packed.ports[0]?.endpoints, ["10.0.0.1", 80, 3]);
+  assert.deepEqual(packParams("apply", { from: 1, to: 2, upserts: [web], removes: [] }), {
+    from: 1,
+    to: 2,
+    upserts: [[
+      ...["default/web:http/TCP/IPv4", "default", "web", "http", "TCP", "IPv4", "10.96.0.1"],
+      ...[80, "cluster", 8080, 2, "10.0.0.1", "10.0.0.2", 8080, 3, "10.0.0.3"],
+    ]],
+    removes: [],
+  });
 });
 
 Deno.test("other calls travel as they are", () => {

@@ -32,8 +32,12 @@ export const LIMITS = {
   hostFrameBytes: 256 * MIB,
   /** Bytes of one frame from a plugin: the commit of about a million set elements. */
   pluginFrameBytes: 64 * MIB,
-  /** Bytes of the JSON header of a frame from a plugin. */
-  pluginHeaderBytes: 1 * MIB,
+  /** Bytes of the JSON header of a frame from a plugin; 256 KiB take the host some 20 ms. */
+  pluginHeaderBytes: 256 * KIB,
+  /** Bytes of headers a plugin may send per second, averaged. */
+  headerBytesPerSecond: 4 * MIB,
+  /** Bytes of headers it may send at once before the average counts. */
+  headerBytesBurst: 16 * MIB,
   /** Bytes a plugin may send per second, averaged. */
   bytesPerSecond: 64 * MIB,
   /** Bytes it may send at once before the average counts. */
@@ -44,11 +48,13 @@ export const LIMITS = {
   framesBurst: 20_000,
   /** Invocations of capabilities that may be unanswered at once. */
   outstandingInvokes: 64,
+  /** Bytes of their attachments and of answers that the plugin has not read yet. */
+  outstandingBytes: 256 * MIB,
   /** Log lines per second, averaged; further ones are counted and dropped. */
   logLinesPerSecond: 100,
   /** Log lines at once before the average counts. */
   logLinesBurst: 500,
-  /** Different metrics (name and labels) of one plugin; further ones are dropped. */
+  /** Different metrics (name and labels) of one plugin in all its lives; further ones are dropped. */
   metricSeries: 200,
   /** Bytes a plugin may write to stderr per second, averaged. */
   stderrBytesPerSecond: 256 * KIB,
@@ -79,6 +85,8 @@ export const LIMITS = {
   heapMib: 384,
   /** Bytes of a plugin's bundled text. */
   codeBytes: 16 * MIB,
+  /** Milliseconds for each step of bundling a plugin, the download of its packages included. */
+  bundleMs: 60_000,
 } as const;
 
 /** The type of {@linkcode LIMITS}, with any numbers: a test may pass smaller ones. */
@@ -158,6 +166,14 @@ const ShortText = v.pipe(v.string(), v.maxLength(128));
 const Scalar = v.union([v.pipe(v.string(), v.maxLength(2 * KIB)), v.number(), v.boolean()]);
 const MetricName = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9_]{0,63}$/));
 
+/** Counts before anyone looks at each: a header has room for a hundred thousand entries. */
+function atMost(entries: number) {
+  return v.custom<object>(
+    (input) => typeof input === "object" && input !== null && Object.keys(input).length <= entries,
+    `must be an object of at most ${entries} entries`,
+  );
+}
+
 /** The schema of {@linkcode PluginMessage}. */
 export const PluginMessageSchema = v.variant("type", [
   v.strictObject({ type: v.literal("welcome"), manifest: PluginManifestSchema }),
@@ -182,14 +198,14 @@ export const PluginMessageSchema = v.variant("type", [
     type: v.literal("log"),
     level: v.picklist(["debug", "info", "warn", "error"]),
     message: Text,
-    fields: v.pipe(v.record(v.pipe(v.string(), v.maxLength(64)), Scalar), v.maxEntries(32)),
+    fields: v.pipe(atMost(32), v.record(v.pipe(v.string(), v.maxLength(64)), Scalar)),
   }),
   v.strictObject({
     type: v.literal("metric"),
     kind: v.picklist(["counter", "gauge"]),
     name: MetricName,
     value: v.pipe(v.number(), v.finite()),
-    labels: v.pipe(v.record(MetricName, ShortText), v.maxEntries(4)),
+    labels: v.pipe(atMost(4), v.record(MetricName, ShortText)),
   }),
 ]);
 

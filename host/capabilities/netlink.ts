@@ -145,13 +145,17 @@ export class NetlinkSocket {
    * on another thread, so that the event loop stays free.
    *
    * @param parts One datagram, in pieces, which are not copied and must not change meanwhile.
+   * @param work `large` when they make the kernel work for long though they are few.
    * @throws {WeirError} WEIR_NETLINK when the kernel does not take it; nothing was done then.
    */
-  async send(parts: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {
+  async send(
+    parts: readonly Uint8Array<ArrayBuffer>[],
+    work: "as many as they are" | "large" = "as many as they are",
+  ): Promise<void> {
     this.#mustBeOpen();
     const vector = ioVector(parts);
     const total = parts.reduce((sum, part) => sum + part.length, 0);
-    if (total >= BESIDE_FROM_BYTES) {
+    if (total >= BESIDE_FROM_BYTES || work === "large") {
       if (await libc().writevBeside(this.#fd, vector, parts.length) >= 0) return;
       // errno stayed on the other thread. A refused datagram had no effect, so it is sent again
       // here, where its errno can be read.

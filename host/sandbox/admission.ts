@@ -35,23 +35,42 @@ export function readHeader(frame: Frame): unknown {
   }
 }
 
+/**
+ * Makes text of a plugin safe to show: on a terminal an escape or a carriage return could hide a
+ * line of the host's log or forge one.
+ *
+ * @param text Anything.
+ * @returns The text with control characters, but for tabs and line feeds, and the marks that turn
+ * its direction written as `\\u001b`.
+ */
+export function printable(text: string): string {
+  return text.replace(
+    /[^\P{Cc}\t\n]|[\u2028-\u202e\u2066-\u2069]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 /** Guards one plugin's output. */
 export class Admission {
   readonly #limits: Limits;
   readonly #bytes: Budget;
+  readonly #headers: Budget;
   readonly #frames: Budget;
   readonly #lines: Budget;
-  readonly #series = new Set<string>();
+  readonly #series: Set<string>;
   #suppressed = 0;
 
   /**
    * @param limits Rates and numbers.
    * @param clock Time.
+   * @param series The plugin's metrics so far, to be added to.
    */
-  constructor(limits: Limits, clock: Clock) {
+  constructor(limits: Limits, clock: Clock, series: Set<string> = new Set()) {
     this.#limits = limits;
+    this.#series = series;
     const now = () => clock.now();
     this.#bytes = new Budget(limits.bytesPerSecond, limits.bytesBurst, now);
+    this.#headers = new Budget(limits.headerBytesPerSecond, limits.headerBytesBurst, now);
     this.#frames = new Budget(limits.framesPerSecond, limits.framesBurst, now);
     this.#lines = new Budget(limits.logLinesPerSecond, limits.logLinesBurst, now);
   }
@@ -65,7 +84,8 @@ export class Admission {
    */
   admit(frame: Frame): PluginMessage {
     this.count(frame);
-    const result = v.safeParse(PluginMessageSchema, readHeader(frame));
+    // The first fault is enough: a message can be made to have a hundred thousand.
+    const result = v.safeParse(PluginMessageSchema, readHeader(frame), { abortEarly: true });
     if (!result.success) {
       const [issue] = result.issues;
       throw refused(`${v.getDotPath(issue) ?? "header"}: ${issue.message}`);
@@ -86,6 +106,13 @@ export class Admission {
     if (!this.#frames.take(1)) {
       const { framesPerSecond, framesBurst } = this.#limits;
       throw refused(`more than ${framesBurst} frames and ${framesPerSecond} a second`);
+    }
+    // JSON costs the host a hundred times what an attachment of the same length does.
+    if (!this.#headers.take(frame.header.length)) {
+      const { headerBytesPerSecond, headerBytesBurst } = this.#limits;
+      throw refused(
+        `more than ${headerBytesBurst} bytes of JSON and ${headerBytesPerSecond} a second`,
+      );
     }
     if (!this.#bytes.take(frame.header.length + frame.attachment.length)) {
       const { bytesPerSecond, bytesBurst } = this.#limits;
@@ -109,7 +136,10 @@ export class Admission {
       log.warn("plugin logs too much, lines were dropped", { plugin, lines: this.#suppressed });
       this.#suppressed = 0;
     }
-    log[message.level](message.message, { ...message.fields, plugin });
+    const fields = Object.entries(message.fields).map(([name, value]) =>
+      [printable(name), typeof value === "string" ? printable(value) : value] as const
+    );
+    log[message.level](printable(message.message), { ...Object.fromEntries(fields), plugin });
   }
 
   /**

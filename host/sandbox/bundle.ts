@@ -4,8 +4,10 @@
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
 import * as v from "valibot";
 import { messageOf, WeirError } from "../../schemas/errors.ts";
+import { LIMITS, type Limits } from "../../schemas/wire.ts";
 import { graphFiles } from "./graph.ts";
 
 /** What bundling stands on. */
@@ -16,7 +18,12 @@ export interface BundleOptions {
   readonly home: URL;
   /** Where bundles are kept; made when it is missing. Ends in `/`. */
   readonly cache: URL;
+  /** What bounds the time and the size; `LIMITS` if left out. */
+  readonly limits?: Pick<Limits, "bundleMs" | "codeBytes">;
 }
+
+/** What of weir's own folder a plugin may import. */
+const WEIR = ["mod.ts", "plugins/sdk/", "schemas/"];
 
 /** What is remembered of an earlier bundle: the files it was made of and their hashes. */
 const RecordSchema = v.object({
@@ -52,16 +59,19 @@ export async function bundlePlugin(entry: URL, options: BundleOptions): Promise<
   const recordFile = new URL(`${name}.json`, options.cache);
   const kept = await keptBundle(recordFile, options.cache);
   if (kept !== undefined) return kept;
-  // A file may change while it is being bundled: the hashes before and after must agree.
+  const roots = [new URL("./", entry), ...WEIR.map((path) => new URL(path, options.home))];
+  // The bundler comes before everyone else who reads the files: it alone is kept inside the roots.
+  let text = await runBundler(entry, roots, options);
+  // A file may change while it is being bundled: the texts before and after must agree.
   for (let attempt = 0; attempt < 3; attempt++) {
-    const files = await graphOf(entry, options);
-    const before = await hashFiles(files);
-    const text = await runBundle(entry, options);
-    const after = await hashFiles(files);
-    if (JSON.stringify(before) !== JSON.stringify(after)) continue;
-    const bundle = `${await sha256(text)}.js`;
+    const files = await hashFiles(await graphOf(entry, roots, options));
+    const before = text;
+    text = await runBundler(entry, roots, options);
+    const hash = await sha256(text);
+    if (await sha256(before) !== hash) continue;
+    const bundle = `${hash}.js`;
     await writeWhole(new URL(bundle, options.cache), text);
-    const record: Record = { deno: Deno.version.deno, files: before, bundle };
+    const record: Record = { deno: Deno.version.deno, files, bundle };
     await writeWhole(recordFile, new TextEncoder().encode(JSON.stringify(record)));
     return text;
   }
@@ -102,43 +112,122 @@ function lockOption(entry: URL, home: URL): string {
   return entry.href.startsWith(home.href) ? "--frozen" : "--no-lock";
 }
 
-async function graphOf(entry: URL, options: BundleOptions): Promise<readonly string[]> {
+async function graphOf(
+  entry: URL,
+  roots: readonly URL[],
+  options: BundleOptions,
+): Promise<readonly string[]> {
   const { home } = options;
   const config = new URL("deno.json", home);
-  const json = await runDeno(entry, options.deno, [
-    "info",
-    "--json",
-    "--config",
-    config.pathname,
-    lockOption(entry, home),
-    entry.href,
-  ]);
-  const roots = [new URL("./", entry), home];
-  const files = graphFiles(new TextDecoder().decode(json), entry.href, roots);
-  return [...files, config.href];
+  const args = ["--json", "--config", config.pathname, lockOption(entry, home), entry.href];
+  const json = await runDeno(entry, "info", args, options);
+  return [...graphFiles(new TextDecoder().decode(json), entry.href, roots), config.href];
 }
 
-async function runBundle(entry: URL, options: BundleOptions): Promise<Uint8Array> {
-  const { home, deno } = options;
-  return await runDeno(entry, deno, [
-    "bundle",
+const PlacesSchema = v.object({ npmCache: v.string() });
+
+/** Bundles in a process that may read the roots and npm's packages, and nothing else. */
+async function runBundler(
+  entry: URL,
+  roots: readonly URL[],
+  options: BundleOptions,
+): Promise<Uint8Array> {
+  const { home } = options;
+  const json = await runDeno(entry, "info", ["--json"], options);
+  const { npmCache } = v.parse(PlacesSchema, JSON.parse(new TextDecoder().decode(json)));
+  // Deno looks where a link leads; that the roots themselves are reached by links is the
+  // operator's will.
+  const real = await Promise.all(roots.map((root) => Deno.realPath(root).catch(() => npmCache)));
+  const readable = [...new Set([...roots.map((root) => fileURLToPath(root)), ...real, npmCache])];
+  const comma = readable.find((path) => path.includes(","));
+  // It would part one permission into two.
+  if (comma !== undefined) throw failure(entry, `the path "${comma}" has a comma`);
+  return await runDeno(entry, "run", [
     "--quiet",
-    "--platform=browser",
+    "--no-prompt",
+    "--no-remote",
+    "--unstable-bundle",
+    `--allow-read=${readable.join(",")}`,
     "--config",
     new URL("deno.json", home).pathname,
     lockOption(entry, home),
+    new URL("./bundler_child.ts", import.meta.url).href,
     entry.href,
-  ]);
+  ], options);
 }
 
-async function runDeno(entry: URL, deno: string, args: string[]): Promise<Uint8Array> {
-  const output = await new Deno.Command(deno, { args, stdin: "null" }).output()
-    .catch((cause) => {
-      throw failure(entry, messageOf(cause), cause);
-    });
-  if (output.success) return output.stdout;
-  const said = new TextDecoder().decode(output.stderr).trim().split("\n").slice(-12).join("\n");
-  throw failure(entry, `deno ${args[0]} says ${said}`);
+async function runDeno(
+  entry: URL,
+  command: "info" | "run",
+  args: readonly string[],
+  { deno, limits = LIMITS }: BundleOptions,
+): Promise<Uint8Array> {
+  const { bundleMs, codeBytes } = limits;
+  const late = AbortSignal.timeout(bundleMs);
+  const what = command === "run" ? "bundler" : "deno info";
+  try {
+    const child = spawnBounded([deno, command, ...args], late);
+    // The graph of much code is larger than its text, by far less than this.
+    const most = command === "run" ? codeBytes : 4 * codeBytes;
+    const stop = () => child.kill("SIGKILL");
+    const [said, stdout, { success }] = await Promise.all([
+      upTo(child.stderr, ERROR_BYTES, stop),
+      upTo(child.stdout, most, stop),
+      child.status,
+    ]);
+    if (stdout === undefined) throw failure(entry, `it has more than ${most} bytes`);
+    if (success && !late.aborted) return stdout;
+    if (late.aborted) throw failure(entry, `${what} has not ended after ${bundleMs} ms`);
+    const lines = new TextDecoder().decode(said).trim().split("\n");
+    throw failure(entry, `${what} says ${lines.slice(-12).join("\n")}`);
+  } catch (cause) {
+    throw cause instanceof WeirError ? cause : failure(entry, messageOf(cause), cause);
+  }
+}
+
+/**
+ * Starts a program with a bound on its memory, where the node has a program for that: a file of
+ * the plugin's folder may be a link to a device that never ends.
+ */
+function spawnBounded(command: readonly string[], signal: AbortSignal): Deno.ChildProcess {
+  const spawn = ([program = "", ...args]: readonly string[]) =>
+    new Deno.Command(program, {
+      args,
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      signal,
+    }).spawn();
+  try {
+    return spawn(["prlimit", `--data=${MEMORY_BYTES}`, "--core=0", ...command]);
+  } catch {
+    return spawn(command);
+  }
+}
+
+/** RLIMIT_DATA of Deno while it bundles; it takes some 100 MB. */
+const MEMORY_BYTES = 1 << 30;
+/** Bytes that a program may say on stderr. */
+const ERROR_BYTES = 1 << 20;
+
+/** All of a stream, or undefined when it is longer than `most` bytes. */
+async function upTo(
+  stream: ReadableStream<Uint8Array>,
+  most: number,
+  stop: () => void,
+): Promise<Uint8Array | undefined> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of stream) {
+    length += chunk.length;
+    if (length > most) {
+      stop();
+      return undefined;
+    }
+    chunks.push(chunk);
+  }
+  return new Uint8Array(await new Blob(chunks as Uint8Array<ArrayBuffer>[]).arrayBuffer());
 }
 
 /** Whoever reads sees all or nothing, however many write at once. */

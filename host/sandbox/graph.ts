@@ -17,8 +17,8 @@ const GraphSchema = v.object({
 });
 
 /**
- * Reads the graph and refuses what a plugin must not be bundled from: bundling reads files with
- * the host's rights and puts their text into what the plugin sees.
+ * Reads the graph and refuses what a plugin must not be bundled from. The bundler is kept inside
+ * the folders by its permissions; this finds what is no file, and what types are taken from.
  *
  * @param json What `deno info --json` printed.
  * @param reference The plugin, for the message.

@@ -15,8 +15,11 @@ export interface InvocationOptions {
   readonly limits: Limits;
   readonly clock: Clock;
   readonly observe: Observe;
-  /** Sends an answer to the plugin. */
-  readonly answer: (message: ResultMessage | ErrorMessage, attachment?: Uint8Array) => void;
+  /** Sends an answer to the plugin; settles when the plugin has read it or is gone. */
+  readonly answer: (
+    message: ResultMessage | ErrorMessage,
+    attachment?: Uint8Array,
+  ) => Promise<void>;
   /** Ends the plugin. */
   readonly kill: (code: ErrorCode, reason: string) => void;
 }
@@ -25,6 +28,7 @@ export interface InvocationOptions {
 export class Invocations {
   readonly #options: InvocationOptions;
   #outstanding = 0;
+  #bytes = 0;
 
   /** @param options What they stand on. */
   constructor(options: InvocationOptions) {
@@ -38,7 +42,8 @@ export class Invocations {
    * @param message From the plugin, validated but for its parameters.
    * @param attachment Its bulk bytes.
    * @param traceparent Of the call during which the plugin invoked.
-   * @returns Settles when the answer is on its way; never rejects.
+   * @returns Settles when the plugin has read the answer, so that one that asks and does not read
+   * fills its own limits and not the host's memory; never rejects.
    */
   async run(
     message: Extract<PluginMessage, { type: "invoke" }>,
@@ -57,6 +62,8 @@ export class Invocations {
       const reason = `more than ${limits.outstandingInvokes} invocations are unanswered`;
       return kill("WEIR_PLUGIN_PROTOCOL", reason);
     }
+    if (!this.#hold(attachment.length)) return;
+    let held = attachment.length;
     const startedAt = clock.now();
     const end = (outcome: "ok" | ErrorCode) =>
       observe({
@@ -73,7 +80,10 @@ export class Invocations {
     try {
       const result = await granted.invoke(method, params, attachment);
       end("ok");
-      answer({ type: "result", id, value: result.value }, result.attachment);
+      const more = result.attachment?.length ?? 0;
+      if (!this.#hold(more)) return;
+      held += more;
+      await answer({ type: "result", id, value: result.value }, result.attachment);
     } catch (thrown) {
       const code = thrown instanceof WeirError ? thrown.code : "WEIR_PLUGIN_FAILED";
       end(code);
@@ -81,9 +91,25 @@ export class Invocations {
       const cause = thrown instanceof WeirError ? thrown.cause : undefined;
       // An Error says nothing in JSON.
       const data = cause instanceof Error ? undefined : cause;
-      answer({ type: "error", id, code, message: messageOf(thrown), data });
+      await answer({ type: "error", id, code, message: messageOf(thrown), data });
     } finally {
       this.#outstanding--;
+      this.#bytes -= held;
     }
+  }
+
+  /** Counts bytes that the host keeps for the plugin, or ends the plugin if they are too many. */
+  #hold(bytes: number): boolean {
+    const { limits, kill } = this.#options;
+    if (this.#bytes + bytes > limits.outstandingBytes) {
+      const most = limits.outstandingBytes;
+      kill(
+        "WEIR_PLUGIN_PROTOCOL",
+        `more than ${most} bytes of invocations are unanswered or unread`,
+      );
+      return false;
+    }
+    this.#bytes += bytes;
+    return true;
   }
 }

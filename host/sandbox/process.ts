@@ -7,6 +7,7 @@ import { stripTypeScriptTypes } from "node:module";
 import type { Fill } from "../../schemas/frame.ts";
 import { LIMITS, type Limits } from "../../schemas/wire.ts";
 import bootstrap from "./bootstrap.ts" with { type: "text" };
+import { printable } from "./admission.ts";
 import { Budget } from "./budget.ts";
 import type { Clock } from "../clock.ts";
 import { type Jail, jailCommand } from "./jail.ts";
@@ -121,6 +122,9 @@ export function startSandbox(code: Uint8Array, options: SandboxOptions): Sandbox
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
+    // In a session of its own (setsid(2)): Ctrl-C on a terminal, and whoever else signals the
+    // host's process group, must reach the host alone, which then ends its plugins in good order.
+    detached: true,
   }).spawn();
   const writer = child.stdin.getWriter();
   const reader = child.stdout.getReader({ mode: "byob" });
@@ -183,7 +187,7 @@ function tail(stream: ReadableStream<Uint8Array>, limits: Limits, clock: Clock):
     }
   };
   return {
-    text: () => new TextDecoder().decode(kept).trim(),
+    text: () => printable(new TextDecoder().decode(kept).trim()),
     flooded,
     done: drain().catch(() => {}),
   };

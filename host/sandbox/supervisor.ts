@@ -94,6 +94,8 @@ class Supervisor {
 
   readonly #options: SupervisorOptions;
   readonly #deaths: number[] = [];
+  readonly #series = new Set<string>();
+  #sandbox: Sandbox | undefined;
   #connection: Promise<Connection> | undefined;
   #cancelRestart: () => void = () => {};
   #calls = 0;
@@ -125,6 +127,8 @@ class Supervisor {
 
   async stop(): Promise<void> {
     const connection = this.#connection;
+    // Nothing was granted to it yet, and it may be one that never says its welcome.
+    if (this.state.type === "starting") this.#sandbox?.kill();
     this.#cancelRestart();
     this.#enter({ type: "stopped" });
     // A failed start has cleaned up after itself.
@@ -155,7 +159,8 @@ class Supervisor {
   }
 
   async #open(): Promise<Connection> {
-    return await Connection.open(this.#options.start(), this.#options);
+    this.#sandbox = this.#options.start();
+    return await Connection.open(this.#sandbox, { ...this.#options, series: this.#series });
   }
 
   #opened(open: Connection, connection: Promise<Connection>): void {

@@ -199,6 +199,31 @@ Deno.test("a plugin that is refused is parked at the first try", async () => {
   assert.equal(sandboxes.length, 1);
 });
 
+Deno.test("a plugin's metrics are counted over all its lives", async () => {
+  const { plugin, clock, newest, events } = supervised("warm");
+  const samples = () => events.filter((event) => event.type === "metric").length;
+  const says = (from: number) => {
+    for (let count = 0; count < LIMITS.metricSeries; count++) {
+      const name = `m${from + count}`;
+      newest().says({ type: "metric", kind: "gauge", name, value: 1, labels: {} });
+    }
+  };
+  await settle();
+  says(0);
+  await settle();
+  newest().dies();
+  await settle();
+  await clock.advance(250);
+  await settle();
+  says(LIMITS.metricSeries);
+  await settle();
+  assert.equal(samples(), LIMITS.metricSeries);
+  says(0);
+  await settle();
+  assert.equal(samples(), 2 * LIMITS.metricSeries, "those that are known go on");
+  await plugin.stop();
+});
+
 Deno.test("a plugin on demand runs only while it is called", async () => {
   const { plugin, sandboxes, states } = supervised("on-demand");
   assert.equal(plugin.state().type, "idle");

@@ -114,6 +114,56 @@ export const OBJECTS: Readonly<Record<IpFamily, FamilyObjects>> = {
   IPv6: objects("IPv6"),
 };
 
+/** How much the sets of one family's table have to hold. */
+export interface Demand {
+  /** Service ports. */
+  readonly services: number;
+  /** Their slots, spare ones included. */
+  readonly slots: number;
+  /** Endpoints of this node. */
+  readonly hairpins: number;
+}
+
+/** How many elements each set of a table holds at most; undefined is without limit. */
+export type SetSizes = ReadonlyMap<Layout["sets"][number], number | undefined>;
+
+/** Buckets of the smallest set that has a size: 32 KiB of the kernel's memory. */
+const LEAST_BUCKETS = 2 ** 12;
+/** And of the largest: 8 MiB. The host limits what a table declares. */
+const MOST_BUCKETS = 2 ** 20;
+
+/**
+ * The declared size of a set. A hash of a declared size has its buckets from the start and is
+ * filled in half the time that one takes which grows with its elements (nft_hash_buckets: 4/3 of
+ * the size, up to a power of two, of which this makes the most). What does not fit any more is
+ * refused with ENFILE, so there is room for half as many elements again, and up to twice more.
+ */
+function sizeFor(elements: number): number | undefined {
+  const buckets = 2 ** Math.ceil(Math.log2(Math.max(LEAST_BUCKETS, 2 * elements)));
+  return buckets > MOST_BUCKETS ? undefined : buckets * 3 / 4;
+}
+
+/**
+ * Decides the sizes of a table's sets. The map of counts has none: it holds few elements, and a
+ * set without a size is never full.
+ *
+ * @param of The family's objects.
+ * @param demand What they have to hold now.
+ * @returns Sizes with room for more.
+ */
+export function setSizes(of: FamilyObjects, demand: Demand): SetSizes {
+  const services = sizeFor(demand.services);
+  return new Map<Layout["sets"][number], number | undefined>([
+    [of.clusterIps, services],
+    // Any service port may lose its endpoints, and all of them at once.
+    [of.rejectServices, services],
+    [of.dropServices, services],
+    [of.serviceEndpoints, services],
+    [of.endpoints, sizeFor(demand.slots)],
+    [of.hairpinConnections, sizeFor(demand.hairpins)],
+  ]);
+}
+
 /**
  * The chain that sends a connection to one of `count` endpoints.
  *
@@ -166,9 +216,10 @@ const HOOKS = {
  *
  * @param of The family's objects.
  * @param settings What is masqueraded.
+ * @param sizes Of {@linkcode setSizes}.
  * @returns Sets, maps, chains and rules.
  */
-export function layout(of: FamilyObjects, settings: ProxierSettings): Layout {
+export function layout(of: FamilyObjects, settings: ProxierSettings, sizes: SetSizes): Layout {
   const { saddr, daddr } = header(of.family);
   const service = concat(...serviceKey(of.family));
   const bit = 1 << settings.masqueradeBit;
@@ -233,7 +284,7 @@ export function layout(of: FamilyObjects, settings: ProxierSettings): Layout {
       of.serviceEndpoints,
       of.endpointCounts,
       of.endpoints,
-    ],
+    ].map((set) => ({ ...set, size: sizes.get(set) ?? 0 })),
     chains: Object.entries(chains).map(([name, rules]) => {
       const base = Object.entries(HOOKS).find(([hooked]) => hooked === name)?.[1];
       return chain(of.table, name, base === undefined ? { rules } : { base, rules });

@@ -1,57 +1,28 @@
 /**
- * What is in the kernel, in memory, and how it becomes what it should be: each change of a service
- * port as the elements that it adds and deletes.
+ * What is in the kernel, in memory, and how it becomes what it should be: which service port has
+ * which key, and what each change of it means for its family's table.
  *
  * @module
  */
-import {
-  type IpFamily,
-  type NftMap,
-  type NftSet,
-  type ProxierSettings,
-  type ServicePortView,
-  type Transaction,
-  verdict,
-} from "weir";
-import { countChain, type FamilyObjects, layout, OBJECTS } from "./layout.ts";
-import {
-  liveSlots,
-  recordLength,
-  type ServiceState,
-  stateOf,
-  withoutSpares,
-  writeWords,
-} from "./service_state.ts";
-import { arrange } from "./slots.ts";
+import type { IpFamily, ProxierSettings, ServicePortView, Transaction } from "weir";
+import { demandOf, FamilyTable } from "./family_table.ts";
+import { OBJECTS } from "./layout.ts";
+import { type ServiceState, stateOf, withoutSpares } from "./service_state.ts";
 
-/** What service ports share within a family. */
-interface Shared {
-  readonly of: FamilyObjects;
-  /** How many service ports have a cluster IP (as bytes). */
-  readonly clusterIps: Map<string, number>;
-  /** How many service ports have a local endpoint (address, protocol, port as bytes). */
-  readonly hairpins: Map<string, number>;
-  /**
-   * For which counts there are chains. They stay until the next resync: a packet may still be on
-   * its way to the chain of a count that no service port has any more.
-   */
-  readonly counts: Set<number>;
+const FAMILIES: readonly IpFamily[] = ["IPv4", "IPv6"];
+
+type Tables = Readonly<Record<IpFamily, FamilyTable>>;
+
+function tablesFor(states: readonly ServiceState[]): Tables {
+  const tableFor = (family: IpFamily) =>
+    new FamilyTable(OBJECTS[family], demandOf(states.filter((state) => state.family === family)));
+  return { IPv4: tableFor("IPv4"), IPv6: tableFor("IPv6") };
 }
-
-function shared(family: IpFamily): Shared {
-  return { of: OBJECTS[family], clusterIps: new Map(), hairpins: new Map(), counts: new Set() };
-}
-
-/** Key and data of the longest element, 4+1+1+1 and 4+1 words, and the hairpin's 4+4+1+1. */
-const words = new Uint32Array(12);
 
 /** The service ports as the kernel has them. */
 export class Mirror {
   readonly settings: ProxierSettings;
-  readonly #families: Readonly<Record<IpFamily, Shared>> = {
-    IPv4: shared("IPv4"),
-    IPv6: shared("IPv6"),
-  };
+  #tables: Tables = tablesFor([]);
   readonly #states = new Map<string, ServiceState>();
   /** Which service port's state is in the kernel, by key; slots and spares as they are there. */
   readonly #owners = new Map<string, string>();
@@ -93,18 +64,39 @@ export class Mirror {
    * @returns Whether the kernel's set holds it.
    */
   hasClusterIp(family: IpFamily, address: string): boolean {
-    return this.#families[family].clusterIps.has(address);
+    return this.#tables[family].hasClusterIp(address);
   }
 
   /**
-   * Puts both tables in place, without service ports.
+   * Puts both tables in place with these service ports and no others, whatever was there.
+   *
+   * @param tx Receives the commands.
+   * @param ports Each id once.
+   * @throws {WeirError} WEIR_ADDRESS_INVALID when a view holds an address that is none; the mirror
+   * must not be used any more then.
+   */
+  replace(tx: Transaction, ports: readonly ServicePortView[]): void {
+    this.#states.clear();
+    this.#owners.clear();
+    this.#shadowed.clear();
+    for (const view of ports) this.#attach(view.id, stateOf(view));
+    this.renew(tx);
+  }
+
+  /**
+   * Puts both tables in place with what the mirror knows, their sets as large as that needs.
    *
    * @param tx Receives the commands.
    */
-  begin(tx: Transaction): void {
-    for (const { of } of Object.values(this.#families)) {
-      tx.replaceTable(layout(of, this.settings));
+  renew(tx: Transaction): void {
+    const states: ServiceState[] = [];
+    for (const id of this.#owners.values()) {
+      const state = this.#states.get(id);
+      if (state !== undefined) states.push(state);
     }
+    this.#tables = tablesFor(states);
+    for (const family of FAMILIES) this.#tables[family].begin(tx, this.settings);
+    for (const state of states) this.#tables[state.family].program(tx, state);
   }
 
   /**
@@ -116,13 +108,15 @@ export class Mirror {
    *
    * @param tx Receives the commands.
    * @param change Service ports that come or change, and ids that go; an unknown one is gone.
+   * @returns `outgrown` when more elements came than fit into the kernel's sets: the commands are
+   * of no use then, and {@linkcode Mirror.renew} makes others that have the same effect.
    * @throws {WeirError} WEIR_ADDRESS_INVALID when a view holds an address that is none; the mirror
    * must not be used any more then.
    */
   apply(
     tx: Transaction,
     change: { readonly upserts: readonly ServicePortView[]; readonly removes: readonly string[] },
-  ): void {
+  ): "applied" | "outgrown" {
     /** What the kernel has under each key that is touched. */
     const before = new Map<string, ServiceState | undefined>();
     for (const id of change.removes) {
@@ -146,10 +140,14 @@ export class Mirror {
       const wanted = owner === undefined ? undefined : this.#states.get(owner);
       if (programmed === wanted) continue;
       if (owner === undefined || wanted === undefined) {
-        if (programmed !== undefined) this.#withdraw(tx, programmed);
-      } else if (programmed === undefined) this.#program(tx, wanted);
-      else this.#states.set(owner, this.#change(tx, programmed, wanted));
+        if (programmed !== undefined) this.#tables[programmed.family].withdraw(tx, programmed);
+        continue;
+      }
+      const table = this.#tables[wanted.family];
+      if (programmed === undefined) table.program(tx, wanted);
+      else this.#states.set(owner, table.change(tx, programmed, wanted));
     }
+    return FAMILIES.some((family) => this.#tables[family].outgrown) ? "outgrown" : "applied";
   }
 
   /** Remembers what the kernel has under a key, before the first change of it. */
@@ -193,178 +191,4 @@ export class Mirror {
     this.#shadowed.delete(id);
     this.#owners.set(wanted.key, id);
   }
-
-  /** Puts a service port into the kernel whose key is not there. */
-  #program(tx: Transaction, state: ServiceState): void {
-    const family = this.#families[state.family];
-    const address = clusterIp(state);
-    const uses = family.clusterIps.get(address) ?? 0;
-    family.clusterIps.set(address, uses + 1);
-    if (uses === 0) {
-      writeWords(address, 0, address.length, words, 0);
-      tx.addElementWords(family.of.clusterIps, words);
-    }
-    enter(tx, family, state);
-    diffSlots(tx, family, state, "", state.slots);
-    for (const hairpin of hairpins(state)) acquire(tx, family, hairpin);
-  }
-
-  /** Takes what the kernel has under a key away. */
-  #withdraw(tx: Transaction, state: ServiceState): void {
-    const family = this.#families[state.family];
-    leave(tx, family, state);
-    diffSlots(tx, family, state, state.slots, "");
-    for (const hairpin of hairpins(state)) release(tx, family, hairpin);
-    const address = clusterIp(state);
-    const uses = family.clusterIps.get(address) ?? 0;
-    if (uses > 1) family.clusterIps.set(address, uses - 1);
-    else {
-      family.clusterIps.delete(address);
-      writeWords(address, 0, address.length, words, 0);
-      tx.deleteElementWords(family.of.clusterIps, words);
-    }
-  }
-
-  /** Goes from what is in the kernel to what is wanted, under the same key. */
-  #change(tx: Transaction, before: ServiceState, wanted: ServiceState): ServiceState {
-    const family = this.#families[wanted.family];
-    const after = before.outcome === "balance" && wanted.outcome === "balance"
-      ? arrange(before, wanted)
-      : wanted;
-    if (after === before) return before;
-    if (before.outcome !== after.outcome || liveSlots(before) !== liveSlots(after)) {
-      leave(tx, family, before);
-      enter(tx, family, after);
-    }
-    diffSlots(tx, family, after, before.slots, after.slots);
-    const had = hairpins(before);
-    const has = hairpins(after);
-    for (const hairpin of had) if (!has.has(hairpin)) release(tx, family, hairpin);
-    for (const hairpin of has) if (!had.has(hairpin)) acquire(tx, family, hairpin);
-    return after;
-  }
-}
-
-function clusterIp(state: ServiceState): string {
-  return state.key.slice(0, -3);
-}
-
-/** Writes a service port's key; returns the index past it. */
-function writeKey(state: ServiceState): number {
-  const length = state.key.length - 3;
-  let at = writeWords(state.key, 0, length, words, 0);
-  at = writeWords(state.key, length, 1, words, at);
-  return writeWords(state.key, length + 1, 2, words, at);
-}
-
-/** Where a service port is told from others: its count, or its refusal. */
-function outcomeSet(of: FamilyObjects, state: ServiceState): NftMap | NftSet {
-  switch (state.outcome) {
-    case "balance":
-      return of.serviceEndpoints;
-    case "reject":
-      return of.rejectServices;
-    case "drop":
-      return of.dropServices;
-  }
-}
-
-function enter(tx: Transaction, family: Shared, state: ServiceState): void {
-  const count = liveSlots(state);
-  if (state.outcome === "balance" && !family.counts.has(count)) {
-    family.counts.add(count);
-    const chain = countChain(family.of, count);
-    tx.add(chain);
-    tx.addElement(family.of.endpointCounts, count, verdict.goto(chain));
-  }
-  words[writeKey(state)] = count;
-  tx.addElementWords(outcomeSet(family.of, state), words);
-}
-
-function leave(tx: Transaction, family: Shared, state: ServiceState): void {
-  writeKey(state);
-  tx.deleteElementWords(outcomeSet(family.of, state), words);
-}
-
-/** Writes the data of one slot behind the key and the slot's number, and adds the element. */
-function addSlot(tx: Transaction, family: Shared, slots: string, at: number, dataAt: number): void {
-  const addressBytes = family.of.addressWords * 4;
-  const portAt = writeWords(slots, at, addressBytes, words, dataAt);
-  writeWords(slots, at + addressBytes, 2, words, portAt);
-  tx.addElementWords(family.of.endpoints, words);
-}
-
-/** Changes the slots of a service port in the kernel from one arrangement to another. */
-function diffSlots(
-  tx: Transaction,
-  family: Shared,
-  state: ServiceState,
-  before: string,
-  after: string,
-): void {
-  const size = recordLength(state.family);
-  const slotAt = writeKey(state);
-  const slots = Math.max(before.length, after.length) / size;
-  for (let slot = 0; slot < slots; slot++) {
-    const at = slot * size;
-    words[slotAt] = slot;
-    if (at >= before.length) {
-      addSlot(tx, family, after, at, slotAt + 1);
-      continue;
-    }
-    // The last byte, whether the endpoint is local, is not in the kernel.
-    const had = before.slice(at, at + size - 1);
-    const has = after.slice(at, at + size - 1);
-    if (had === has) continue;
-    // An element that is there with other data must go first (EEXIST), in the same transaction.
-    tx.deleteElementWords(family.of.endpoints, words);
-    if (has !== "") addSlot(tx, family, after, at, slotAt + 1);
-  }
-}
-
-const NO_HAIRPINS: ReadonlySet<string> = new Set();
-
-/** The local endpoints of a service port, each as address, protocol and port in bytes. */
-function hairpins(state: ServiceState): ReadonlySet<string> {
-  const size = recordLength(state.family);
-  const protocol = state.key.slice(-3, -2);
-  const end = liveSlots(state) * size;
-  // Most service ports have none here, and the set is made for each of them at every resync.
-  let found: Set<string> | undefined;
-  for (let at = 0; at < end; at += size) {
-    if (state.slots.charCodeAt(at + size - 1) !== 1) continue;
-    found ??= new Set();
-    found.add(
-      state.slots.slice(at, at + size - 3) + protocol +
-        state.slots.slice(at + size - 3, at + size - 1),
-    );
-  }
-  return found ?? NO_HAIRPINS;
-}
-
-function writeHairpin(hairpin: string): void {
-  const length = hairpin.length - 3;
-  let at = writeWords(hairpin, 0, length, words, 0);
-  at = writeWords(hairpin, 0, length, words, at);
-  at = writeWords(hairpin, length, 1, words, at);
-  writeWords(hairpin, length + 1, 2, words, at);
-}
-
-function acquire(tx: Transaction, family: Shared, hairpin: string): void {
-  const uses = family.hairpins.get(hairpin) ?? 0;
-  family.hairpins.set(hairpin, uses + 1);
-  if (uses > 0) return;
-  writeHairpin(hairpin);
-  tx.addElementWords(family.of.hairpinConnections, words);
-}
-
-function release(tx: Transaction, family: Shared, hairpin: string): void {
-  const uses = family.hairpins.get(hairpin) ?? 0;
-  if (uses > 1) {
-    family.hairpins.set(hairpin, uses - 1);
-    return;
-  }
-  family.hairpins.delete(hairpin);
-  writeHairpin(hairpin);
-  tx.deleteElementWords(family.of.hairpinConnections, words);
 }

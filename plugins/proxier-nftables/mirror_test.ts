@@ -29,8 +29,7 @@ async function resynced(ports: readonly ServicePortView[]) {
   const { nft } = fakeNft({ version: 1, table: TABLE_NAME });
   const mirror = new Mirror(SETTINGS);
   const tx = nft.transaction();
-  mirror.begin(tx);
-  mirror.apply(tx, { upserts: ports, removes: [] });
+  mirror.replace(tx, ports);
   await tx.commit();
   return { nft, mirror };
 }

@@ -21,8 +21,7 @@ export default defineProxier({
     current = undefined;
     const mirror = new Mirror(snapshot.settings);
     const tx = nft.transaction();
-    mirror.begin(tx);
-    mirror.apply(tx, { upserts: snapshot.ports, removes: [] });
+    mirror.replace(tx, snapshot.ports);
     await tx.commit();
     current = { mirror, revision: snapshot.revision };
     for (const id of mirror.shadowed) {
@@ -43,8 +42,11 @@ export default defineProxier({
     // Whatever fails from here on, the mirror and the kernel may differ: the host resyncs.
     current = undefined;
     const { mirror } = known;
-    const tx = nft.transaction();
-    mirror.apply(tx, diff);
+    let tx = nft.transaction();
+    if (mirror.apply(tx, diff) === "outgrown") {
+      tx = nft.transaction();
+      mirror.renew(tx);
+    }
     await tx.commit();
     current = { mirror, revision: diff.to };
     for (const { id } of diff.upserts) {

@@ -83,6 +83,32 @@ Deno.test("a diff that does not follow the last revision is refused", async () =
   );
 });
 
+Deno.test("an apply that outgrows the kernel's sets puts the tables in place anew, larger", async () => {
+  const { kernel, plugin } = await running();
+  await using _ = plugin;
+  await plugin.call("resync", { revision: 1, settings: SETTINGS, ports: [view] });
+  const many = viewOf({ ...SAMPLE, service: 2, address: 2 });
+  const endpoints = Array.from({ length: 4_000 }, (_, index) => ({
+    ip: `10.245.${index >> 8}.${index & 255}`,
+    port: 8080,
+    local: index < 10,
+    inCluster: true,
+    inLocal: false,
+  }));
+  const upserts = [{ ...many, endpoints }];
+  await plugin.call("apply", { from: 1, to: 2, upserts, removes: [] });
+  assert.equal(kernel.commits, 2);
+  const { content, orphans } = await readKernel(kernel.nft, "IPv4");
+  assert.deepEqual(content.services["10.96.0.1 . tcp . 80"], ["10.244.0.1 . 8080"]);
+  assert.equal(new Set(content.services["10.96.0.2 . tcp . 80"]).size, 4_000);
+  assert.equal(content.hairpins.length, 10);
+  assert.deepEqual(orphans, []);
+  await plugin.call("apply", { from: 2, to: 3, upserts: [], removes: [many.id] });
+  const left = (await readKernel(kernel.nft, "IPv4")).content;
+  assert.deepEqual(Object.keys(left.services), ["10.96.0.1 . tcp . 80"]);
+  assert.deepEqual(left.hairpins, []);
+});
+
 Deno.test("two service ports with one address are told to the operator", async () => {
   const { plugin } = await running();
   await using _ = plugin;

@@ -87,9 +87,11 @@ export function serviceKey(
   return binary(bytes);
 }
 
-function records(endpoints: readonly EndpointView[]): string {
+/** The records of the endpoints that a set chooses. */
+function records(endpoints: readonly EndpointView[], set: "inCluster" | "inLocal"): string {
   const bytes: number[] = [];
   for (const endpoint of endpoints) {
+    if (!endpoint[set]) continue;
     pushPlace(bytes, endpoint.ip, endpoint.port);
     bytes.push(endpoint.local ? 1 : 0);
   }
@@ -105,12 +107,12 @@ function records(endpoints: readonly EndpointView[]): string {
  */
 export function stateOf(view: ServicePortView): ServiceState {
   const { family, internal } = view;
-  const chosen = internal === "cluster"
-    ? view.endpoints.filter((endpoint) => endpoint.inCluster)
+  const slots = internal === "cluster"
+    ? records(view.endpoints, "inCluster")
     : internal === "local"
-    ? view.endpoints.filter((endpoint) => endpoint.inLocal)
-    : [];
-  const outcome: Outcome = chosen.length > 0
+    ? records(view.endpoints, "inLocal")
+    : "";
+  const outcome: Outcome = slots !== ""
     ? "balance"
     // KEP-2086: none anywhere is refused, none on this node is dropped.
     : internal === "drop" || internal === "local"
@@ -120,7 +122,7 @@ export function stateOf(view: ServicePortView): ServiceState {
     family,
     key: serviceKey(family, view.clusterIP, view.protocol, view.port),
     outcome,
-    slots: records(chosen),
+    slots,
     spares: 0,
   };
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { WeirError } from "weir";
+import type { CapabilityAnswer } from "../../host/capabilities/capability.ts";
 import type { Limits } from "../../schemas/wire.ts";
 import { procRuns } from "./proc.ts";
 import { hostileCode, runHostile } from "./sandbox.ts";
@@ -18,7 +19,7 @@ interface Fatal {
   readonly reason: RegExp;
   readonly limits?: Partial<Limits>;
   readonly deadlineMs?: number;
-  readonly nft?: () => Promise<{ readonly value: unknown }>;
+  readonly nft?: () => Promise<CapabilityAnswer>;
 }
 
 const FATAL: readonly Fatal[] = [
@@ -43,7 +44,8 @@ const FATAL: readonly Fatal[] = [
     attack: "fills the heap",
     code: "WEIR_PLUGIN_DIED",
     reason: /it (was ended by SIG|ended by itself with exit code)/,
-    limits: { heapMib: 64 },
+    // Collecting garbage in vain may take a busy machine longer than a plugin's silence may last.
+    limits: { heapMib: 64, busyMs: 60_000 },
   },
   { attack: "floods stdout", code: "WEIR_PLUGIN_PROTOCOL", reason: /it has \d+ bytes, the limit/ },
   { attack: "floods stderr", code: "WEIR_PLUGIN_PROTOCOL", reason: /it floods stderr/ },
@@ -51,6 +53,18 @@ const FATAL: readonly Fatal[] = [
     attack: "floods frames",
     code: "WEIR_PLUGIN_PROTOCOL",
     reason: /more than 20000 frames and 5000 a second/,
+  },
+  {
+    attack: "floods long lines",
+    code: "WEIR_PLUGIN_PROTOCOL",
+    reason: /more than 16777216 bytes of JSON and 4194304 a second/,
+  },
+  {
+    attack: "asks and does not read",
+    code: "WEIR_PLUGIN_PROTOCOL",
+    reason: /more than 8388608 bytes of invocations are unanswered or unread/,
+    limits: { outstandingBytes: 8 << 20 },
+    nft: () => Promise.resolve({ value: {}, attachment: new Uint8Array(1 << 20) }),
   },
   {
     attack: "floods invocations",
@@ -140,6 +154,15 @@ Deno.test("a plugin that logs too much loses lines and the log says how many", a
   const own = () => hostile.lines.filter(({ message }) => message.startsWith("line "));
   assert.ok(own().length >= 50 && own().length < 60, `${own().length} lines`);
   assert.equal(own()[0]?.fields["plugin"], "hostile");
+});
+
+Deno.test("a plugin that logs escapes neither hides nor forges a line of the log", async () => {
+  await using hostile = await runHostile(code, { attack: "logs escapes" });
+  await hostile.ready;
+  await hostile.plugin.call("resync", snapshot);
+  const [line] = hostile.lines;
+  assert.equal(line?.message, "\\u001b[2K\\u000dE1123 forged");
+  assert.deepEqual(line?.fields, { "\\u009bkey": "\\u202evalue\n", plugin: "hostile" });
 });
 
 Deno.test("a plugin in a worker of its own making still ends with its process", async () => {

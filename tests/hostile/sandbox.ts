@@ -4,6 +4,7 @@
  * @module
  */
 import { bindGrants, decideGrants, DEFAULT_POLICIES } from "../../host/broker.ts";
+import type { CapabilityAnswer } from "../../host/capabilities/capability.ts";
 import { loadPlugin, type PluginCode } from "../../host/sandbox/code.ts";
 import { systemClock } from "../../host/clock.ts";
 import type { SandboxEvent } from "../../host/sandbox/event.ts";
@@ -23,7 +24,7 @@ export interface HostileOptions {
   /** Limits that differ from the product's, to make a test short. */
   readonly limits?: Partial<Limits>;
   /** Answers an invocation of nft; it succeeds if left out. */
-  readonly nft?: () => Promise<{ readonly value: unknown }>;
+  readonly nft?: () => Promise<CapabilityAnswer>;
 }
 
 /** A hostile plugin under supervision. */

@@ -25,6 +25,8 @@ const GREETINGS: readonly (readonly [string, RegExp])[] = [
   ["an unknown field", /WEIR_PLUGIN_PROTOCOL: .* extra: /],
   ["a stray attachment", /WEIR_PLUGIN_PROTOCOL: .* pong has an attachment/],
   ["a log with an object", /WEIR_PLUGIN_PROTOCOL: .* fields.deep: /],
+  ["a log with many fields", /PROTOCOL: .* fields: must be an object of at most 32 entries/],
+  ["a log with a prototype", /PROTOCOL: .* __proto__: Invalid key/],
   ["nothing and ends", /WEIR_PLUGIN_DIED: .* it ended before its welcome/],
   ["half a frame", /WEIR_PLUGIN_PROTOCOL: .* the stream ended 96 bytes early/],
 ];

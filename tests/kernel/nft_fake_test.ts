@@ -24,6 +24,7 @@ import { nftNode } from "./nft_node.ts";
 
 const T = table("ip", "weir");
 const ips = set(T, "ips", ["ipv4_addr"]);
+const two = set(T, "two", ["ipv4_addr"], { size: 2 });
 const ports = map(T, "ports", ["inet_service"], ["ipv4_addr", "inet_service"]);
 const services = verdictMap(T, "services", ["ipv4_addr", "inet_proto", "inet_service"]);
 const lookup = rule(concat(ip.daddr, meta.l4proto, th.dport).vmap(services));
@@ -31,10 +32,12 @@ const lookup = rule(concat(ip.daddr, meta.l4proto, th.dport).vmap(services));
 function begin(tx: Transaction): void {
   tx.replaceTable({
     table: T,
-    sets: [ips, ports, services],
+    sets: [ips, two, ports, services],
     chains: [chain(T, "target"), chain(T, "entry", { rules: [lookup] })],
   });
   tx.addElement(ips, "10.0.0.1");
+  tx.addElement(two, "10.0.0.1");
+  tx.addElement(two, "10.0.0.2");
   tx.addElement(ports, 80, ["10.0.0.1", 8080]);
   tx.addElement(services, ["10.0.0.1", "tcp", 80], verdict.goto("target"));
 }
@@ -55,6 +58,18 @@ const CASES: readonly (readonly [name: string, build: (tx: Transaction) => void]
   ["an element that is not there deleted", (tx) => {
     tx.addElement(ips, "10.0.0.9");
     tx.deleteElement(ips, "10.0.0.7");
+  }],
+  ["an element that does not fit any more", (tx) => {
+    tx.addElement(ips, "10.0.0.9");
+    tx.addElement(two, "10.0.0.3");
+  }],
+  ["an element in the place of one that goes, in a full set", (tx) => {
+    tx.deleteElement(two, "10.0.0.1");
+    tx.addElement(two, "10.0.0.3");
+  }],
+  ["an element that goes after another has come, in a full set", (tx) => {
+    tx.addElement(two, "10.0.0.3");
+    tx.deleteElement(two, "10.0.0.1");
   }],
   ["a verdict for a chain that is not there", (tx) => {
     tx.addElement(services, ["10.0.0.2", "tcp", 80], verdict.goto("missing"));
@@ -108,7 +123,7 @@ async function content(nft: NftClient): Promise<unknown> {
     sets,
     rules: (await nft.rules("ip")).map(({ chain }) => chain),
     elements: await Promise.all(
-      [ips, ports, services].filter(({ name }) => sets.includes(name)).map(sorted),
+      [ips, two, ports, services].filter(({ name }) => sets.includes(name)).map(sorted),
     ),
   };
 }

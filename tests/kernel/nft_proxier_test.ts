@@ -30,7 +30,7 @@ Deno.test("after any changes the kernel holds what one resync would have put the
     fc.asyncProperty(fc.array(anyChange, { minLength: 1, maxLength: 6 }), async (changes) => {
       const mirror = new Mirror(SETTINGS);
       const start = node.nft.transaction();
-      mirror.begin(start);
+      mirror.replace(start, []);
       await start.commit();
       const truth = new Map<string, ServicePortView>();
       for (const change of changes) {
@@ -46,8 +46,7 @@ Deno.test("after any changes the kernel holds what one resync would have put the
       const fresh = fakeNft({ version: 1, table: TABLE_NAME });
       const tx = fresh.nft.transaction();
       const other = new Mirror(SETTINGS);
-      other.begin(tx);
-      other.apply(tx, { upserts: [...truth.values()], removes: [] });
+      other.replace(tx, [...truth.values()]);
       await tx.commit();
       for (const family of FAMILIES) {
         const reading = await readKernel(node.nft, family);
@@ -77,28 +76,33 @@ table ip weir {
 	comment "rules of weir's nftables proxier"
 	set cluster-ips {
 		type ipv4_addr
+		size 3072
 		comment "cluster IPs in use"
 		elements = { 10.96.0.1 }
 	}
 
 	set reject-services {
 		type ipv4_addr . inet_proto . inet_service
+		size 3072
 		comment "service ports without any endpoint"
 	}
 
 	set drop-services {
 		type ipv4_addr . inet_proto . inet_service
+		size 3072
 		comment "service ports of policy Local without a local endpoint"
 	}
 
 	set hairpin-connections {
 		type ipv4_addr . ipv4_addr . inet_proto . inet_service
+		size 3072
 		comment "an endpoint of this node that reaches itself"
 		elements = { 10.244.0.1 . 10.244.0.1 . tcp . 8080 }
 	}
 
 	map service-endpoints {
 		type ipv4_addr . inet_proto . inet_service : mark
+		size 3072
 		comment "how many endpoints a service port has"
 		elements = { 10.96.0.1 . tcp . 80 : 0x00000002 }
 	}
@@ -114,11 +118,7 @@ Deno.test("nft lists the tables, chained lookup and all", async () => {
   await using node = nftNode("node");
   const tx = node.nft.transaction();
   const mirror = new Mirror(SETTINGS);
-  mirror.begin(tx);
-  mirror.apply(tx, {
-    upserts: FAMILIES.map((family) => viewOf({ ...SAMPLE, family })),
-    removes: [],
-  });
+  mirror.replace(tx, FAMILIES.map((family) => viewOf({ ...SAMPLE, family })));
   await tx.commit();
   const four = await node.run(["list", "table", "ip", TABLE_NAME]);
   assert.ok(four.startsWith(LISTING.trimStart()), four);
@@ -150,15 +150,39 @@ Deno.test("nft lists the tables, chained lookup and all", async () => {
   await node.run(["-j", "list", "ruleset"]);
 });
 
+Deno.test("more endpoints than the sets were made for go into larger ones, at one instant", async () => {
+  await using node = nftNode("node");
+  await using plugin = await loopback(proxier, {
+    nft: (method, params, attachment) => node.capability.invoke(method, params, attachment),
+  });
+  const few = viewOf({ ...SAMPLE, family: "IPv4" });
+  const endpoints = Array.from({ length: 5_000 }, (_, index) => ({
+    ip: `10.245.${index >> 8}.${index & 255}`,
+    port: 8080,
+    local: false,
+    inCluster: true,
+    inLocal: false,
+  }));
+  await plugin.call("resync", { revision: 1, settings: SETTINGS, ports: [few] });
+  const before = await node.run(["list", "map", "ip", TABLE_NAME, "endpoints"]);
+  assert.match(before, /size 3072/);
+  const many = { ...few, endpoints };
+  await plugin.call("apply", { from: 1, to: 2, upserts: [many], removes: [] });
+  const { content, spares, orphans } = await readKernel(node.nft, "IPv4");
+  assert.equal(new Set(content.services["10.96.0.1 . tcp . 80"]).size, 5_000);
+  assert.deepEqual([spares, orphans], [{}, []]);
+  // It goes on from there as from a resync.
+  const fewer = { ...few, endpoints: endpoints.slice(0, 4_999) };
+  await plugin.call("apply", { from: 2, to: 3, upserts: [fewer], removes: [] });
+  const after = (await readKernel(node.nft, "IPv4")).content;
+  assert.equal(after.services["10.96.0.1 . tcp . 80"]?.length, 4_999);
+});
+
 Deno.test("the text of all but the chained lookup is accepted by nft", async () => {
   await using node = nftNode("node");
   const tx = node.nft.transaction();
   const mirror = new Mirror(SETTINGS);
-  mirror.begin(tx);
-  mirror.apply(tx, {
-    upserts: FAMILIES.map((family) => viewOf({ ...SAMPLE, family })),
-    removes: [],
-  });
+  mirror.replace(tx, FAMILIES.map((family) => viewOf({ ...SAMPLE, family })));
   const lines = String(tx).split("\n");
   const chained = lines.filter((line) => line.includes("map @service-endpoints vmap"));
   assert.equal(chained.length, 2);

@@ -30,6 +30,11 @@ export interface FakeApiServerOptions {
   readonly token?: string;
   /** `json` stands for a server that knows no protobuf. */
   readonly encodings?: "json" | "both";
+  /**
+   * Keeps the body of each whole list and sends it again while nothing has changed: for a
+   * benchmark, which is to measure the client.
+   */
+  readonly keepLists?: boolean;
 }
 
 /** A request that came. */
@@ -101,6 +106,8 @@ export class FakeApiServer {
   readonly #sockets = new Set<Socket>();
   readonly #watches = new Set<Watch>();
   readonly #pages = new Map<string, Page>();
+  /** Whole lists as they were sent last, by URL and encoding. */
+  readonly #bodies = new Map<string, { readonly version: number; readonly body: Uint8Array }>();
   #port = 0;
   #failure: PlannedFailure | undefined;
   #failuresLeft = 0;
@@ -278,6 +285,14 @@ export class FakeApiServer {
       return refuse(tooLarge(version, this.store.version), 1);
     }
     const token = query["continue"];
+    const head = { "content-type": encoding === "json" ? "application/json" : PROTOBUF };
+    const name = `${encoding} ${resource.kind} ${new URLSearchParams(query)}`;
+    const kept = this.#bodies.get(name);
+    if (kept?.version === this.store.version) {
+      response.writeHead(200, head);
+      response.end(kept.body);
+      return;
+    }
     const page = token === undefined
       ? { version: this.store.version, rest: this.store.list(resource.kind).filter(selects) }
       : this.expireContinues
@@ -294,10 +309,13 @@ export class FakeApiServer {
       metadata["continue"] = next;
       metadata["remainingItemCount"] = rest.length;
     }
-    response.writeHead(200, {
-      "content-type": encoding === "json" ? "application/json" : PROTOBUF,
-    });
-    response.end(listBody(resource, page.rest.slice(0, limit), metadata, encoding));
+    const body = listBody(resource, page.rest.slice(0, limit), metadata, encoding);
+    const whole = token === undefined && rest.length === 0;
+    if (whole && this.#options.keepLists === true) {
+      this.#bodies.set(name, { version: page.version, body });
+    }
+    response.writeHead(200, head);
+    response.end(body);
   }
 
   #watch(

@@ -14,6 +14,7 @@ import {
   MESSAGE,
   RULE,
   SET,
+  SET_DESC,
   TABLE,
   VERDICT,
 } from "../../plugins/sdk/nft/constants.ts";
@@ -26,6 +27,8 @@ type Attributes = ReadonlyMap<number, Uint8Array>;
 /** A set or map. */
 export interface FakeSet {
   readonly bytes: Uint8Array;
+  /** The most elements; 0 is without limit. */
+  readonly size: number;
   /** By key, each the bytes of its attributes. */
   readonly elements: Map<string, Uint8Array>;
 }
@@ -45,7 +48,7 @@ export interface FakeTable {
 }
 
 /** The errors that are made, by their names of Linux. */
-const ERRNO = { ENOENT: 2, EBUSY: 16, EEXIST: 17 } as const;
+const ERRNO = { ENOENT: 2, EBUSY: 16, EEXIST: 17, ENFILE: 23 } as const;
 
 class Refusal extends Error {
   readonly errno: keyof typeof ERRNO;
@@ -62,6 +65,12 @@ function text(bytes: Uint8Array | undefined): string {
 
 function hex(bytes: Uint8Array | undefined): string {
   return (bytes ?? new Uint8Array()).toHex();
+}
+
+/** The declared size in a set's description. */
+function sizeOf(description: Uint8Array | undefined): number {
+  const size = new Map(attributes(description ?? new Uint8Array())).get(SET_DESC.SIZE);
+  return size === undefined ? 0 : new DataView(size.buffer, size.byteOffset).getUint32(0);
 }
 
 /** What an element's key and data are, as text that compares. */
@@ -198,7 +207,8 @@ export class FakeKernel {
         return;
       case MESSAGE.NEWSET:
         if (!table.sets.has(set)) {
-          this.#set(table.sets, set, { bytes: message, elements: new Map() });
+          const size = sizeOf(found.get(SET.DESC));
+          this.#set(table.sets, set, { bytes: message, size, elements: new Map() });
         }
         return;
       case MESSAGE.DELSET:
@@ -261,6 +271,8 @@ export class FakeKernel {
       const before = set.elements.get(key);
       // nft_add_set_elem: the same element again is fine, with other data it is not.
       if (before !== undefined && identity(before).data !== data) throw new Refusal("EEXIST");
+      const full = set.size > 0 && set.elements.size >= set.size;
+      if (before === undefined && full) throw new Refusal("ENFILE");
       this.#set(set.elements, key, element);
     }
   }

@@ -114,7 +114,7 @@ export const GROUPS: readonly TestGroup[] = [
       // The bundler reads packages where Deno caches them.
       "--allow-read",
       "--allow-write=/tmp",
-      "--allow-run=unshare,setpriv,prlimit,cat,ls,readlink,{deno}",
+      "--allow-run=unshare,setpriv,prlimit,cat,ln,ls,readlink,{deno}",
     ],
     limit: 300,
   },
@@ -145,7 +145,7 @@ export const GROUPS: readonly TestGroup[] = [
       "--allow-ffi",
       "--allow-run=ip,nft,unshare,nsenter,setpriv,prlimit,{deno}",
     ],
-    limit: 420,
+    limit: 900,
   },
   {
     name: "documentation",

@@ -6,6 +6,7 @@
 import { WeirError } from "../../../schemas/errors.ts";
 import type { NftFailure, NftList } from "../../../schemas/capability.ts";
 import { errnoName, errnoOf } from "../errno.ts";
+import type { DeclaredSizes } from "./declared.ts";
 import { fixed } from "../libc.ts";
 import { NETLINK, NetlinkError, NetlinkSocket } from "../netlink.ts";
 import {
@@ -50,6 +51,12 @@ const NFTA_SET_ELEM_LIST_SET = 2;
 
 /** The sequence number of every question for the generation. */
 const GENERATION = 0x67656e;
+
+/** The most bytes of one list: some three million elements, which the kernel can hold many times. */
+const LIST_BYTES = 256 << 20;
+
+/** Answers that are read in one go: some 20 µs each. */
+const ANSWERS_AT_ONCE = 256;
 
 const ENOENT = errnoOf("ENOENT");
 const ENOBUFS = errnoOf("ENOBUFS");
@@ -112,6 +119,11 @@ export class NftKernel {
   readonly #socket: NetlinkSocket;
   readonly #options: NftKernelOptions;
   readonly #watchers = new Set<CommitWatcher>();
+  /**
+   * The declared sizes of each table's sets, by the table's name: kept here because a plugin that
+   * starts anew finds its table as it left it.
+   */
+  readonly declared = new Map<string, DeclaredSizes>();
   #last: Promise<unknown> = Promise.resolve();
   #sequence = 1;
 
@@ -151,11 +163,16 @@ export class NftKernel {
    * @param messages Checked nf_tables messages; their sequence numbers, ports and the last one's
    * acknowledgement flag are set in place.
    * @param count How many they are.
+   * @param work `large` when they make the kernel work for long though they are few.
    * @returns When the kernel has done all of it.
    * @throws {WeirError} WEIR_NFT_KERNEL when the kernel refuses, with an {@linkcode NftFailure} as
    * its cause; WEIR_NETLINK when it does not even take the bytes. Nothing is changed then.
    */
-  commit(messages: Uint8Array<ArrayBuffer>, count: number): Promise<void> {
+  commit(
+    messages: Uint8Array<ArrayBuffer>,
+    count: number,
+    work?: "large",
+  ): Promise<void> {
     return this.#queued(async () => {
       const first = this.#sequences(count + 2) + 1;
       number(messages, first);
@@ -170,8 +187,8 @@ export class NftKernel {
       let failure: NftFailure | undefined;
       let refused = "unknown";
       try {
-        await this.#socket.send(parts);
-        failure = this.#outcome(first, count);
+        await this.#socket.send(parts, work);
+        failure = await this.#outcome(first, count);
         refused = failure?.name ?? "";
       } catch (fault) {
         if (fault instanceof NetlinkError) refused = errnoName(fault.errno);
@@ -194,10 +211,13 @@ export class NftKernel {
   }
 
   /** Reads all answers to a batch, which are there when the send returns. */
-  #outcome(first: number, count: number): NftFailure | undefined {
+  async #outcome(first: number, count: number): Promise<NftFailure | undefined> {
     let failure: NftFailure | undefined;
     let acknowledged = false;
-    for (;;) {
+    for (let steps = 1;; steps++) {
+      // One refused message is one answer, and a batch can be made of a million; others get their
+      // turn in between.
+      if (steps % ANSWERS_AT_ONCE === 0) await new Promise((resume) => setTimeout(resume, 0));
       const received = this.#socket.receive();
       if (received.type === "nothing") break;
       if (received.type === "overrun") {
@@ -226,6 +246,7 @@ export class NftKernel {
    * @param table The table's name.
    * @returns The kernel's messages one after the other; empty when the table or set is not there.
    * @throws {NetlinkError} When the kernel refuses.
+   * @throws {WeirError} WEIR_NETLINK when it is longer than 256 MiB.
    */
   list(request: NftList, table: string): Promise<Uint8Array> {
     return this.#queued(async () => {
@@ -237,25 +258,36 @@ export class NftKernel {
         this.#sequences(1),
       ).fixed([FAMILY[request.family], 0, 0, 0]).text(NFTA_TABLE, table);
       if (request.what === "elements") message.text(NFTA_SET_ELEM_LIST_SET, request.set);
-      const found: Uint8Array[] = [];
+      let found: Uint8Array[] = [];
+      let bytes = 0;
       // Kernels differ in what a dump is filtered by: look at every message.
       const take = (reply: NetlinkMessage) => {
         if (
           reply.type === (NFT_SUBSYSTEM << 8 | answer) &&
           reply.bytes[NLMSG_HEADER] === FAMILY[request.family] && tableOf(reply) === table
-        ) found.push(reply.bytes);
+        ) {
+          bytes += reply.bytes.length;
+          // The dump goes on to its end: the socket can do no other before.
+          if (bytes <= LIST_BYTES) found.push(reply.bytes);
+          else found = [];
+        }
       };
       const action = `list ${request.what} "${request.family} ${table}"`;
       try {
         if (single) this.#socket.request(action, message.finish()).forEach(take);
         else {
           await this.#socket.dump(action, message.finish(), take, () => {
-            found.length = 0;
+            found = [];
+            bytes = 0;
           });
         }
       } catch (fault) {
         if (fault instanceof NetlinkError && fault.errno === ENOENT) return new Uint8Array(0);
         throw fault;
+      }
+      if (bytes > LIST_BYTES) {
+        const state = `it has ${bytes} bytes, the limit is ${LIST_BYTES}`;
+        throw new WeirError("WEIR_NETLINK", `Cannot ${action}: ${state}`);
       }
       return joined(found);
     });

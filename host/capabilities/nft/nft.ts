@@ -8,11 +8,25 @@ import { NftCommitSchema, NftListSchema } from "../../../schemas/capability.ts";
 import { WeirError } from "../../../schemas/errors.ts";
 import type { Grants } from "../../../schemas/manifest.ts";
 import type { CapabilityAnswer, GrantedCapability } from "../capability.ts";
-import { checkBatch } from "./check.ts";
+import { checkBatch, type CheckResult } from "./check.ts";
+import { type DeclaredSizes, declareSizes } from "./declared.ts";
 import type { NftKernel } from "./kernel.ts";
 
 /** The most bytes of one commit: what fits the socket's buffer of 64 MiB beside its overhead. */
 const MAX_COMMIT_BYTES = 48 << 20;
+
+/**
+ * The most elements that the sets of a table may declare: some 256 MiB of the kernel's memory. A
+ * proxier declares twice what it holds, and while it replaces its table, twice that.
+ */
+const MAX_DECLARED = 1 << 23;
+/** Declared elements from which on the kernel's work takes longer than a few milliseconds. */
+const LARGE_DECLARED = 1 << 16;
+
+/** Bytes that are looked through in one go: at most some 20 ms. */
+const CHECK_BYTES = 1 << 20;
+
+const NOTHING_DECLARED: DeclaredSizes = new Map();
 
 /** What the capability stands on. */
 export interface NftCapabilityOptions {
@@ -44,6 +58,40 @@ function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
     : new Uint8Array(bytes);
 }
 
+/** Where the last message that begins below `to` ends; a false length ends at the batch's end. */
+function messageEnd(bytes: Uint8Array, from: number, to: number): [end: number, count: number] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = from;
+  let count = 0;
+  while (at < to) {
+    const length = bytes.length - at < 4 ? 0 : view.getUint32(at, true);
+    if (length < 4 || at + length > bytes.length) return [bytes.length, count + 1];
+    at += length;
+    count++;
+  }
+  return [at, count];
+}
+
+/** `checkBatch`, piece by piece: others get their turn in between. */
+async function checkAll(
+  bytes: Uint8Array,
+  grant: { readonly table: string; readonly messages: number; readonly maxBytes: number },
+): Promise<CheckResult> {
+  if (bytes.length <= CHECK_BYTES || bytes.length > grant.maxBytes) return checkBatch(bytes, grant);
+  let seen = 0;
+  for (let at = 0; at < bytes.length;) {
+    const [end, messages] = messageEnd(bytes, at, Math.min(at + CHECK_BYTES, bytes.length));
+    const result = checkBatch(bytes.subarray(at, end), { ...grant, messages });
+    if (result.type === "refused") return { ...result, message: seen + result.message };
+    seen += messages;
+    at = end;
+    await new Promise((resume) => setTimeout(resume, 0));
+  }
+  if (seen === grant.messages) return { type: "accepted" };
+  const reason = `it has ${seen} messages, announced were ${grant.messages}`;
+  return { type: "refused", message: -1, path: [], reason };
+}
+
 /**
  * Binds nf_tables to one plugin's grant.
  *
@@ -57,11 +105,31 @@ export function nftCapability(
 ): GrantedCapability {
   const { kernel, maxCommitBytes: maxBytes = MAX_COMMIT_BYTES } = options;
   let state: "open" | "closed" = "open";
+  let last: Promise<unknown> = Promise.resolve();
+
+  function mustBeOpen(method: string): void {
+    if (state === "open") return;
+    throw exceeded(`call method "nft.${method}"`, "the plugin's grant was withdrawn");
+  }
+
+  async function execute(bytes: Uint8Array<ArrayBuffer>, messages: number): Promise<void> {
+    // A plugin that was ended meanwhile has no say any more.
+    mustBeOpen("commit");
+    const { table } = grant;
+    const before = kernel.declared.get(table) ?? NOTHING_DECLARED;
+    const { after, most, added } = declareSizes(before, bytes);
+    if (most > MAX_DECLARED) {
+      const reason = `its sets declare ${most} elements, the limit is ${MAX_DECLARED}`;
+      throw exceeded(`commit to table "${table}"`, reason);
+    }
+    await kernel.commit(bytes, messages, added > LARGE_DECLARED ? "large" : undefined);
+    kernel.declared.set(table, after);
+  }
 
   async function commit(params: unknown, attachment: Uint8Array): Promise<CapabilityAnswer> {
     const { messages } = parsed(NftCommitSchema, "commit", params);
     const bytes = unshared(attachment);
-    const result = checkBatch(bytes, { table: grant.table, messages, maxBytes });
+    const result = await checkAll(bytes, { table: grant.table, messages, maxBytes });
     if (result.type === "refused") {
       const place = [`message ${result.message}`, ...result.path].join(", ");
       throw exceeded(
@@ -69,7 +137,10 @@ export function nftCapability(
         result.message < 0 ? result.reason : `${place}: ${result.reason}`,
       );
     }
-    await kernel.commit(bytes, messages);
+    // One at a time, as the kernel does it: what a batch declares is known when it is done.
+    const turn = last.then(() => execute(bytes, messages));
+    last = turn.catch(() => undefined);
+    await turn;
     return { value: {} };
   }
 
@@ -86,9 +157,7 @@ export function nftCapability(
 
   return {
     async invoke(method, params, attachment) {
-      if (state === "closed") {
-        throw exceeded(`call method "nft.${method}"`, "the plugin's grant was withdrawn");
-      }
+      mustBeOpen(method);
       if (method === "commit") return await commit(params, attachment);
       if (method === "list") return await list(params, attachment);
       throw exceeded(`call method "nft.${method}"`, "there are commit and list");

@@ -8,6 +8,7 @@ import { NftKernel, tableOf } from "./kernel.ts";
 import { nftCapability } from "./nft.ts";
 import {
   batch,
+  be32,
   deleteTable,
   message,
   newChain,
@@ -190,6 +191,95 @@ Deno.test("whatever parameters a plugin sends, only the contract's are taken", a
       `${method} ${JSON.stringify(params)}`,
     );
   }
+});
+
+function sized(name: string, size: number): Uint8Array<ArrayBuffer> {
+  return message(
+    9,
+    0x400,
+    WEIR,
+    (set) =>
+      set.text(2, name).bytes(3, be32(0)).bytes(4, be32(7)).bytes(5, be32(4)).bytes(10, be32(1))
+        .nested(9, (description) => description.bytes(1, be32(size))),
+  );
+}
+
+Deno.test("sets of declared sizes cannot take all of the kernel's memory", async () => {
+  await using node = await besideAnother();
+  const commit = (capability: typeof node.capability, ...messages: Uint8Array[]) =>
+    capability.invoke("commit", { messages: messages.length }, batch(...messages));
+  const most = { code: "WEIR_GRANT_EXCEEDED", message: /its sets declare \d+ elements, the limit/ };
+  const size = 1 << 21;
+  const bomb = Array.from({ length: 20 }, (_, index) => sized(`s${index}`, 1 << 22));
+  await assert.rejects(commit(node.capability, newTable(WEIR), ...bomb), most);
+  assert.deepEqual(await node.tables(), ["other"], "the kernel has seen none of it");
+  await commit(node.capability, newTable(WEIR), sized("a", size), sized("b", size));
+  // A batch that the kernel refuses deletes nothing.
+  await assert.rejects(commit(node.capability, deleteTable(WEIR), newMap(WEIR, "m")), {
+    code: "WEIR_NFT_KERNEL",
+  });
+  // Nor does a plugin's next life begin with nothing.
+  const next = nftCapability({ version: 1, table: "weir" }, { kernel: node.kernel });
+  await assert.rejects(commit(next, sized("c", size), sized("d", size), sized("e", size)), most);
+  await commit(next, deleteTable(WEIR), newTable(WEIR), sized("a", size), sized("b", size));
+  await commit(next, deleteTable(WEIR));
+  await commit(next, newTable(WEIR), sized("c", size), sized("d", size), sized("e", size));
+});
+
+Deno.test("a large batch is looked through to its last message", async () => {
+  await using node = await besideAnother();
+  const elements = newElements(WEIR, "m", 1, 1000);
+  const many = Array.from({ length: 100 }, () => elements);
+  const good = [newTable(WEIR), newMap(WEIR, "m"), ...many];
+  const commit = (messages: number, ...parts: readonly Uint8Array[]) =>
+    node.capability.invoke("commit", { messages }, batch(...parts));
+  const refused = (says: RegExp) => ({ code: "WEIR_GRANT_EXCEEDED", message: says });
+  await assert.rejects(
+    commit(103, ...good, deleteTable(OTHER)),
+    refused(/message 102, DELTABLE, NAME: it is not the granted table/),
+  );
+  await assert.rejects(commit(102, ...good, new Uint8Array(2)), refused(/message 102: 2 bytes/));
+  await assert.rejects(commit(101, ...good), refused(/it has 102 messages, announced were 101/));
+  await commit(102, ...good);
+  assert.deepEqual(await node.tables(), ["other", "weir"]);
+});
+
+Deno.test("a batch of thousands of refusals is answered once, and others get their turn", async () => {
+  await using node = await besideAnother();
+  const count = 20_000;
+  const nowhere = message(5, 0, WEIR, (chain) => chain.text(3, "nowhere"));
+  const bytes = new Uint8Array(new ArrayBuffer(count * nowhere.length));
+  for (let at = 0; at < bytes.length; at += nowhere.length) bytes.set(nowhere, at);
+  let turns = 0;
+  const ticking = setInterval(() => turns++, 0);
+  await assert.rejects(node.capability.invoke("commit", { messages: count }, bytes), {
+    code: "WEIR_NFT_KERNEL",
+    message: /message "0 of 20000": the kernel says ENOENT/,
+  });
+  clearInterval(ticking);
+  assert.ok(turns >= 10, `${turns} turns`);
+  await node.capability.invoke("commit", { messages: 1 }, newTable(WEIR));
+});
+
+Deno.test("commits that wait when a grant is withdrawn are not made", async () => {
+  await using node = await besideAnother();
+  await node.capability.invoke("commit", { messages: 1 }, newTable(WEIR));
+  // Large enough that the second is looked through before the first is done.
+  const elements = Array.from({ length: 20 }, (_, at) => newElements(WEIR, "m", at * 1000, 1000));
+  const first = node.capability.invoke(
+    "commit",
+    { messages: 21 },
+    batch(newMap(WEIR, "m"), ...elements),
+  );
+  const second = node.capability.invoke("commit", { messages: 1 }, deleteTable(WEIR));
+  // Both have been looked through and the first is on its way.
+  await Promise.resolve();
+  await Promise.resolve();
+  await Promise.resolve();
+  node.capability.close();
+  await first;
+  await assert.rejects(second, /the plugin's grant was withdrawn/);
+  assert.deepEqual(await node.tables(), ["other", "weir"]);
 });
 
 Deno.test("a limit of size is kept, and a withdrawn grant is over", async () => {

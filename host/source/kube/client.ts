@@ -8,6 +8,7 @@ import type { Credentials, CredentialSource } from "../../../schemas/credentials
 import { messageOf, WeirError } from "../../../schemas/errors.ts";
 import type { Clock } from "../../clock.ts";
 import { ApiError, failureOf } from "./api_error.ts";
+import { concatenated } from "./bytes.ts";
 import { jsonStatus } from "./decode_json.ts";
 import { protobufStatus } from "./decode_protobuf.ts";
 import type { TokenBucket } from "./rate_limit.ts";
@@ -236,32 +237,5 @@ async function failureBody(
   } finally {
     cancel();
   }
-  return concatenated(parts, length);
-}
-
-/**
- * Reads a body to its end.
- *
- * @param body The body.
- * @returns All its bytes.
- * @throws {Error} When the connection breaks before.
- */
-export async function wholeBody(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const part of body) {
-    parts.push(part);
-    length += part.length;
-  }
-  return concatenated(parts, length);
-}
-
-function concatenated(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length);
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
+  return concatenated(parts);
 }

@@ -5,7 +5,8 @@
  */
 import { messageOf, WeirError } from "../../../schemas/errors.ts";
 import type { KubeKind, KubeObject, SliceEndpoint } from "../../../schemas/kube.ts";
-import type { ApiStatus, Decoder, Malformed } from "./decoder.ts";
+import { concatenated } from "./bytes.ts";
+import type { ApiStatus, Decoder, ListPage, Malformed } from "./decoder.ts";
 import {
   type Conditions,
   endpointOf,
@@ -327,34 +328,41 @@ export function jsonDecoder(kind: KubeKind, strings: StringTable): Decoder {
     }
   }
 
+  function list(body: Uint8Array): ListPage {
+    const answer = parse(body, `list of ${kind}`);
+    if (answer["kind"] !== `${kind}List`) {
+      throw new WeirError(
+        "WEIR_DECODE",
+        `Cannot read list of ${kind} "${answer["kind"]}": not a ${kind}List`,
+      );
+    }
+    const metadata = isObject(answer["metadata"]) ? answer["metadata"] : EMPTY;
+    // A Go server writes an empty list as null.
+    const items = answer["items"] ?? NONE;
+    if (!Array.isArray(items)) {
+      throw new WeirError("WEIR_DECODE", `Cannot read list of ${kind} "items": no list`);
+    }
+    const objects: KubeObject[] = [];
+    const malformed: Malformed[] = [];
+    for (const item of items) {
+      const decoded = decode(isObject(item) ? item : EMPTY);
+      if ("error" in decoded) malformed.push(decoded);
+      else objects.push(decoded);
+    }
+    return {
+      resourceVersion: identity(answer).resourceVersion,
+      continue: typeof metadata["continue"] === "string" ? metadata["continue"] : "",
+      objects,
+      malformed,
+    };
+  }
+
   return {
-    list(body) {
-      const answer = parse(body, `list of ${kind}`);
-      if (answer["kind"] !== `${kind}List`) {
-        throw new WeirError(
-          "WEIR_DECODE",
-          `Cannot read list of ${kind} "${answer["kind"]}": not a ${kind}List`,
-        );
-      }
-      const metadata = isObject(answer["metadata"]) ? answer["metadata"] : EMPTY;
-      // A Go server writes an empty list as null.
-      const items = answer["items"] ?? NONE;
-      if (!Array.isArray(items)) {
-        throw new WeirError("WEIR_DECODE", `Cannot read list of ${kind} "items": no list`);
-      }
-      const objects: KubeObject[] = [];
-      const malformed: Malformed[] = [];
-      for (const item of items) {
-        const decoded = decode(isObject(item) ? item : EMPTY);
-        if ("error" in decoded) malformed.push(decoded);
-        else objects.push(decoded);
-      }
-      return {
-        resourceVersion: identity(answer).resourceVersion,
-        continue: typeof metadata["continue"] === "string" ? metadata["continue"] : "",
-        objects,
-        malformed,
-      };
+    list,
+    reader() {
+      // JSON has no lengths: where an object ends is known when it is read.
+      const parts: Uint8Array[] = [];
+      return { push: (chunk) => void parts.push(chunk), end: () => list(concatenated(parts)) };
     },
 
     watchEvent(frame) {

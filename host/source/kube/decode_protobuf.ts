@@ -3,23 +3,16 @@
  *
  * @module
  */
-import { messageOf, WeirError } from "../../../schemas/errors.ts";
-import type { KubeKind, KubeObject, SlicePort } from "../../../schemas/kube.ts";
-import type { ApiStatus, Decoder, ListPage, Malformed, WatchEvent } from "./decoder.ts";
+import { messageOf } from "../../../schemas/errors.ts";
+import type { KubeKind } from "../../../schemas/kube.ts";
+import type { ApiStatus, Decoder, WatchEvent } from "./decoder.ts";
+import { ProtobufListReader } from "./protobuf_list.ts";
 import { protobufIdentity } from "./protobuf_metadata.ts";
-import { protobufNode } from "./protobuf_node.ts";
-import { protobufService } from "./protobuf_service.ts";
-import { protobufSlice } from "./protobuf_slice.ts";
-import { objectError, portSharing } from "./slim.ts";
+import { protobufObject, type SharePorts } from "./protobuf_object.ts";
+import { portSharing } from "./slim.ts";
 import { StringTable } from "./strings.ts";
-import { sized, varint, WireCursor } from "./wire_cursor.ts";
+import { decoding, KIND, sized, UNKNOWN, varint, WireCursor } from "./wire_cursor.ts";
 
-/** Marks a protobuf body. Source: apimachinery `serializer/protobuf`. */
-const MAGIC = [0x6b, 0x38, 0x73, 0x00];
-const UNKNOWN = { typeMeta: sized(1), raw: sized(2) };
-const TYPE_META = { kind: sized(2) };
-const LIST = { metadata: sized(1), items: sized(2) };
-const LIST_META = { resourceVersion: sized(2), continue: sized(3) };
 const WATCH_EVENT = { type: sized(1), object: sized(2) };
 const RAW_EXTENSION = { raw: sized(1) };
 const STATUS = { message: sized(3), reason: sized(4), details: sized(5), code: varint(6) };
@@ -34,15 +27,11 @@ interface Envelope {
 }
 
 function envelope(cursor: WireCursor, end: number): Envelope {
-  const start = cursor.position;
-  if (MAGIC.some((byte, index) => cursor.bytes[start + index] !== byte)) {
-    throw new RangeError("it does not begin with the mark k8s\\0");
-  }
-  cursor.position = start + MAGIC.length;
+  cursor.mark();
   let kind = "";
   let raw = { start: end, end };
   cursor.fields(end, (tag) => {
-    if (tag === UNKNOWN.typeMeta) kind = cursor.only(TYPE_META.kind);
+    if (tag === UNKNOWN.typeMeta) kind = cursor.only(KIND);
     else if (tag === UNKNOWN.raw) {
       const rawEnd = cursor.end();
       raw = { start: cursor.position, end: rawEnd };
@@ -92,17 +81,6 @@ export function protobufStatus(body: Uint8Array): ApiStatus {
   }
 }
 
-/** Runs a reader of bytes; whatever it throws means that they do not decode. */
-function decoding<T>(what: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw new WeirError("WEIR_DECODE", `Cannot read ${what} "protobuf": ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
-}
-
 /**
  * A decoder of protobuf answers about one kind.
  *
@@ -112,70 +90,17 @@ function decoding<T>(what: string, read: () => T): T {
  */
 export function protobufDecoder(kind: KubeKind, strings: StringTable): Decoder {
   const sharePorts = portSharing();
+  const reader = () => new ProtobufListReader({ kind, strings, sharePorts });
   return {
-    list: (body) =>
-      decoding(`list of ${kind}`, () => {
-        const cursor = new WireCursor(body, strings);
-        const opened = envelope(cursor, body.length);
-        if (opened.kind !== `${kind}List`) throw new RangeError(`it is a ${opened.kind}`);
-        return listAt(cursor, opened.end, kind, sharePorts);
-      }),
+    reader,
+    list(body) {
+      const whole = reader();
+      whole.push(body);
+      return whole.end();
+    },
     watchEvent: (frame) =>
       decoding("watch event", () => eventAt(new WireCursor(frame, strings), kind, sharePorts)),
   };
-}
-
-type SharePorts = (ports: readonly SlicePort[]) => readonly SlicePort[];
-
-function listAt(
-  cursor: WireCursor,
-  end: number,
-  kind: KubeKind,
-  sharePorts: SharePorts,
-): ListPage {
-  let resourceVersion = "";
-  let token = "";
-  const objects: KubeObject[] = [];
-  const malformed: Malformed[] = [];
-  const takeMetadata = (tag: number) => {
-    if (tag === LIST_META.resourceVersion) resourceVersion = cursor.text();
-    else if (tag === LIST_META.continue) token = cursor.text();
-    else cursor.skip(tag);
-  };
-  cursor.fields(end, (tag) => {
-    if (tag === LIST.metadata) cursor.fields(cursor.end(), takeMetadata);
-    else if (tag === LIST.items) {
-      const decoded = objectAt(cursor, cursor.end(), kind, sharePorts);
-      if ("error" in decoded) malformed.push(decoded);
-      else objects.push(decoded);
-    } else cursor.skip(tag);
-  });
-  return { resourceVersion, continue: token, objects, malformed };
-}
-
-/** Reads an object; the cursor stands after it in any case, so that the next one can be read. */
-function objectAt(
-  cursor: WireCursor,
-  end: number,
-  kind: KubeKind,
-  sharePorts: SharePorts,
-): KubeObject | Malformed {
-  const start = cursor.position;
-  try {
-    switch (kind) {
-      case "Service":
-        return protobufService(cursor, end);
-      case "EndpointSlice":
-        return protobufSlice(cursor, end, sharePorts);
-      case "Node":
-        return protobufNode(cursor, end);
-    }
-  } catch (thrown) {
-    cursor.position = start;
-    const identity = protobufIdentity(cursor, end);
-    cursor.position = end;
-    return { ...identity, error: objectError(kind, identity, thrown) };
-  }
 }
 
 function eventAt(cursor: WireCursor, kind: KubeKind, sharePorts: SharePorts): WatchEvent {
@@ -196,7 +121,7 @@ function eventAt(cursor: WireCursor, kind: KubeKind, sharePorts: SharePorts): Wa
   switch (type) {
     case "ADDED":
     case "MODIFIED": {
-      const decoded = objectAt(cursor, object.end, kind, sharePorts);
+      const decoded = protobufObject(cursor, object.end, kind, sharePorts);
       return "error" in decoded
         ? { type: "malformed", malformed: decoded }
         : { type: "upsert", object: decoded };

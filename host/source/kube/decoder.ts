@@ -51,8 +51,31 @@ export type WatchEvent =
   | { readonly type: "bookmark"; readonly resourceVersion: string }
   | { readonly type: "error"; readonly status: ApiStatus };
 
+/** Reads one answer to a list request while it comes. */
+export interface ListReader {
+  /**
+   * Takes the next piece.
+   *
+   * @param chunk Bytes as they came; they must not change afterwards.
+   * @throws {WeirError} WEIR_DECODE when it is no list of this kind.
+   */
+  push(chunk: Uint8Array): void;
+  /**
+   * Ends the answer.
+   *
+   * @returns The page.
+   * @throws {WeirError} WEIR_DECODE when it is no list of this kind, or not a whole one.
+   */
+  end(): ListPage;
+}
+
 /** Reads the answers about one kind in one encoding. */
 export interface Decoder {
+  /**
+   * @returns A reader of one answer, which is decoded as far as it has come: a hundred thousand
+   * endpoints at once would hold up everything else.
+   */
+  reader(): ListReader;
   /**
    * @param body A whole answer.
    * @returns The page.

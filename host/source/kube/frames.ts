@@ -6,6 +6,7 @@
  * @module
  */
 import { WeirError } from "../../../schemas/errors.ts";
+import { concatenated } from "./bytes.ts";
 
 /**
  * The longest event that is accepted, in bytes. etcd refuses objects above 1.5 MiB; JSON of an
@@ -33,16 +34,6 @@ function tooLong(length: number): WeirError {
   );
 }
 
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length);
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
-}
-
 /**
  * Frames that end with a newline. Empty lines are no frames.
  *
@@ -59,7 +50,7 @@ export function lineFrames(): Frames {
         const tail = chunk.subarray(start, end);
         start = end + 1;
         if (length + tail.length > LONGEST_FRAME) throw tooLong(length + tail.length);
-        const frame = parts.length === 0 ? tail : joined([...parts, tail], length + tail.length);
+        const frame = parts.length === 0 ? tail : concatenated([...parts, tail]);
         parts = [];
         length = 0;
         if (frame.length > 0) frames.push(frame);
@@ -91,7 +82,7 @@ export function lengthFrames(): Frames {
         length += chunk.length;
         return [];
       }
-      const bytes = parts.length === 0 ? chunk : joined([...parts, chunk], length + chunk.length);
+      const bytes = parts.length === 0 ? chunk : concatenated([...parts, chunk]);
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       const frames: Uint8Array[] = [];
       let start = 0;

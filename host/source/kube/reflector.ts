@@ -10,8 +10,8 @@ import { messageOf, WeirError } from "../../../schemas/errors.ts";
 import type { SourceEvent } from "../../../schemas/kube.ts";
 import { ApiError, failureOf, isExpired, isTooLarge } from "./api_error.ts";
 import { Backoff } from "./backoff.ts";
-import { type ApiClient, wholeBody } from "./client.ts";
-import type { Decoder, ListPage, WatchEvent } from "./decoder.ts";
+import type { ApiClient } from "./client.ts";
+import type { Decoder, ListPage, ListReader, WatchEvent } from "./decoder.ts";
 import { lengthFrames, lineFrames } from "./frames.ts";
 import { KnownObjects } from "./known.ts";
 import { requestPath, type Resource } from "./resource.ts";
@@ -144,7 +144,7 @@ export class Reflector {
     const request = new AbortController();
     const answer = await client.get(path, AbortSignal.any([signal, request.signal]));
     const body = audible(answer.body, clock, (error) => request.abort(error));
-    const page = decoders[answer.encoding].list(await bodyOf(body, path));
+    const page = await pageOf(body, decoders[answer.encoding].reader(), path);
     if (page.resourceVersion === "") {
       throw new WeirError("WEIR_DECODE", `Cannot use list "${path}": it has no resourceVersion`);
     }
@@ -310,10 +310,17 @@ async function* audible(
   }
 }
 
-async function bodyOf(body: AsyncIterable<Uint8Array>, path: string): Promise<Uint8Array> {
+/** Decodes a list while it comes, so that other things get their turn between its pieces. */
+async function pageOf(
+  body: AsyncIterable<Uint8Array>,
+  reader: ListReader,
+  path: string,
+): Promise<ListPage> {
   try {
-    return await wholeBody(body);
+    for await (const chunk of body) reader.push(chunk);
+    return reader.end();
   } catch (error) {
+    if (error instanceof WeirError) throw error;
     throw new ApiError(
       `Cannot read list "${path.split("?")[0]}": ${messageOf(error)}`,
       { status: 0, reason: "broken", causes: [], retryAfter: 0 },

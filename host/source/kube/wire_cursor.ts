@@ -4,6 +4,7 @@
  * @module
  */
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { messageOf, WeirError } from "../../../schemas/errors.ts";
 import type { StringTable } from "./strings.ts";
 
 /**
@@ -21,6 +22,46 @@ export const sized = (field: number): number => field << 3 | WireType.LengthDeli
  * @returns The tag as it stands on the wire.
  */
 export const varint = (field: number): number => field << 3 | WireType.Varint;
+
+/** What a protobuf answer begins with. Source: apimachinery `serializer/protobuf`. */
+const MARK = [0x6b, 0x38, 0x73, 0x00];
+
+/** The fields of `runtime.Unknown`, the envelope of every answer: what it holds, and its bytes. */
+export const UNKNOWN = { typeMeta: sized(1), raw: sized(2) };
+
+/** The kind in a `runtime.TypeMeta`. */
+export const KIND = sized(2);
+
+/**
+ * Runs a reader of bytes; whatever it throws means that they do not decode.
+ *
+ * @param what What is read, for the message.
+ * @param read Reads it.
+ * @returns What `read` returns.
+ * @throws {WeirError} WEIR_DECODE.
+ */
+export function decoding<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new WeirError("WEIR_DECODE", `Cannot read ${what} "protobuf": ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Where a varint ends, or undefined when its last byte is not there. */
+function varintEnd(bytes: Uint8Array, start: number): number | undefined {
+  for (let at = start; at < bytes.length; at++) if ((bytes[at] ?? 0) < 0x80) return at + 1;
+  return undefined;
+}
+
+/** A field of which at least the beginning is there. */
+export interface WireField {
+  readonly tag: number;
+  /** The byte after the field, which may not be there yet. */
+  readonly end: number;
+}
 
 /**
  * Reads field after field; a message is read up to its end. It counts positions instead of making
@@ -54,6 +95,51 @@ export class WireCursor {
   /** @param position Bytes from the start. */
   set position(position: number) {
     this.#reader.pos = position;
+  }
+
+  /**
+   * Reads the mark of an answer.
+   *
+   * @throws {RangeError} When something else is there.
+   */
+  mark(): void {
+    const start = this.#reader.pos;
+    if (MARK.some((byte, index) => this.bytes[start + index] !== byte)) {
+      throw new RangeError("it does not begin with the mark k8s\\0");
+    }
+    this.#reader.pos = start + MARK.length;
+  }
+
+  /**
+   * Looks at the next field where the bytes may end within it. The cursor goes past its tag, and
+   * past its length if it has one.
+   *
+   * @returns The field; undefined when not even its length is there, and then the cursor stays.
+   */
+  peek(): WireField | undefined {
+    const start = this.#reader.pos;
+    const tagEnd = varintEnd(this.bytes, start);
+    if (tagEnd === undefined) return undefined;
+    const tag = this.#reader.uint32();
+    const valueEnd = this.#valueEnd(tag, tagEnd);
+    if (valueEnd === undefined) this.#reader.pos = start;
+    return valueEnd === undefined ? undefined : { tag, end: valueEnd };
+  }
+
+  #valueEnd(tag: number, start: number): number | undefined {
+    switch (tag & 7) {
+      case WireType.Varint:
+        return varintEnd(this.bytes, start);
+      case WireType.Bit64:
+        return start + 8;
+      case WireType.Bit32:
+        return start + 4;
+      case WireType.LengthDelimited:
+        if (varintEnd(this.bytes, start) === undefined) return undefined;
+        return this.#reader.uint32() + this.#reader.pos;
+      default:
+        throw new RangeError(`a field has the wire type ${tag & 7}`);
+    }
   }
 
   /**

@@ -173,28 +173,16 @@ export class MessageWriter {
   }
 
   /**
-   * Writes 32-bit words as they are, without a header: for bulk data whose headers the caller
-   * has computed. The caller has reserved the room.
+   * Makes room for bulk data, which the caller writes with its headers.
    *
-   * @param source Read from.
-   * @param from Index of the first word.
-   * @param count How many.
+   * @param count How many 32-bit words.
+   * @returns The buffer's words and the index of the first; valid until the next write.
    */
-  words(source: Uint32Array, from: number, count: number): void {
-    const words = this.#words;
+  claim(count: number): { readonly words: Uint32Array; readonly at: number } {
+    this.reserve(count << 2);
     const at = this.#length >> 2;
-    for (let index = 0; index < count; index++) words[at + index] = source[from + index] ?? 0;
     this.#length += count << 2;
-  }
-
-  /**
-   * Writes one 32-bit word as it is. The caller has reserved the room.
-   *
-   * @param value The word.
-   */
-  word(value: number): void {
-    this.#words[this.#length >> 2] = value;
-    this.#length += 4;
+    return { words: this.#words, at };
   }
 
   /** Writes the header and zeroes the padded payload, past which it leaves the position. */

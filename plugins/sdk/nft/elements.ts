@@ -135,7 +135,9 @@ export class ElementBatch {
    */
   takeWords(words: ArrayLike<number>): void {
     const at = this.#grow();
-    for (let index = 0; index < this.stride; index++) this.#words[at + index] = words[index] ?? 0;
+    const into = this.#words;
+    const { stride } = this;
+    for (let index = 0; index < stride; index++) into[at + index] = words[index] ?? 0;
     this.#count++;
   }
 

@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { defineProxier, type NftClient } from "weir";
+import { defineProxier, type Log, type NftClient } from "weir";
 
 /** What an attack may use. */
 interface Weapons {
   readonly nft: NftClient;
-  readonly log: { info(message: string): void };
+  readonly log: Log;
 }
 
 /**
@@ -81,6 +81,16 @@ const ATTACKS: Readonly<Record<string, (weapons: Weapons) => unknown>> = {
   },
   "floods frames": ({ log }) => {
     for (;;) log.info("line");
+  },
+  "floods long lines": ({ log }) => {
+    for (;;) log.info("x".repeat(8192));
+  },
+  "logs escapes": ({ log }) => {
+    log.info("\x1b[2K\rE1123 forged", { "\x9bkey": "\u202evalue\n", plugin: "weir" });
+  },
+  "asks and does not read": ({ nft }) => {
+    for (let count = 0; count < 20; count++) void nft.list("tables", "ip");
+    for (;;) hoard.length = 0;
   },
   "floods invocations": ({ nft }) =>
     Promise.all(Array.from({ length: 1000 }, () => nft.list("tables", "ip"))),

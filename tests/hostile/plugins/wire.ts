@@ -68,6 +68,19 @@ const GREETINGS: Readonly<Record<string, readonly Uint8Array[]>> = {
     welcome,
     frame({ type: "log", level: "info", message: "m", fields: { deep: { er: 1 } } }),
   ],
+  "a log with many fields": [
+    welcome,
+    frame({
+      type: "log",
+      level: "info",
+      message: "m",
+      fields: Object.fromEntries(Array.from({ length: 20_000 }, (_, key) => [key, 1])),
+    }),
+  ],
+  "a log with a prototype": [
+    welcome,
+    bytes(encoder.encode('{"type":"pong","id":1,"__proto__":{"type":"log"}}')),
+  ],
   "nothing and ends": [],
   "half a frame": [welcome, lengths(100, 50)],
 };

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { LIMITS, type PluginMessage } from "../../schemas/wire.ts";
+import { SimulatedClock } from "../simulated_clock.ts";
+import { Admission, printable } from "./admission.ts";
+
+const SHOWN: readonly (readonly [string, string])[] = [
+  ["plain text, ünïcode and 😀", "plain text, ünïcode and 😀"],
+  ["lines\n\tand tabs", "lines\n\tand tabs"],
+  ["\x1b[31mred", "\\u001b[31mred"],
+  ["over\rwritten", "over\\u000dwritten"],
+  ["\0\x7f\x9b", "\\u0000\\u007f\\u009b"],
+  ["turned\u202eround\u2066", "turned\\u202eround\\u2066"],
+  ["\u2028", "\\u2028"],
+];
+
+Deno.test("text of a plugin is shown without what could steer a terminal", () => {
+  for (const [text, shown] of SHOWN) assert.equal(printable(text), shown);
+});
+
+Deno.test("a plugin's new life brings no room for more metrics", () => {
+  const series = new Set<string>();
+  const limits = { ...LIMITS, metricSeries: 2 };
+  const admits = (admission: Admission, name: string) => {
+    const sample = { type: "metric", kind: "gauge", name, value: 1, labels: {} } as const;
+    return admission.admitsMetric(sample satisfies PluginMessage);
+  };
+  const first = new Admission(limits, new SimulatedClock(), series);
+  assert.deepEqual(["a", "b", "c"].map((name) => admits(first, name)), [true, true, false]);
+  const second = new Admission(limits, new SimulatedClock(), series);
+  assert.deepEqual(["c", "b", "a"].map((name) => admits(second, name)), [false, true, true]);
+});
+
+Deno.test("JSON is counted apart from bulk bytes, which cost the host less", async () => {
+  const clock = new SimulatedClock();
+  const limits = { ...LIMITS, headerBytesBurst: 64, headerBytesPerSecond: 64 };
+  const admission = new Admission(limits, clock);
+  const header = new TextEncoder().encode('{"type":"pong","id":1}'.padEnd(40));
+  const send = (attachment: number) =>
+    admission.count({ header, attachment: new Uint8Array(attachment) });
+  send(1 << 20);
+  assert.throws(() => send(0), /more than 64 bytes of JSON and 64 a second/);
+  await clock.advance(1000);
+  send(0);
+});

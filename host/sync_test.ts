@@ -1,0 +1,225 @@
+import assert from "node:assert/strict";
+import type { CallParams } from "../schemas/calls.ts";
+import type { Service, SourceEvent } from "../schemas/kube.ts";
+import type { ProxierSettings } from "../schemas/view.ts";
+import { Revisions } from "./diff.ts";
+import { sampleEndpoint, sampleService, sampleSlice } from "./samples.ts";
+import { SimulatedClock } from "./simulated_clock.ts";
+import { createSync, type SyncOutcome } from "./sync.ts";
+import { createLog } from "./telemetry/log.ts";
+import { recordingTracer, spanTree } from "./telemetry/recording_tracer.ts";
+import { createTracing } from "./telemetry/trace.ts";
+import { Tracker } from "./tracker.ts";
+
+const SETTINGS: ProxierSettings = { masqueradeAll: false, masqueradeBit: 14, localMatches: [] };
+/** 2026-01-01T00:00:00Z, when every stage here starts. */
+const START = Date.UTC(2026, 0, 1);
+
+type Called =
+  & { readonly traceparent: string | undefined }
+  & (
+    | { readonly method: "resync"; readonly params: CallParams["resync"] }
+    | { readonly method: "apply"; readonly params: CallParams["apply"] }
+  );
+
+/** A sync between a real tracker and a plugin that does as it is told. */
+class Stage {
+  readonly clock = new SimulatedClock(START);
+  readonly tracker = new Tracker({ nodeName: "here", startedAt: START });
+  readonly calls: Called[] = [];
+  readonly outcomes: SyncOutcome[] = [];
+  readonly log: string[] = [];
+  readonly trace = recordingTracer();
+  /** What the plugin does with a call; it takes 5 ms and succeeds unless told. */
+  plugin = () => this.clock.advance(5);
+  readonly sync = createSync({
+    tracker: this.tracker,
+    revisions: new Revisions(),
+    nodeName: "here",
+    settings: () => SETTINGS,
+    call: async (method, params, { traceparent }) => {
+      this.calls.push({ method, params, traceparent } as Called);
+      await this.plugin();
+    },
+    tracing: createTracing(this.trace.tracer),
+    clock: this.clock,
+    log: createLog({
+      now: () => this.clock.now(),
+      verbosity: () => 2,
+      format: ({ severity, message, fields }) => `${severity} ${message} ${JSON.stringify(fields)}`,
+      sink: (line) => this.log.push(line),
+      callSite: () => "here.ts:1",
+    }),
+    observe: (outcome) => this.outcomes.push(outcome),
+  });
+
+  /** The first complete listing. */
+  list(...objects: Extract<SourceEvent, { type: "upsert" }>["object"][]): void {
+    const at = this.clock.now();
+    this.tracker.accept([
+      ...objects.map((object) => ({ type: "upsert", object, at }) as const),
+      ...(["Service", "EndpointSlice"] as const).map((kind) =>
+        ({ type: "synced", kind, at }) as const
+      ),
+    ]);
+  }
+
+  put(object: Extract<SourceEvent, { type: "upsert" }>["object"]): void {
+    this.tracker.accept([{ type: "upsert", object, at: this.clock.now() }]);
+  }
+
+  /** The warnings since the last time. */
+  warnings(): string[] {
+    return this.log.splice(0).filter((line) => line.startsWith("warning "));
+  }
+}
+
+/** A slice that the control plane was triggered to change at a second after the start. */
+function sliceAt(second: number, ...addresses: readonly string[]) {
+  return sampleSlice(addresses.map((address) => sampleEndpoint(address)), {
+    resourceVersion: String(second),
+    lastChangeTriggerTime: new Date(START + second * 1000).toISOString(),
+  });
+}
+
+Deno.test("the first sync gives the plugin everything, the next only what changed", async () => {
+  const stage = new Stage();
+  stage.list(sampleService(), sliceAt(0, "10.0.0.1"));
+  await stage.sync("resync");
+  stage.put(sliceAt(1, "10.0.0.1", "10.0.0.2"));
+  await stage.sync("apply");
+  const [first, second] = stage.calls;
+  assert.ok(first?.method === "resync" && second?.method === "apply");
+  assert.deepEqual(first.params.settings, SETTINGS);
+  assert.deepEqual(first.params.ports.map(({ id }) => id), ["default/web:http/TCP/IPv4"]);
+  assert.deepEqual([second.params.from, second.params.to], [1, 2]);
+  assert.deepEqual(second.params.upserts[0]?.endpoints.map(({ ip }) => ip), [
+    "10.0.0.1",
+    "10.0.0.2",
+  ]);
+});
+
+Deno.test("a change that changes nothing for a proxy does not reach the plugin", async () => {
+  const stage = new Stage();
+  stage.list(sampleService(), sliceAt(0, "10.0.0.1"));
+  await stage.sync("resync");
+  stage.put(sampleService({ resourceVersion: "7", labels: { any: "other" } }));
+  await stage.sync("apply");
+  assert.equal(stage.calls.length, 1);
+  assert.equal(stage.outcomes.length, 1);
+});
+
+Deno.test("every sync is one trace whose stages are its children, and the plugin is told which", async () => {
+  const stage = new Stage();
+  stage.list(sampleService(), sliceAt(0, "10.0.0.1"));
+  await stage.sync("resync");
+  assert.deepEqual(spanTree(stage.trace.spans), [
+    '- > weir.sync {"weir.sync.kind":"full","weir.services":1,"weir.revision":1} 1',
+    "weir.sync > weir.resolve {} 1",
+    'weir.sync > weir.diff {"weir.upserts":1,"weir.removes":0} 1',
+    'weir.sync > weir.plugin.call {"weir.method":"resync"} 1',
+  ]);
+  const call = stage.trace.spans[3]?.spanContext();
+  assert.equal(stage.calls[0]?.traceparent, `00-${call?.traceId}-${call?.spanId}-01`);
+
+  stage.tracker.accept([
+    { type: "remove", kind: "Service", namespace: "default", name: "web", at: START },
+  ]);
+  await stage.sync("apply");
+  const second = stage.trace.spans.slice(4);
+  assert.deepEqual(spanTree(second), [
+    '- > weir.sync {"weir.sync.kind":"partial","weir.services":1,"weir.revision":2} 1',
+    "weir.sync > weir.resolve {} 1",
+    'weir.sync > weir.diff {"weir.upserts":0,"weir.removes":1} 1',
+    'weir.sync > weir.plugin.call {"weir.method":"apply"} 1',
+  ]);
+  assert.notEqual(second[0]?.spanContext().traceId, call?.traceId);
+});
+
+Deno.test("a sync that fails says so in its trace, and its changes count for the next that lands", async () => {
+  const stage = new Stage();
+  stage.list(sampleService(), sliceAt(0, "10.0.0.1"));
+  await stage.sync("resync");
+  stage.outcomes.length = 0;
+  await stage.clock.advance(10_000);
+
+  stage.put(sliceAt(3, "10.0.0.2"));
+  stage.plugin = () => Promise.reject(new Error("no"));
+  await assert.rejects(stage.sync("apply"), /^Error: no$/);
+  stage.put(sliceAt(9, "10.0.0.3"));
+  stage.plugin = () => stage.clock.advance(40);
+  await stage.sync("resync");
+
+  const at = stage.clock.now();
+  assert.deepEqual(stage.outcomes, [
+    { kind: "partial", startedAt: at - 40, endedAt: at - 40, changedAt: undefined },
+    {
+      kind: "full",
+      startedAt: at - 40,
+      endedAt: at,
+      changedAt: [START + 3_000, START + 9_000],
+    },
+  ]);
+  // What the failed diff said is in the snapshot, though the tracker gave it away before.
+  const last = stage.calls.at(-1);
+  assert.ok(last?.method === "resync");
+  assert.deepEqual(last.params.ports[0]?.endpoints.map(({ ip }) => ip), ["10.0.0.3"]);
+  const failed = stage.trace.spans.filter(({ exceptions }) => exceptions.length > 0);
+  assert.deepEqual(failed.map(({ name }) => name), ["weir.sync", "weir.plugin.call"]);
+});
+
+Deno.test("what a resync programs is not measured again by the sync after it", async () => {
+  const stage = new Stage();
+  await stage.clock.advance(5_000);
+  stage.list(sampleService(), sliceAt(1, "10.0.0.1"));
+  await stage.sync("resync");
+  await stage.sync("resync");
+  assert.deepEqual(stage.outcomes.map(({ changedAt }) => changedAt), [[START + 1_000], []]);
+});
+
+Deno.test("what is wrong with a Service is told once, not at every change of its endpoints", async () => {
+  const broken: Service = sampleService({
+    ports: [
+      { name: "http", protocol: "TCP", port: 80, nodePort: 0 },
+      { name: "bad", protocol: "TCP", port: 70_000, nodePort: 0 },
+    ],
+  });
+  const stage = new Stage();
+  stage.list(broken, sliceAt(0, "10.0.0.1"));
+  await stage.sync("resync");
+  const [line = "", ...more] = stage.warnings();
+  assert.match(line, /^warning Cannot program "70000": .*"object":"Service default\/web"/);
+  assert.deepEqual(more, []);
+
+  stage.put(sliceAt(1, "10.0.0.2"));
+  await stage.sync("apply");
+  await stage.sync("resync");
+  assert.deepEqual(stage.warnings(), [], "the same object is told of once");
+
+  stage.put(sliceAt(2, "fd00::1"));
+  await stage.sync("apply");
+  const fresh = stage.warnings();
+  assert.equal(fresh.length, 1, fresh.join());
+  assert.match(fresh[0] ?? "", /Cannot program "fd00::1".*EndpointSlice default\/web-1/);
+
+  stage.put(sampleService({ resourceVersion: "2" }));
+  stage.put(sliceAt(3, "10.0.0.2"));
+  await stage.sync("apply");
+  assert.deepEqual(stage.warnings(), []);
+  stage.put({ ...broken, resourceVersion: "3" });
+  await stage.sync("apply");
+  assert.deepEqual(stage.warnings().length, 1, "who was well and is wrong again is told again");
+});
+
+Deno.test("at -v=2 each sync is one line with what it was and how long it took", async () => {
+  const stage = new Stage();
+  stage.list(sampleService(), sliceAt(0, "10.0.0.1"));
+  await stage.clock.advance(20);
+  await stage.sync("resync");
+  stage.put(sliceAt(1, "10.0.0.2"));
+  await stage.sync("apply");
+  assert.deepEqual(stage.log, [
+    'info Synced {"kind":"full","revision":1,"ports":1,"milliseconds":5,"sinceChange":25}',
+    'info Synced {"kind":"partial","revision":2,"upserts":1,"removes":0,"milliseconds":5,"sinceChange":5}',
+  ]);
+});

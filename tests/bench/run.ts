@@ -1,0 +1,109 @@
+/**
+ * `deno task bench`: measures weir beside upstream's lay-out, prints a table and writes
+ * bench.json. It runs in a network namespace of its own, so that it touches no rule of the
+ * machine; without root also in a user namespace.
+ *
+ * Options: `--sizes 1000,5000,10000` Services, `--endpoints 10` each, `--changes 300`,
+ * `--json bench.json`.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { Links } from "../../host/capabilities/link.ts";
+import { NetworkNamespace, withNamespaceRights } from "../../host/capabilities/namespace.ts";
+import { formatTable } from "../../host/cli/style.ts";
+import { measure, type Measurement } from "./measure.ts";
+import { table, targets } from "./report.ts";
+
+const HOME = new URL("../../", import.meta.url);
+
+/** The permissions of README's line for a node, without the metrics and health addresses. */
+const WEIR = [
+  Deno.execPath(),
+  "run",
+  "--quiet",
+  "--no-prompt",
+  "--allow-net",
+  "--allow-read",
+  "--allow-write=" + new URL(".weir", HOME).pathname,
+  "--allow-env",
+  "--allow-sys=hostname,osRelease",
+  "--allow-ffi",
+  `--allow-run=${Deno.execPath()},unshare,setpriv,prlimit`,
+  new URL("mod.ts", HOME).pathname,
+];
+
+const { values: options } = parseArgs({
+  args: Deno.args,
+  options: {
+    "sizes": { type: "string", default: "1000,5000,10000" },
+    "endpoints": { type: "string", default: "10" },
+    "changes": { type: "string", default: "300" },
+    "json": { type: "string", default: "bench.json" },
+    "inside": { type: "boolean", default: false },
+  },
+});
+
+/** Runs this program once more, inside a network namespace. */
+async function outside(): Promise<number> {
+  const self = [
+    Deno.execPath(),
+    "run",
+    "--quiet",
+    "--no-prompt",
+    "--allow-read",
+    `--allow-write=${options.json}`,
+    "--allow-env",
+    "--allow-sys=osRelease",
+    "--allow-ffi",
+    `--allow-run=${Deno.execPath()},nft`,
+    import.meta.url,
+    "--inside",
+    ...Deno.args,
+  ];
+  const [program = "", ...args] = await withNamespaceRights(["unshare", "--net", "--", ...self]);
+  return (await new Deno.Command(program, { args }).spawn().status).code;
+}
+
+function progress(size: number, step: string): void {
+  const text = `${String(size).padStart(6)} Services: ${step}`;
+  if (Deno.stderr.isTerminal()) {
+    Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
+  } else console.error(text);
+}
+
+async function inside(): Promise<number> {
+  using namespace = NetworkNamespace.own();
+  using links = new Links(namespace);
+  links.up("lo");
+  const measurements: Measurement[] = [];
+  for (const services of options.sizes.split(",").map(Number)) {
+    measurements.push(
+      await measure({
+        services,
+        endpoints: Number(options.endpoints),
+        loads: 4,
+        changes: Number(options.changes),
+        upstreamLoads: 3,
+        weir: WEIR,
+        progress: (step) => progress(services, step),
+      }),
+    );
+  }
+  if (Deno.stderr.isTerminal()) console.error();
+  const goals = targets(measurements);
+  console.log(table(measurements).trimEnd());
+  console.log();
+  console.log(
+    formatTable(
+      goals.map(({ name, wanted, found, met }) => [met ? "met" : "missed", name, found, wanted]),
+      { indent: 2, right: [2] },
+    ).trimEnd(),
+  );
+  const machine = { kernel: Deno.osRelease(), cpus: navigator.hardwareConcurrency };
+  const report = { at: new Date().toISOString(), machine, measurements, targets: goals };
+  await Deno.writeTextFile(options.json, JSON.stringify(report, null, 2) + "\n");
+  return 0;
+}
+
+Deno.exit(await (options.inside ? inside() : outside()));

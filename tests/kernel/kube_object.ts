@@ -1,0 +1,67 @@
+/**
+ * Slim objects as Kubernetes writes them, for sources that read files or the API server.
+ *
+ * @module
+ */
+import type { EndpointSlice, KubeObject, Node, Service } from "../../schemas/kube.ts";
+import type { ApiObject } from "../kit/api_store.ts";
+
+function serviceObject(service: Service): ApiObject {
+  const { namespace, name, labels, annotations } = service;
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { namespace, name, labels, annotations },
+    spec: {
+      type: service.type,
+      clusterIP: service.clusterIP,
+      clusterIPs: service.clusterIPs,
+      ports: service.ports.map(({ name, protocol, port }) => ({ name, protocol, port })),
+      sessionAffinity: service.sessionAffinity,
+      internalTrafficPolicy: service.internalTrafficPolicy,
+    },
+  };
+}
+
+function sliceObject(slice: EndpointSlice): ApiObject {
+  const { namespace, name, serviceName, addressType } = slice;
+  return {
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    metadata: { namespace, name, labels: { "kubernetes.io/service-name": serviceName } },
+    addressType,
+    ports: slice.ports,
+    endpoints: slice.endpoints.map(({ addresses, ready, serving, terminating, nodeName }) => ({
+      addresses,
+      conditions: { ready, serving, terminating },
+      nodeName,
+    })),
+  };
+}
+
+function nodeObject({ name, labels, podCIDRs, taints }: Node): ApiObject {
+  return {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name, labels },
+    spec: { ...(podCIDRs.length === 0 ? {} : { podCIDR: podCIDRs[0], podCIDRs }), taints },
+    status: {},
+  };
+}
+
+/**
+ * Writes an object out: the fields that the packet tests use.
+ *
+ * @param object A slim object.
+ * @returns The same in Kubernetes' JSON form, with kind and apiVersion.
+ */
+export function kubeObject(object: KubeObject): ApiObject {
+  switch (object.kind) {
+    case "Service":
+      return serviceObject(object);
+    case "EndpointSlice":
+      return sliceObject(object);
+    case "Node":
+      return nodeObject(object);
+  }
+}

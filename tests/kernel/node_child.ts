@@ -1,0 +1,51 @@
+/**
+ * What a test needs inside the node's network: whoever reads weir's pages, and the API server.
+ *
+ *     deno run --allow-net=127.0.0.1 tests/kernel/node_child.ts
+ *
+ * @module
+ */
+import { FakeApiServer } from "../kit/api_server.ts";
+import { answerLines } from "./line_child.ts";
+import type { NodeQuestion, Page } from "./node_agent.ts";
+
+/** Milliseconds. */
+const TIMEOUT = 5_000;
+
+let server: FakeApiServer | undefined;
+
+function running(): FakeApiServer {
+  if (server === undefined) throw new Error('Cannot use API server "fake": it was not started');
+  return server;
+}
+
+async function get(url: string): Promise<Page> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT) });
+  return { status: response.status, text: await response.text() };
+}
+
+await answerLines<NodeQuestion>(async (question) => {
+  switch (question.do) {
+    case "get":
+      return await get(question.url);
+    case "api-start":
+      server = await FakeApiServer.start();
+      return server.url;
+    case "api-apply":
+      for (const object of question.objects) running().store.apply(object.kind, object.object);
+      return null;
+    case "api-remove": {
+      const { kind, namespace, name } = question;
+      return running().store.remove(kind, namespace, name);
+    }
+    case "api-pause":
+      return await running().pause();
+    case "api-resume":
+      return await running().resume();
+    case "api-compact":
+      return running().store.compact();
+    case "api-lists":
+      return running().requests.filter(({ verb }) => verb === "list").length;
+  }
+});
+Deno.exit(0);

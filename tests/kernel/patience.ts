@@ -1,0 +1,36 @@
+/**
+ * Waiting for what must happen, with an end.
+ *
+ * @module
+ */
+
+/** Milliseconds until something that must happen counts as missing, unless told. */
+export const PATIENCE = 20_000;
+/** Milliseconds between two looks. */
+const LOOK = 20;
+
+/**
+ * Waits until something is so.
+ *
+ * @param what For the message when it never is.
+ * @param condition Looked at again and again; what it throws counts as "not yet".
+ * @param limit Milliseconds.
+ * @throws {Error} When it is not so in time, with the last reason.
+ */
+export async function until(
+  what: string,
+  condition: () => Promise<boolean> | boolean,
+  limit = PATIENCE,
+): Promise<void> {
+  const deadline = performance.now() + limit;
+  let last = "it is not so";
+  while (performance.now() < deadline) {
+    try {
+      if (await condition()) return;
+    } catch (fault) {
+      last = String(fault);
+    }
+    await new Promise((resume) => setTimeout(resume, LOOK));
+  }
+  throw new Error(`Cannot see "${what}" within ${limit} ms: ${last}`);
+}
