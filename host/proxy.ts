@@ -12,6 +12,7 @@ import { LIMITS } from "../schemas/wire.ts";
 import { nftCapability } from "./capabilities/nft/nft.ts";
 import { openNft } from "./capabilities/nft/open.ts";
 import type { Clock } from "./clock.ts";
+import { Collector } from "./collector.ts";
 import { Detection } from "./detection.ts";
 import { Revisions } from "./diff.ts";
 import { detectorOf, type PluginGround, prepareJail, proxierOf, startPlugin } from "./plugins.ts";
@@ -51,6 +52,8 @@ export interface ProxyEnvironment {
   readonly log: Logger;
   readonly registry: MetricRegistry;
   readonly tracing: Tracing;
+  /** Collects garbage and gives its pages back; undefined where V8 does not offer it. */
+  readonly collect: (() => void) | undefined;
   /** Ends the proxy; the kernel keeps the rules. */
   readonly signal: AbortSignal;
 }
@@ -174,6 +177,7 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
     log,
   });
 
+  const collector = new Collector({ collect: environment.collect, clock });
   const sync = createSync({
     tracker,
     revisions,
@@ -189,6 +193,7 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
     clock,
     log,
     observe: ({ kind, startedAt, endedAt, changedAt }) => {
+      if (kind === "full") collector.soon();
       recordSync(metrics, {
         kind,
         families: FAMILIES,
@@ -269,11 +274,16 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
     [proxier, detector] = plugins;
     goOn();
   });
+  const ended = Promise.withResolvers<void>();
+  until.addEventListener("abort", () => ended.resolve());
   try {
-    await Promise.all([started, running]);
+    // Not for the source: a terminal's Ctrl-C reaches the plugins too, and they must be known to
+    // be stopped before their deaths are seen.
+    await Promise.race([Promise.all([started, running]), ended.promise]);
   } finally {
     failed.abort();
     detection.stop();
+    collector.stop();
     await within(GRACE_MS, scheduler.stop(), clock);
     await Promise.allSettled([
       running,

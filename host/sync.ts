@@ -71,6 +71,9 @@ function measureOrder(order: Order | undefined): SpanAttributes {
     : { "weir.upserts": order.params.upserts.length, "weir.removes": order.params.removes.length };
 }
 
+/** Triggers that are kept while syncs fail: a plugin may be away for days. */
+const MOST_UNLANDED = 10_000;
+
 /**
  * Makes the function that the scheduler calls.
  *
@@ -127,7 +130,7 @@ export function createSync(options: SyncOptions): (kind: SyncKind) => Promise<vo
   return (kind) => {
     const startedAt = clock.now();
     const changes = tracker.take();
-    unlanded = [...unlanded, ...changes.triggers];
+    unlanded = [...unlanded, ...changes.triggers].slice(0, MOST_UNLANDED);
     const attributes = {
       "weir.sync.kind": kind === "resync" ? "full" : "partial",
       "weir.services": changes.services.length,

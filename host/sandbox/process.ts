@@ -122,9 +122,6 @@ export function startSandbox(code: Uint8Array, options: SandboxOptions): Sandbox
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
-    // In a session of its own (setsid(2)): Ctrl-C on a terminal, and whoever else signals the
-    // host's process group, must reach the host alone, which then ends its plugins in good order.
-    detached: true,
   }).spawn();
   const writer = child.stdin.getWriter();
   const reader = child.stdout.getReader({ mode: "byob" });

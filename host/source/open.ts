@@ -7,8 +7,6 @@ import type { Log } from "../../schemas/capability.ts";
 import type { WeirConfig } from "../../schemas/config.ts";
 import type { CredentialSource } from "../../schemas/credentials.ts";
 import type { Source } from "../../schemas/kube.ts";
-import { kubeSource } from "./kube/source.ts";
-import { manifestsSource } from "./manifests/source.ts";
 
 /** What a source stands on. */
 export interface SourceGround {
@@ -24,11 +22,22 @@ export interface SourceGround {
  *
  * @param config The configuration.
  * @param ground The log, the credentials, and what the client calls itself.
- * @returns The source; it reads and connects when it is run.
+ * @returns The source; it is loaded, reads and connects when it is run.
  */
 export function openSource(config: WeirConfig, ground: SourceGround): Source {
+  return {
+    run: async (deliver, signal) => await (await load(config, ground)).run(deliver, signal),
+  };
+}
+
+/** Only what is used is imported: undici and what it needs take 20 MB, the parser of YAML 3 MB. */
+async function load(config: WeirConfig, ground: SourceGround): Promise<Source> {
   const { log, userAgent } = ground;
-  if (config.manifests !== "") return manifestsSource({ directory: config.manifests, log });
+  if (config.manifests !== "") {
+    const { manifestsSource } = await import("./manifests/source.ts");
+    return manifestsSource({ directory: config.manifests, log });
+  }
+  const { kubeSource } = await import("./kube/source.ts");
   const { nodeName, clientConnection: { contentType, qps, burst } } = config;
   const credentials = ground.credentials();
   return kubeSource({ credentials, nodeName, log, userAgent, contentType, qps, burst });

@@ -23,6 +23,7 @@ const WEIR = [
   "run",
   "--quiet",
   "--no-prompt",
+  "--v8-flags=--expose-gc",
   "--allow-net",
   "--allow-read",
   "--allow-write=" + new URL(".weir", HOME).pathname,

@@ -122,7 +122,8 @@ Deno.test("a proxier that exits again and again is parked, which the pages say, 
   assert.equal(status, 503);
   const [[plugin, state] = []] = Object.entries(JSON.parse(text).plugins);
   assert.match(String(plugin), /turncoat\.ts$/);
-  assert.match(JSON.stringify(state), /"parked".*it died 5 times in 300 s, last: .*boom/);
+  assert.match(JSON.stringify(state), /"parked".*it died 5 times in 300 s, last: /);
+  assert.match(weir.process.log, /it ended by itself with exit code 1; stderr: .*boom/);
   await stillServes(cluster);
 });
 

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { Collector } from "./collector.ts";
+import { SimulatedClock } from "./simulated_clock.ts";
+
+function collecting() {
+  const clock = new SimulatedClock();
+  const at: number[] = [];
+  return { clock, at, collector: new Collector({ collect: () => at.push(clock.now()), clock }) };
+}
+
+Deno.test("garbage is collected once, a second after the last large sync", async () => {
+  const { clock, at, collector } = collecting();
+  collector.soon();
+  await clock.advance(600);
+  collector.soon();
+  await clock.advance(999);
+  assert.deepEqual(at, []);
+  await clock.advance(10_000);
+  assert.deepEqual(at, [1_600]);
+  collector.soon();
+  await clock.advance(10_000);
+  assert.deepEqual(at, [1_600, 12_599]);
+});
+
+Deno.test("a collector that is stopped leaves no timer behind", async () => {
+  const { clock, at, collector } = collecting();
+  collector.soon();
+  collector.stop();
+  assert.equal(clock.waiting, 0);
+  await clock.advance(10_000);
+  assert.deepEqual(at, []);
+});
+
+Deno.test("where V8 does not offer it nothing is collected", () => {
+  const clock = new SimulatedClock();
+  new Collector({ collect: undefined, clock }).soon();
+  assert.equal(clock.waiting, 0);
+});
