@@ -11,28 +11,18 @@
 import { parseArgs } from "node:util";
 import { Links } from "../../host/capabilities/link.ts";
 import { NetworkNamespace, withNamespaceRights } from "../../host/capabilities/namespace.ts";
+import deno from "../../deno.json" with { type: "json" };
 import { formatTable } from "../../host/cli/style.ts";
 import { measure, type Measurement } from "./measure.ts";
 import { table, targets } from "./report.ts";
 
-const HOME = new URL("../../", import.meta.url);
-
-/** The permissions of README's line for a node, without the metrics and health addresses. */
-const WEIR = [
-  Deno.execPath(),
-  "run",
-  "--quiet",
-  "--no-prompt",
-  "--v8-flags=--expose-gc",
-  "--allow-net",
-  "--allow-read",
-  "--allow-write=" + new URL(".weir", HOME).pathname,
-  "--allow-env",
-  "--allow-sys=hostname,osRelease",
-  "--allow-ffi",
-  `--allow-run=${Deno.execPath()},unshare,setpriv,prlimit`,
-  new URL("mod.ts", HOME).pathname,
-];
+/** weir as `deno task weir` runs it, without a shell in between. */
+function weirCommand(): readonly string[] {
+  const [, ...words] = deno.tasks.weir.command
+    .replace("$(deno eval -p 'Deno.execPath()')", Deno.execPath())
+    .split(" ");
+  return [Deno.execPath(), ...words];
+}
 
 const { values: options } = parseArgs({
   args: Deno.args,
@@ -86,7 +76,7 @@ async function inside(): Promise<number> {
         loads: 4,
         changes: Number(options.changes),
         upstreamLoads: 3,
-        weir: WEIR,
+        weir: weirCommand(),
         progress: (step) => progress(services, step),
       }),
     );

@@ -56,12 +56,14 @@ Deno.test("while endpoints come and go no new connection fails", async () => {
   assert.ok(changes >= 60, `there were only ${changes} changes meanwhile`);
 });
 
-Deno.test("an endpoint that is gone gets no new connection", async () => {
-  await using cluster = await startCluster();
-  const { client, backends } = cluster.topology;
-  const [first, second] = backends;
-  assert.ok(first && second);
-  for (const remaining of [[first, second], [second], [second, first], [first]]) {
+for (const kept of [[0, 1], [1], [0]]) {
+  Deno.test(`endpoints that are gone get no new connection, ${kept.length} of 3 are left: ${kept}`, async () => {
+    // A cluster of its own: a UDP client that reuses a source port of an earlier round would follow
+    // the conntrack entry of that round.
+    await using cluster = await startCluster();
+    const { client, backends } = cluster.topology;
+    const remaining = kept.flatMap((index) => backends[index] ?? []);
+    assert.equal(remaining.length, kept.length);
     await cluster.program.serve(web(backends));
     await cluster.program.serve(web(remaining));
     for (const { version, transport } of PATHS) {
@@ -72,8 +74,8 @@ Deno.test("an endpoint that is gone gets no new connection", async () => {
       const names = remaining.map(({ name }) => name).sort();
       assert.deepEqual([...counts.keys()].sort(), names, `${transport} over IPv${version}`);
     }
-  }
-});
+  });
+}
 
 Deno.test("endpoints that come get connections at once", async () => {
   await using cluster = await startCluster();

