@@ -20,6 +20,12 @@ function pause(milliseconds: number): Promise<void> {
   return new Promise((resume) => setTimeout(resume, milliseconds));
 }
 
+/**
+ * Milliseconds in which a source has certainly tried again: its back-off grows to 30 s with jitter
+ * and starts over only after two minutes of health.
+ */
+const BACK_OFF = 60_000;
+
 Deno.test("while the API server is away no rule changes, and what changed meanwhile arrives after", async () => {
   await using topology = await Topology.create({ port: TARGET_PORT });
   const { client, node, backends } = topology;
@@ -56,7 +62,7 @@ Deno.test("while the API server is away no rule changes, and what changed meanwh
       count: 10,
     });
     return tally(exchanges).get("backend-0") === 10;
-  });
+  }, BACK_OFF);
 
   // An API server that has forgotten what happened cannot tell of the deletion: 410, new lists.
   await agent.pause();
@@ -68,7 +74,7 @@ Deno.test("while the API server is away no rule changes, and what changed meanwh
   await agent.compact();
   assert.equal((await toSecond()).outcome, "answered", "as long as nobody tells, it is there");
   await agent.resume();
-  await until("the deletion", async () => (await toSecond()).outcome === "failed");
+  await until("the deletion", async () => (await toSecond()).outcome === "failed", BACK_OFF);
   assert.ok(await agent.lists() > lists);
   assert.equal(outcomeOf(await reach(client, TCP)), "backend-0");
   await load.noneFailed(3);
