@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { clearImmediate, setImmediate } from "node:timers";
 
 /** A clock that tells the time and rings. */
 export interface Clock {
@@ -22,10 +23,17 @@ export interface Clock {
   after(delay: number, callback: () => void): () => void;
 }
 
-/** The clock of the machine. */
+/**
+ * The clock of the machine. A timer of 0 ms rings after 2 ms in Deno, which would be a third of
+ * what a change takes; an immediate runs in the next round of the event loop.
+ */
 export const systemClock: Clock = {
   now: () => Date.now(),
   after: (delay, callback) => {
+    if (delay === 0) {
+      const immediate = setImmediate(callback);
+      return () => clearImmediate(immediate);
+    }
     const timer = setTimeout(callback, delay);
     return () => clearTimeout(timer);
   },

@@ -49,3 +49,18 @@ Deno.test("The system clock rings once, and a cancelled timer never", async () =
   assert.equal(rung, 1);
   assert.ok(systemClock.now() - before >= 4, "the timer rang too early");
 });
+
+Deno.test("The machine's clock rings a delay of 0 after the current macrotask and before any timer", async () => {
+  const rung: string[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setTimeout(() => {
+    rung.push("timer");
+    resolve();
+  }, 1);
+  systemClock.after(0, () => rung.push("cancelled"))();
+  systemClock.after(0, () => rung.push("zero"));
+  await Promise.resolve();
+  rung.push("microtask");
+  await promise;
+  assert.deepEqual(rung, ["microtask", "zero", "timer"]);
+});

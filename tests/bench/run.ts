@@ -13,6 +13,7 @@ import { Links } from "../../host/capabilities/link.ts";
 import { NetworkNamespace, withNamespaceRights } from "../../host/capabilities/namespace.ts";
 import deno from "../../deno.json" with { type: "json" };
 import { formatTable } from "../../host/cli/style.ts";
+import { loadPlugin } from "../../host/sandbox/code.ts";
 import { measure, type Measurement } from "./measure.ts";
 import { table, targets } from "./report.ts";
 
@@ -35,8 +36,19 @@ const { values: options } = parseArgs({
   },
 });
 
+/** Bundles the plugins that are measured: it takes the bundler's package, and a network for it. */
+async function bundle(): Promise<void> {
+  const home = new URL("../../", import.meta.url);
+  const cache = new URL(".weir/plugins/", home);
+  for (const folder of ["proxier-nftables", "detect-cluster-cidr"]) {
+    const reference = new URL(`plugins/${folder}/plugin.ts`, home).href;
+    await loadPlugin(reference, { deno: Deno.execPath(), home, cache, base: home, fetch });
+  }
+}
+
 /** Runs this program once more, inside a network namespace. */
 async function outside(): Promise<number> {
+  await bundle();
   const self = [
     Deno.execPath(),
     "run",

@@ -48,9 +48,13 @@ export class LineProcess implements AsyncDisposable {
   async line(
     matches: (line: string) => boolean = () => true,
   ): Promise<{ readonly line: string; readonly at: number }> {
+    let last = "";
     for (;;) {
       const { value, done } = await this.#lines.read();
-      if (done || value === undefined) throw new Error('Cannot read "line": the process has ended');
+      if (done || value === undefined) {
+        throw new Error(`Cannot read "line": the process has ended, its last was "${last}"`);
+      }
+      last = value;
       if (/^E\d{4} /.test(value)) console.error(value);
       if (matches(value)) return { line: value, at: moment() };
     }

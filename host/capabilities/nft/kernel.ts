@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { WeirError } from "../../../schemas/errors.ts";
 import type { NftFailure, NftList } from "../../../schemas/capability.ts";
 import { errnoName, errnoOf } from "../errno.ts";
@@ -217,7 +218,7 @@ export class NftKernel {
     for (let steps = 1;; steps++) {
       // One refused message is one answer, and a batch can be made of a million; others get their
       // turn in between.
-      if (steps % ANSWERS_AT_ONCE === 0) await new Promise((resume) => setTimeout(resume, 0));
+      if (steps % ANSWERS_AT_ONCE === 0) await nextTurn();
       const received = this.#socket.receive();
       if (received.type === "nothing") break;
       if (received.type === "overrun") {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import * as v from "valibot";
 import { NftCommitSchema, NftListSchema } from "../../../schemas/capability.ts";
 import { WeirError } from "../../../schemas/errors.ts";
@@ -85,7 +86,7 @@ async function checkAll(
     if (result.type === "refused") return { ...result, message: seen + result.message };
     seen += messages;
     at = end;
-    await new Promise((resume) => setTimeout(resume, 0));
+    await nextTurn();
   }
   if (seen === grant.messages) return { type: "accepted" };
   const reason = `it has ${seen} messages, announced were ${grant.messages}`;
