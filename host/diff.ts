@@ -7,6 +7,7 @@ import type { IpFamily } from "../schemas/kube.ts";
 import type {
   Diff,
   EndpointView,
+  ExternalView,
   ProxierSettings,
   ServicePortView,
   Snapshot,
@@ -34,6 +35,19 @@ function sameEndpoints(one: readonly EndpointView[], other: readonly EndpointVie
   return true;
 }
 
+function sameTexts(one: readonly string[] = [], other: readonly string[] = []): boolean {
+  return one.length === other.length && one.every((text, index) => text === other[index]);
+}
+
+function sameExternal(one: ExternalView | undefined, other: ExternalView | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  return one.verdict === other.verdict && one.nodePort === other.nodePort &&
+    sameTexts(one.externalIPs, other.externalIPs) &&
+    sameTexts(one.loadBalancerIPs, other.loadBalancerIPs) &&
+    (one.loadBalancerSources === undefined) === (other.loadBalancerSources === undefined) &&
+    sameTexts(one.loadBalancerSources, other.loadBalancerSources);
+}
+
 /**
  * Compares two service ports by value.
  *
@@ -46,7 +60,8 @@ export function sameView(one: ServicePortView, other: ServicePortView): boolean 
     one.id === other.id && one.namespace === other.namespace && one.name === other.name &&
     one.portName === other.portName && one.protocol === other.protocol &&
     one.family === other.family && one.clusterIP === other.clusterIP && one.port === other.port &&
-    one.internal === other.internal && sameEndpoints(one.endpoints, other.endpoints)
+    one.internal === other.internal && one.affinitySeconds === other.affinitySeconds &&
+    sameExternal(one.external, other.external) && sameEndpoints(one.endpoints, other.endpoints)
   );
 }
 

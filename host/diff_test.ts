@@ -1,13 +1,33 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { EndpointSlice, KubeObject, Protocol, Service, SourceEvent } from "../schemas/kube.ts";
-import type { Diff, EndpointView, ServicePortView } from "../schemas/view.ts";
+import type {
+  Diff,
+  EndpointView,
+  ExternalView,
+  ProxierSettings,
+  ServicePortView,
+} from "../schemas/view.ts";
 import { Revisions, sameView } from "./diff.ts";
 import { resolveService } from "./resolver/resolve.ts";
 import { sampleEndpoint, sampleNode, sampleService, sampleSlice } from "./samples.ts";
 import { Tracker } from "./tracker.ts";
 
-const SETTINGS = { masqueradeAll: false, masqueradeBit: 14, localMatches: [] };
+const SETTINGS: ProxierSettings = {
+  masqueradeAll: false,
+  masqueradeBit: 14,
+  localMatches: [],
+  nodePorts: { type: "listed", addresses: [] },
+  serviceCIDRs: [],
+};
+
+const EXTERNAL: ExternalView = {
+  verdict: "cluster",
+  externalIPs: [],
+  loadBalancerIPs: ["192.0.2.8"],
+  loadBalancerSources: ["10.0.0.0/8"],
+  nodePort: 30_080,
+};
 
 function endpoint(ip: string, fields: Partial<EndpointView> = {}): EndpointView {
   return { ip, port: 80, local: false, inCluster: true, inLocal: false, ...fields };
@@ -24,6 +44,7 @@ function view(id: string, fields: Partial<ServicePortView> = {}): ServicePortVie
     clusterIP: "10.96.0.1",
     port: 80,
     internal: "cluster",
+    affinitySeconds: 0,
     endpoints: [endpoint("10.0.0.1")],
     ...fields,
   };
@@ -58,6 +79,8 @@ const changes: readonly [field: string, fields: Partial<ServicePortView>][] = [
   ["clusterIP", { clusterIP: "10.96.0.2" }],
   ["port", { port: 81 }],
   ["internal", { internal: "drop" }],
+  ["affinitySeconds", { affinitySeconds: 10_800 }],
+  ["external", { external: { ...EXTERNAL, nodePort: 30_081 } }],
   ["endpoints", { endpoints: [] }],
   ["endpoint's ip", { endpoints: [endpoint("10.0.0.2")] }],
   ["endpoint's port", { endpoints: [endpoint("10.0.0.1", { port: 81 })] }],
@@ -66,6 +89,23 @@ const changes: readonly [field: string, fields: Partial<ServicePortView>][] = [
   ["endpoint's inLocal", { endpoints: [endpoint("10.0.0.1", { inLocal: true })] }],
   ["number of endpoints", { endpoints: [endpoint("10.0.0.1"), endpoint("10.0.0.2")] }],
 ];
+for (
+  const [field, fields] of [
+    ["verdict", { verdict: "drop" }],
+    ["external IPs", { externalIPs: ["192.0.2.7"] }],
+    ["load balancer's IPs", { loadBalancerIPs: [] }],
+    ["load balancer's sources", { loadBalancerSources: [] }],
+    ["node port", { nodePort: 0 }],
+  ] as const
+) {
+  Deno.test(`Service ports that differ in the ${field} only are not the same`, () => {
+    const one = view("a", { external: EXTERNAL });
+    assert.ok(sameView(one, view("a", { external: { ...EXTERNAL } })));
+    assert.ok(!sameView(one, view("a", { external: { ...EXTERNAL, ...fields } })));
+    assert.ok(!sameView(one, view("a")));
+  });
+}
+
 for (const [field, fields] of changes) {
   Deno.test(`A change of a service port's ${field} is an upsert of the whole service port`, () => {
     const revisions = new Revisions();
@@ -82,7 +122,7 @@ for (const [field, fields] of changes) {
 
 Deno.test("The table of changes above covers every field of a view and of an endpoint", () => {
   const fields = new Set(changes.flatMap(([, change]) => Object.keys(change)));
-  assert.deepEqual([...fields, "id"].sort(), Object.keys(view("a")).sort());
+  assert.deepEqual([...fields, "id"].sort(), Object.keys(view("a", { external: EXTERNAL })).sort());
   const named = changes.flatMap(([field]) => field.match(/^endpoint's (\w+)$/)?.slice(1) ?? []);
   assert.deepEqual(named.sort(), Object.keys(endpoint("10.0.0.1")).sort());
 });

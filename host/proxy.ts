@@ -186,6 +186,8 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
       masqueradeAll: config.nftables.masqueradeAll,
       masqueradeBit: config.nftables.masqueradeBit,
       localMatches: detection.matches ?? [],
+      nodePorts: { type: "listed", addresses: [] },
+      serviceCIDRs: [],
     }),
     call: async (method, params, options) =>
       await (await proxierLoading).call(method, params, options),

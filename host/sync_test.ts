@@ -11,7 +11,13 @@ import { recordingTracer, spanTree } from "./telemetry/recording_tracer.ts";
 import { createTracing } from "./telemetry/trace.ts";
 import { Tracker } from "./tracker.ts";
 
-const SETTINGS: ProxierSettings = { masqueradeAll: false, masqueradeBit: 14, localMatches: [] };
+const SETTINGS: ProxierSettings = {
+  masqueradeAll: false,
+  masqueradeBit: 14,
+  localMatches: [],
+  nodePorts: { type: "listed", addresses: [] },
+  serviceCIDRs: [],
+};
 /** 2026-01-01T00:00:00Z, when every stage here starts. */
 const START = Date.UTC(2026, 0, 1);
 

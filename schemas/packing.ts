@@ -7,7 +7,14 @@
  */
 import type { CallMethod, CallParams } from "./calls.ts";
 import type { IpFamily, Protocol } from "./kube.ts";
-import type { Diff, EndpointView, ServicePortView, Snapshot, Verdict } from "./view.ts";
+import type {
+  Diff,
+  EndpointView,
+  ExternalView,
+  ServicePortView,
+  Snapshot,
+  Verdict,
+} from "./view.ts";
 
 const LOCAL = 1;
 const IN_CLUSTER = 2;
@@ -27,15 +34,30 @@ type PackedPort = readonly [
   clusterIP: string,
   port: number,
   internal: Verdict,
+  affinitySeconds: number,
+  external: ExternalView | null,
   ...endpoints: readonly (string | number)[],
 ];
 
 /** How many values stand before the endpoints. */
-const ENDPOINTS = 9;
+const ENDPOINTS = 11;
 
-function packPort(view: ServicePortView): (string | number)[] {
+function packPort(view: ServicePortView): PackedPort {
   const { id, namespace, name, portName, protocol, family, clusterIP, port, internal } = view;
-  const packed: (string | number)[] = [
+  const endpoints: (string | number)[] = [];
+  let lastPort = -1;
+  let lastFlags = -1;
+  for (const endpoint of view.endpoints) {
+    const flags = (endpoint.local ? LOCAL : 0) | (endpoint.inCluster ? IN_CLUSTER : 0) |
+      (endpoint.inLocal ? IN_LOCAL : 0);
+    if (endpoint.port !== lastPort || flags !== lastFlags) {
+      lastPort = endpoint.port;
+      lastFlags = flags;
+      endpoints.push(lastPort, lastFlags);
+    }
+    endpoints.push(endpoint.ip);
+  }
+  return [
     id,
     namespace,
     name,
@@ -45,24 +67,15 @@ function packPort(view: ServicePortView): (string | number)[] {
     clusterIP,
     port,
     internal,
+    view.affinitySeconds,
+    view.external ?? null,
+    ...endpoints,
   ];
-  let lastPort = -1;
-  let lastFlags = -1;
-  for (const endpoint of view.endpoints) {
-    const flags = (endpoint.local ? LOCAL : 0) | (endpoint.inCluster ? IN_CLUSTER : 0) |
-      (endpoint.inLocal ? IN_LOCAL : 0);
-    if (endpoint.port !== lastPort || flags !== lastFlags) {
-      lastPort = endpoint.port;
-      lastFlags = flags;
-      packed.push(lastPort, lastFlags);
-    }
-    packed.push(endpoint.ip);
-  }
-  return packed;
 }
 
 function unpackPort(packed: PackedPort): ServicePortView {
   const [id, namespace, name, portName, protocol, family, clusterIP, port, internal] = packed;
+  const [affinitySeconds, external] = [packed[9], packed[10]];
   const endpoints: EndpointView[] = [];
   let endpointPort = 0;
   let local = false;
@@ -76,7 +89,7 @@ function unpackPort(packed: PackedPort): ServicePortView {
       local = (flags & LOCAL) !== 0;
       inCluster = (flags & IN_CLUSTER) !== 0;
       inLocal = (flags & IN_LOCAL) !== 0;
-    } else if (value !== undefined) {
+    } else if (typeof value === "string") {
       endpoints.push({ ip: value, port: endpointPort, local, inCluster, inLocal });
     }
   }
@@ -90,6 +103,8 @@ function unpackPort(packed: PackedPort): ServicePortView {
     clusterIP,
     port,
     internal,
+    ...(external === null ? {} : { external }),
+    affinitySeconds,
     endpoints,
   };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { packParams, unpackParams } from "./packing.ts";
-import type { ServicePortView } from "./view.ts";
+import type { ExternalView, ServicePortView } from "./view.ts";
 
 const endpoint = fc.record({
   ip: fc.constantFrom("10.244.0.1", "fd00::1", "8080"),
@@ -11,6 +11,20 @@ const endpoint = fc.record({
   inCluster: fc.boolean(),
   inLocal: fc.boolean(),
 });
+const external: fc.Arbitrary<ExternalView> = fc.record({
+  verdict: fc.constantFrom("cluster", "local", "reject", "drop"),
+  externalIPs: fc.array(fc.constant("192.0.2.7"), { maxLength: 2 }),
+  loadBalancerIPs: fc.array(fc.constant("192.0.2.8"), { maxLength: 2 }),
+  loadBalancerSources: fc.array(fc.constant("10.0.0.0/8"), { maxLength: 2 }),
+  nodePort: fc.constantFrom(0, 30080),
+}, {
+  noNullPrototype: true,
+  requiredKeys: ["verdict", "externalIPs", "loadBalancerIPs", "nodePort"],
+});
+const REQUIRED = [
+  ...["id", "namespace", "name", "portName", "protocol", "family"] as const,
+  ...["clusterIP", "port", "internal", "affinitySeconds", "endpoints"] as const,
+];
 const port: fc.Arbitrary<ServicePortView> = fc.record({
   id: fc.string(),
   namespace: fc.string(),
@@ -21,12 +35,16 @@ const port: fc.Arbitrary<ServicePortView> = fc.record({
   clusterIP: fc.constant("10.96.0.1"),
   port: fc.integer({ min: 1, max: 65535 }),
   internal: fc.constantFrom("cluster", "local", "reject", "drop"),
+  affinitySeconds: fc.constantFrom(0, 10_800),
+  external,
   endpoints: fc.array(endpoint, { maxLength: 5 }),
-}, { noNullPrototype: true });
+}, { noNullPrototype: true, requiredKeys: REQUIRED });
 const settings = {
   masqueradeAll: true,
   masqueradeBit: 14,
   localMatches: [{ type: "interface", name: "cni0" }],
+  nodePorts: { type: "listed", addresses: ["192.0.2.1"] },
+  serviceCIDRs: ["10.96.0.0/16"],
 } as const;
 
 /** What the other side of the wire sees. */
@@ -58,6 +76,7 @@ Deno.test("neighbours with the same port and flags say them once", () => {
     clusterIP: "10.96.0.1",
     port: 80,
     internal: "cluster",
+    affinitySeconds: 0,
     endpoints: [
       { ip: "10.0.0.1", ...alike },
       { ip: "10.0.0.2", ...alike },
@@ -69,7 +88,7 @@ Deno.test("neighbours with the same port and flags say them once", () => {
     to: 2,
     upserts: [[
       ...["default/web:http/TCP/IPv4", "default", "web", "http", "TCP", "IPv4", "10.96.0.1"],
-      ...[80, "cluster", 8080, 2, "10.0.0.1", "10.0.0.2", 8080, 3, "10.0.0.3"],
+      ...[80, "cluster", 0, null, 8080, 2, "10.0.0.1", "10.0.0.2", 8080, 3, "10.0.0.3"],
     ]],
     removes: [],
   });

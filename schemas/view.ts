@@ -30,6 +30,33 @@ export interface EndpointView {
 export type Verdict = "cluster" | "local" | "reject" | "drop";
 
 /**
+ * How a service port is reached from outside of the cluster: at addresses of its own and at a port
+ * of the node. All of them meet the same verdict.
+ */
+export interface ExternalView {
+  /**
+   * What happens to connections from outside of the cluster, by externalTrafficPolicy. `local` and
+   * `drop` mean policy Local. It is for outside traffic only: connections from pods of this node
+   * and from the node itself to these addresses are balanced over the cluster set then, as long as
+   * that has a member, and only those of the node itself are masqueraded. `cluster` means policy
+   * Cluster: every connection is masqueraded.
+   */
+  readonly verdict: Verdict;
+  /** `spec.externalIPs` of this family, canonical texts, none of them a load balancer's. */
+  readonly externalIPs: readonly string[];
+  /** The load balancer's addresses of this family that the node handles (KEP-1860: mode VIP). */
+  readonly loadBalancerIPs: readonly string[];
+  /**
+   * Who may connect to `loadBalancerIPs`: canonical CIDRs of this family; connections from
+   * elsewhere are dropped. Absent when everyone may. It has the load balancer's own addresses in
+   * it where the node is admitted: its connections may carry them as their source.
+   */
+  readonly loadBalancerSources?: readonly string[];
+  /** 1–65535, on the addresses of `ProxierSettings.nodePorts`; 0 when there is none. */
+  readonly nodePort: number;
+}
+
+/**
  * One port of one Service in one IP family, resolved for this node.
  */
 export interface ServicePortView {
@@ -47,10 +74,18 @@ export interface ServicePortView {
   readonly family: IpFamily;
   /** Canonical text of the cluster IP of this family. */
   readonly clusterIP: string;
-  /** 1–65535. */
+  /** 1–65535, at the cluster IP, the external IPs and the load balancer's. */
   readonly port: number;
   /** What happens to connections to `clusterIP:port`, by internalTrafficPolicy. */
   readonly internal: Verdict;
+  /** How it is reached from outside; absent when it is not. */
+  readonly external?: ExternalView;
+  /**
+   * Session affinity ClientIP: for so many seconds after a client's last new connection, 1–86400,
+   * all its connections to any address of the port go to the same endpoint as long as that stays
+   * in the set; 0 without affinity.
+   */
+  readonly affinitySeconds: number;
   /** Every usable endpoint, sorted by address and port, none twice. */
   readonly endpoints: readonly EndpointView[];
 }
@@ -64,6 +99,14 @@ export type LocalMatch =
   | { readonly type: "interface"; readonly name: string }
   | { readonly type: "interfacePrefix"; readonly prefix: string };
 
+/**
+ * The addresses of this node on which NodePorts answer: every one that is local to it but those of
+ * the loopback ranges (127.0.0.0/8 and ::1), or the ones listed, canonical texts of either family.
+ */
+export type NodePortAddresses =
+  | { readonly type: "every" }
+  | { readonly type: "listed"; readonly addresses: readonly string[] };
+
 /** What a proxier must know besides the service ports; a change of it causes a resync. */
 export interface ProxierSettings {
   /** Masquerade all traffic to cluster IPs, whatever its source. */
@@ -72,6 +115,13 @@ export interface ProxierSettings {
   readonly masqueradeBit: number;
   /** How local traffic is told; empty means that nothing is masqueraded for its source. */
   readonly localMatches: readonly LocalMatch[];
+  /** Where NodePorts answer. */
+  readonly nodePorts: NodePortAddresses;
+  /**
+   * The ranges of cluster IPs (KEP-1880), canonical CIDRs: connections to an address in them that
+   * no Service has are dropped. Empty when the cluster does not tell.
+   */
+  readonly serviceCIDRs: readonly string[];
 }
 
 /** The whole truth at one revision. */

@@ -12,12 +12,19 @@ const port = {
   clusterIP: "10.96.0.10",
   port: 80,
   internal: "cluster",
+  affinitySeconds: 0,
   endpoints: [
     { ip: "10.244.0.2", port: 8080, local: true, inCluster: true, inLocal: true },
     { ip: "10.244.1.2", port: 8080, local: false, inCluster: true, inLocal: false },
   ],
 } as const;
-const settings = { masqueradeAll: false, masqueradeBit: 14, localMatches: [] };
+const settings = {
+  masqueradeAll: false,
+  masqueradeBit: 14,
+  localMatches: [],
+  nodePorts: { type: "listed" as const, addresses: [] },
+  serviceCIDRs: [],
+};
 
 Deno.test("hello commits one transaction for a snapshot and one for a change", async () => {
   const commits: unknown[] = [];

@@ -135,6 +135,7 @@ function resolvePort(
     clusterIP: address.ip,
     port: port.port,
     internal: internalVerdict(service, sets),
+    affinitySeconds: service.affinityTimeoutSeconds,
     endpoints: sets.endpoints,
   };
 }

@@ -25,6 +25,7 @@ Deno.test("A Service with two ready endpoints balances its cluster IP over both"
       clusterIP: "10.96.0.1",
       port: 80,
       internal: "cluster",
+      affinitySeconds: 0,
       endpoints: [
         { ip: "10.0.0.1", port: 8080, local: false, inCluster: true, inLocal: false },
         { ip: "10.0.0.2", port: 8080, local: true, inCluster: true, inLocal: false },

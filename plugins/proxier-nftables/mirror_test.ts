@@ -7,7 +7,13 @@ import { TABLE_NAME } from "./layout.ts";
 import { Mirror } from "./mirror.ts";
 import { anyChange, type Sample, viewOf } from "../../tests/kit/service_port_sample.ts";
 
-const SETTINGS: ProxierSettings = { masqueradeAll: false, masqueradeBit: 14, localMatches: [] };
+const SETTINGS: ProxierSettings = {
+  masqueradeAll: false,
+  masqueradeBit: 14,
+  localMatches: [],
+  nodePorts: { type: "listed", addresses: [] },
+  serviceCIDRs: [],
+};
 const FAMILIES: readonly IpFamily[] = ["IPv4", "IPv6"];
 
 const BASE: Sample = {

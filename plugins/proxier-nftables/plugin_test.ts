@@ -6,7 +6,13 @@ import { readKernel } from "./kernel_content.ts";
 import proxier from "./plugin.ts";
 import { type Sample, viewOf } from "../../tests/kit/service_port_sample.ts";
 
-const SETTINGS: ProxierSettings = { masqueradeAll: false, masqueradeBit: 14, localMatches: [] };
+const SETTINGS: ProxierSettings = {
+  masqueradeAll: false,
+  masqueradeBit: 14,
+  localMatches: [],
+  nodePorts: { type: "listed", addresses: [] },
+  serviceCIDRs: [],
+};
 const GRANT = { version: 1, table: "weir" } as const;
 const SAMPLE: Sample = {
   service: 1,
@@ -139,6 +145,7 @@ Deno.test("it explains what a connection meets, in order", async () => {
   await plugin.call("resync", {
     revision: 1,
     settings: {
+      ...SETTINGS,
       ...SETTINGS,
       localMatches: [{ type: "cidr", family: "IPv4", cidr: "10.244.0.0/16" }],
     },

@@ -4,7 +4,13 @@ import { defineConntrackTuner, defineLocalDetector, defineProxier, WeirError } f
 
 const snapshot = {
   revision: 1,
-  settings: { masqueradeAll: false, masqueradeBit: 14, localMatches: [] },
+  settings: {
+    masqueradeAll: false,
+    masqueradeBit: 14,
+    localMatches: [],
+    nodePorts: { type: "listed" as const, addresses: [] },
+    serviceCIDRs: [],
+  },
   ports: [{
     id: "default/web/TCP/IPv4",
     namespace: "default",
@@ -15,6 +21,7 @@ const snapshot = {
     clusterIP: "10.96.0.10",
     port: 80,
     internal: "cluster",
+    affinitySeconds: 0,
     endpoints: [{ ip: "10.244.0.2", port: 8080, local: true, inCluster: true, inLocal: false }],
   }],
 } as const;

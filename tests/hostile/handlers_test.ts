@@ -9,7 +9,13 @@ const code = await hostileCode("handlers.ts");
 const query = { ip: "10.0.0.1", port: 80, protocol: "TCP" } as const;
 const snapshot = {
   revision: 1,
-  settings: { masqueradeAll: false, masqueradeBit: 14, localMatches: [] },
+  settings: {
+    masqueradeAll: false,
+    masqueradeBit: 14,
+    localMatches: [],
+    nodePorts: { type: "listed" as const, addresses: [] },
+    serviceCIDRs: [],
+  },
   ports: [],
 };
 

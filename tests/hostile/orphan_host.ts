@@ -11,7 +11,13 @@ const hostile = await runHostile(await hostileCode("handlers.ts"), { attack });
 await hostile.ready;
 const state = hostile.plugin.state();
 if (state.type !== "ready") throw new Error(`Cannot run host: its plugin is ${state.type}`);
-const settings = { masqueradeAll: false, masqueradeBit: 14, localMatches: [] };
+const settings = {
+  masqueradeAll: false,
+  masqueradeBit: 14,
+  localMatches: [],
+  nodePorts: { type: "listed" as const, addresses: [] },
+  serviceCIDRs: [],
+};
 const resync = hostile.plugin.call("resync", { revision: 1, settings, ports: [] });
 console.log(state.pid);
 await resync;

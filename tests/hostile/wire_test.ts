@@ -4,7 +4,13 @@ import { hostileCode, runHostile } from "./sandbox.ts";
 const code = await hostileCode("wire.ts");
 const snapshot = {
   revision: 1,
-  settings: { masqueradeAll: false, masqueradeBit: 14, localMatches: [] },
+  settings: {
+    masqueradeAll: false,
+    masqueradeBit: 14,
+    localMatches: [],
+    nodePorts: { type: "listed" as const, addresses: [] },
+    serviceCIDRs: [],
+  },
   ports: [],
 };
 

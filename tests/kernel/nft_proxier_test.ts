@@ -18,6 +18,8 @@ const FAMILIES: readonly IpFamily[] = ["IPv4", "IPv6"];
 const SETTINGS: ProxierSettings = {
   masqueradeAll: false,
   masqueradeBit: 14,
+  nodePorts: { type: "listed", addresses: [] },
+  serviceCIDRs: [],
   localMatches: [
     { type: "cidr", family: "IPv4", cidr: "10.244.0.0/16" },
     { type: "interfacePrefix", prefix: "cali" },
@@ -64,6 +66,7 @@ const SAMPLE = {
   port: 80,
   address: 1,
   internal: "cluster",
+  affinitySeconds: 0,
   endpoints: [
     { host: 1, port: 8080, local: true, set: "both" },
     { host: 2, port: 8080, local: false, set: "both" },

@@ -12,7 +12,13 @@ import type { Topology } from "../kit/packet/topology.ts";
 export const NODE_NAME = "node";
 
 /** Settings under which nothing is masqueraded for its source. */
-export const PLAIN: ProxierSettings = { masqueradeAll: false, masqueradeBit: 14, localMatches: [] };
+export const PLAIN: ProxierSettings = {
+  masqueradeAll: false,
+  masqueradeBit: 14,
+  localMatches: [],
+  nodePorts: { type: "listed", addresses: [] },
+  serviceCIDRs: [],
+};
 
 /** A node's proxy, whatever it is made of. */
 export interface NodeProgram extends AsyncDisposable {

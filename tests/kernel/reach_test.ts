@@ -70,8 +70,8 @@ Deno.test("with --masquerade-all pods are masqueraded as well", async () => {
 
 Deno.test("traffic to a pod's own address is not masqueraded, whatever the settings", async () => {
   await using cluster = await startCluster({
+    ...PLAIN,
     masqueradeAll: true,
-    masqueradeBit: 14,
     localMatches: PODS,
   });
   const { remote, backends } = cluster.topology;

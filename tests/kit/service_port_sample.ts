@@ -60,6 +60,7 @@ export function viewOf(sample: Sample): ServicePortView {
     clusterIP: family === "IPv4" ? `10.96.0.${sample.address}` : `fd00:96::${sample.address}`,
     port,
     internal: sample.internal,
+    affinitySeconds: 0,
     endpoints: [...seen.values()].sort((one, other) =>
       one.ip < other.ip ? -1 : one.ip > other.ip ? 1 : one.port - other.port
     ),
