@@ -3,25 +3,34 @@
  *
  * @module
  */
-import { type ExplainQuery, type ExplainStep, formatIp, type IpFamily, ipFamily } from "weir";
-import type { Mirror } from "./mirror.ts";
+import { type ExplainQuery, type ExplainStep, formatIp, ipFamily, type LocalMatch } from "weir";
 import {
   addressBytes,
-  liveSlots,
+  addressLength,
+  binary,
   portAt,
+  PROTOCOL_NUMBERS,
+  pushAddress,
+} from "./bytes.ts";
+import type { Mirror } from "./mirror.ts";
+import { OBJECTS } from "./objects.ts";
+import {
+  type Claim,
+  countOf,
+  nodePortKey,
   recordLength,
   serviceKey,
   type ServiceState,
+  type SetName,
 } from "./service_state.ts";
 
 /** The most endpoints that are listed; the host takes no longer explanation. */
-const MOST_ENDPOINTS = 4000;
+const MOST_ENDPOINTS = 2000;
 
-function endpointText(state: ServiceState, slot: number): string {
-  const size = recordLength(state.family);
-  const at = slot * size;
-  const address = formatIp(addressBytes(state.slots, at, state.family));
-  const port = portAt(state.slots, at + size - 3);
+function endpointText(state: ServiceState, records: string, slot: number): string {
+  const at = slot * recordLength(state.family);
+  const address = formatIp(addressBytes(records, at, state.family));
+  const port = portAt(records, at + addressLength(state.family));
   return state.family === "IPv4" ? `${address}:${port}` : `[${address}]:${port}`;
 }
 
@@ -30,84 +39,168 @@ function rejection(query: ExplainQuery): string {
   return `reject with ${query.protocol === "TCP" ? "tcp reset" : "port unreachable"}`;
 }
 
-/** The step that marks a connection for masquerading, if any. */
-function markStep(mirror: Mirror, family: IpFamily, ip: string): ExplainStep[] {
-  const { masqueradeAll, masqueradeBit, localMatches } = mirror.settings;
-  const sources = localMatches.filter((match) => match.type !== "cidr" || match.family === family);
-  if (!masqueradeAll && sources.length === 0) return [];
-  const conditions = sources.map((match) =>
-    match.type === "cidr"
-      ? `source not in ${match.cidr}`
-      : match.type === "interface"
-      ? `interface not ${match.name}`
-      : `interface not ${match.prefix}*`
-  );
-  const mark = `0x${(1 << masqueradeBit >>> 0).toString(16)}`;
+function condition(match: LocalMatch, operator: "not " | ""): string {
+  switch (match.type) {
+    case "cidr":
+      return `source ${operator}in ${match.cidr}`;
+    case "interface":
+      return `interface ${operator}${match.name}`;
+    case "interfacePrefix":
+      return `interface ${operator}${match.prefix}*`;
+  }
+}
+
+/** What is being explained: a destination, and who serves it. */
+interface Explained {
+  readonly mirror: Mirror;
+  readonly query: ExplainQuery;
+  readonly state: ServiceState;
+  readonly claim: Claim;
+  /** The key as nft prints it. */
+  readonly key: string;
+  /** The local-detector's matches of this family. */
+  readonly matches: readonly LocalMatch[];
+}
+
+function markText(mirror: Mirror): string {
+  const mark = `0x${(1 << mirror.settings.masqueradeBit >>> 0).toString(16)}`;
+  return `mark ${mark}: masquerade in chain nat-postrouting`;
+}
+
+/** The step that marks a connection to a cluster IP for masquerading, if any. */
+function clusterIpMark(
+  mirror: Mirror,
+  ip: string,
+  matches: readonly LocalMatch[],
+): ExplainStep[] {
+  const { masqueradeAll } = mirror.settings;
+  if (!masqueradeAll && matches.length === 0) return [];
+  const conditions = matches.map((match) => condition(match, "not "));
   return [{
-    at: "chain services",
+    at: "chain nat",
     match: `${ip} in set cluster-ips${masqueradeAll ? "" : `, ${conditions.join(", ")}`}`,
-    outcome: `mark ${mark}: masquerade in chain nat-postrouting`,
+    outcome: markText(mirror),
   }];
 }
 
-function balanceSteps(state: ServiceState, key: string): ExplainStep[] {
-  const count = liveSlots(state);
+function balanceSteps({ state, claim, key }: Explained, name: SetName, node: boolean) {
+  const { space } = claim;
+  const { sets, nodeSets } = OBJECTS[state.family].spaces[space];
+  const map = node ? nodeSets : sets;
+  const records = state.slots[name];
+  const count = countOf(records, state.family);
   const listed = Math.min(count, MOST_ENDPOINTS);
-  return [
-    { at: "map service-endpoints", match: key, outcome: `${count} endpoints` },
-    { at: "map endpoint-counts", match: String(count), outcome: `goto endpoints-${count}` },
-    {
-      at: `chain endpoints-${count}`,
-      match: key,
-      outcome: `slot by numgen random mod ${count}`,
-    },
+  const affinity = state.affinitySeconds === 0 ? [] : [{
+    at: "map affinity",
+    match: "the client came within the time of affinity, and its endpoint is there",
+    outcome: `the same endpoint for ${state.affinitySeconds} s more`,
+  }];
+  const chain = `${map.name}-${count}` +
+    (state.affinitySeconds === 0 ? "" : `-${state.affinitySeconds}s`);
+  const steps: ExplainStep[] = [
+    { at: `map ${map.name}`, match: key, outcome: `${name} endpoints, ${count} of them` },
+    ...affinity,
+    { at: `chain ${chain}`, match: key, outcome: `slot by numgen random mod ${count}` },
     ...Array.from({ length: listed }, (_, slot): ExplainStep => ({
       at: "map endpoints",
-      match: `${key} . ${slot}`,
-      outcome: `dnat to ${endpointText(state, slot)}`,
+      match: `slot ${slot}`,
+      outcome: `dnat to ${endpointText(state, records, slot)}`,
     })),
-    ...(listed < count
-      ? [{ at: "map endpoints", match: key, outcome: `and ${count - listed} more slots` }]
-      : []),
   ];
+  if (listed < count) {
+    steps.push({ at: "map endpoints", match: key, outcome: `and ${count - listed} more slots` });
+  }
+  return steps;
+}
+
+/** What is special about addresses and ports that are for clients outside of the cluster. */
+function outsideSteps(explained: Explained): ExplainStep[] {
+  const { mirror, claim, key, matches } = explained;
+  const { space, sources } = claim;
+  const steps: ExplainStep[] = [];
+  if (sources !== undefined) {
+    steps.push({
+      at: "chain firewall-check",
+      match: `source not in ${sources === "" ? "any range" : sources}`.slice(0, 1000),
+      outcome: "drop",
+    });
+  }
+  if (claim.outcome === "cluster") {
+    const at = `set ${space}-masquerade`;
+    steps.push({ at, match: key, outcome: markText(mirror) });
+  }
+  if (!claim.nodeServed) return steps;
+  const at = `chain ${space}-from-node`;
+  const outcome = `goto ${space}-node-choice`;
+  for (const match of matches) steps.push({ at, match: condition(match, ""), outcome });
+  steps.push({ at, match: "source is this node", outcome: `${markText(mirror)}, ${outcome}` });
+  return [...steps, ...balanceSteps(explained, "cluster", true)];
+}
+
+function claimSteps(explained: Explained): ExplainStep[] {
+  const { mirror, query, claim, key, matches } = explained;
+  const steps = claim.from === "outside"
+    ? outsideSteps(explained)
+    : clusterIpMark(mirror, query.ip, matches);
+  switch (claim.outcome) {
+    case "cluster":
+    case "local":
+      return [...steps, ...balanceSteps(explained, claim.outcome, false)];
+    case "drop":
+    case "reject":
+      return [...steps, {
+        at: `chain ${claim.space}s-check`,
+        match: `${key} in set ${claim.space}-${claim.outcome}`,
+        outcome: claim.outcome === "drop" ? "drop" : rejection(query),
+      }];
+  }
 }
 
 /**
  * Says, in order, what matches a new connection.
  *
  * @param mirror What is in the kernel.
- * @param query The destination.
+ * @param query The destination. One that is no Service's address is taken for this node's if its
+ * port is a node port.
  * @returns Steps; none when nothing of the proxier matches.
  */
 export function explain(mirror: Mirror, query: ExplainQuery): readonly ExplainStep[] {
   const family = ipFamily(query.ip);
   if (family === undefined) return [];
-  const key = serviceKey(family, query.ip, query.protocol, query.port);
-  const text = `${query.ip} . ${query.protocol.toLowerCase()} . ${query.port}`;
-  if (!mirror.hasClusterIp(family, key.slice(0, -3))) return [];
-  const steps: ExplainStep[] = [
-    {
-      at: "chain nat-prerouting or nat-output",
-      match: "first packet of a connection",
-      outcome: "jump services",
-    },
-    ...markStep(mirror, family, query.ip),
-  ];
-  const found = mirror.find(key);
-  if (found === undefined) {
-    steps.push({
-      at: "chain cluster-ips-check",
-      match: `${query.ip} in set cluster-ips, no service port ${text}`,
-      outcome: rejection(query),
-    });
-    return steps;
+  const protocol = PROTOCOL_NUMBERS[query.protocol];
+  const bytes: number[] = [];
+  pushAddress(bytes, query.ip);
+  const address = binary(bytes);
+  const matches = mirror.settings.localMatches
+    .filter((match) => match.type !== "cidr" || match.family === family);
+  const portText = `${query.protocol.toLowerCase()} . ${query.port}`;
+  const start: ExplainStep = {
+    at: "chain nat-prerouting or nat-output",
+    match: "first packet of a connection",
+    outcome: "jump nat",
+  };
+  const service = mirror.find(family, "service", serviceKey(address, protocol, query.port));
+  if (service !== undefined) {
+    const key = `${query.ip} . ${portText}`;
+    return [start, ...claimSteps({ mirror, query, ...service, key, matches })];
   }
-  const { state } = found;
-  if (state.outcome === "balance") return [...steps, ...balanceSteps(state, text)];
-  steps.push({
-    at: "chain service-endpoints-check",
-    match: `${text} in set ${state.outcome}-services`,
-    outcome: state.outcome === "drop" ? "drop" : rejection(query),
-  });
-  return steps;
+  if (mirror.hasClusterIp(family, address)) {
+    return [start, ...clusterIpMark(mirror, query.ip, matches), {
+      at: "chain cluster-ips-check",
+      match: `${query.ip} in set cluster-ips, no service port ${query.ip} . ${portText}`,
+      outcome: rejection(query),
+    }];
+  }
+  const nodePort = mirror.find(family, "nodeport", nodePortKey(protocol, query.port));
+  if (nodePort === undefined) return [];
+  const { nodePorts } = mirror.settings;
+  if (nodePorts.type === "listed" && !nodePorts.addresses.includes(query.ip)) return [];
+  const where = nodePorts.type === "listed"
+    ? `${query.ip} in set nodeport-ips`
+    : `${query.ip} is an address of this node, not of loopback`;
+  return [
+    start,
+    { at: "chain nat", match: where, outcome: "jump nodeports" },
+    ...claimSteps({ mirror, query, ...nodePort, key: portText, matches }),
+  ];
 }

@@ -1,59 +1,78 @@
 /**
- * One family's table as the kernel has it: how a service port's state becomes elements, and how
- * one state becomes another.
+ * One family's table as the kernel has it: how claims, endpoint sets and what service ports share
+ * become elements.
  *
  * @module
  */
-import { type NftMap, type NftSet, type ProxierSettings, type Transaction, verdict } from "weir";
+import { chain, type IpFamily, parseIp, type ProxierSettings, set, type Transaction } from "weir";
+import { addressLength, writeWords } from "./bytes.ts";
+import { EndpointSets } from "./endpoint_sets.ts";
+import { Firewalls } from "./firewalls.ts";
+import { layout } from "./layout.ts";
+import { Ledger } from "./ledger.ts";
+import { type FamilyObjects, type PlainSet, setSizes } from "./objects.ts";
 import {
-  countChain,
-  type Demand,
-  type FamilyObjects,
-  layout,
-  type SetSizes,
-  setSizes,
-} from "./layout.ts";
-import { liveSlots, recordLength, type ServiceState, writeWords } from "./service_state.ts";
-import { arrange } from "./slots.ts";
+  type Claim,
+  claimsOf,
+  countOf,
+  hairpinsOf,
+  type ServiceState,
+  type SetName,
+} from "./service_state.ts";
 
-type PlainSet = NftSet | NftMap;
+/** What stands in the kernel from a former life, by name. */
+export interface Standing {
+  readonly chains: readonly string[];
+  readonly sets: readonly string[];
+}
 
-/** Key and data of the longest element, 4+1+1+1 and 4+1 words, and the hairpin's 4+4+1+1. */
+/** A claim and the service port that makes it. */
+export interface OwnedClaim {
+  readonly id: string;
+  readonly family: IpFamily;
+  readonly claim: Claim;
+}
+
+/** Key and data of the longest element that is made here: the hairpin's 4+4+1+1. */
 const words = new Uint32Array(12);
 
-const NO_HAIRPINS: ReadonlySet<string> = new Set();
+const SETS: readonly SetName[] = ["cluster", "local"];
 
 /** Turns changes of service ports into commands, and keeps what service ports share. */
 export class FamilyTable {
   readonly #of: FamilyObjects;
-  /** How many service ports have a cluster IP (as bytes). */
+  readonly #ledger: Ledger;
+  readonly #endpointSets: EndpointSets;
+  readonly #firewalls: Firewalls;
+  /** How many claims have a cluster IP (as bytes). */
   readonly #clusterIps = new Map<string, number>();
   /** How many service ports have a local endpoint (address, protocol, port as bytes). */
   readonly #hairpins = new Map<string, number>();
-  /**
-   * For which counts there are chains. They stay until the table is put in place anew: a packet
-   * may still be on its way to the chain of a count that no service port has any more.
-   */
-  readonly #counts = new Set<number>();
-  readonly #sizes: SetSizes;
-  /** How many elements of each set are there, or would be with the commands so far. */
-  readonly #filled = new Map<PlainSet, number>();
-  #outgrown = false;
+  readonly #settings: ProxierSettings;
+  readonly #sizes: ReturnType<typeof setSizes>;
+  readonly #affinity: boolean;
 
   /**
    * @param of The family's objects.
-   * @param demand What the sets have to hold, for their sizes.
+   * @param states What the table has to hold, for the sizes of its sets.
+   * @param settings What is masqueraded, and where node ports answer.
    */
-  constructor(of: FamilyObjects, demand: Demand) {
+  constructor(of: FamilyObjects, states: Iterable<ServiceState>, settings: ProxierSettings) {
     this.#of = of;
-    this.#sizes = setSizes(of, demand);
+    this.#settings = settings;
+    const { filled, affinity } = demandOf(of, states);
+    this.#affinity = affinity;
+    this.#sizes = setSizes(of, filled);
+    this.#ledger = new Ledger(this.#sizes);
+    this.#endpointSets = new EndpointSets(of, this.#ledger);
+    this.#firewalls = new Firewalls(of);
   }
 
   /**
    * Whether a set was given more elements than fit, so that the kernel would refuse the commands.
    */
   get outgrown(): boolean {
-    return this.#outgrown;
+    return this.#ledger.outgrown;
   }
 
   /**
@@ -67,237 +86,246 @@ export class FamilyTable {
   }
 
   /**
-   * Puts the table in place, without service ports.
+   * Puts the table in place, without service ports. Clients that the kernel remembers stay
+   * remembered when what is standing is told and some service port has session affinity.
    *
    * @param tx Receives the commands.
-   * @param settings What is masqueraded.
+   * @param standing What the kernel has; undefined when nobody knows, or none of it is wanted.
    */
-  begin(tx: Transaction, settings: ProxierSettings): void {
-    tx.replaceTable(layout(this.#of, settings, this.#sizes));
-  }
-
-  /**
-   * Puts a service port into the kernel whose key is not there.
-   *
-   * @param tx Receives the commands.
-   * @param state Of the service port.
-   */
-  program(tx: Transaction, state: ServiceState): void {
-    const address = clusterIp(state);
-    const uses = this.#clusterIps.get(address) ?? 0;
-    this.#clusterIps.set(address, uses + 1);
-    if (uses === 0) {
-      writeWords(address, 0, address.length, words, 0);
-      this.#add(tx, this.#of.clusterIps);
+  begin(tx: Transaction, standing: Standing | undefined): void {
+    const fresh = layout(this.#of, this.#settings, this.#sizes);
+    const { affinity, nodeportIps } = this.#of;
+    if (standing?.sets.includes(affinity.name) && this.#affinity) {
+      this.#clear(tx, standing);
+      tx.addTable(fresh);
+      tx.add(affinity);
+    } else tx.replaceTable(fresh);
+    const { nodePorts } = this.#settings;
+    if (nodePorts.type === "every") return;
+    const bytes = addressLength(this.#of.family);
+    for (const address of new Set(nodePorts.addresses)) {
+      if (parseIp(address)?.length === bytes) tx.addElement(nodeportIps, address);
     }
-    this.#enter(tx, state);
-    this.#fill(tx, state, 0, state.slots.length);
-    for (const hairpin of hairpins(state)) this.#acquire(tx, hairpin);
   }
 
-  /**
-   * Takes what the kernel has of a service port away.
-   *
-   * @param tx Receives the commands.
-   * @param state As it is in the kernel.
-   */
-  withdraw(tx: Transaction, state: ServiceState): void {
-    this.#leave(tx, state);
-    this.#diffSlots(tx, state, state.slots, "");
-    for (const hairpin of hairpins(state)) this.#release(tx, hairpin);
-    const address = clusterIp(state);
-    const uses = this.#clusterIps.get(address) ?? 0;
-    if (uses > 1) this.#clusterIps.set(address, uses - 1);
-    else {
-      this.#clusterIps.delete(address);
-      writeWords(address, 0, address.length, words, 0);
-      this.#delete(tx, this.#of.clusterIps);
+  /** Deletes everything but the memory of clients. */
+  #clear(tx: Transaction, standing: Standing): void {
+    const { affinity, table, spaces } = this.#of;
+    const verdictMaps = [
+      ...[spaces.service, spaces.nodeport].flatMap((space) => [space.chains, space.nodeChains]),
+      this.#of.firewallChains,
+    ];
+    // The order is the kernel's: a chain can go once no rule and no element leads to it, and
+    // before 6.4 a deleted map let go of its chains only at the end of the transaction.
+    tx.flush(table);
+    for (const map of verdictMaps) if (standing.sets.includes(map.name)) tx.flush(map);
+    for (const name of standing.chains) tx.delete(chain(table, name));
+    for (const name of standing.sets) {
+      if (name !== affinity.name) tx.delete(set(table, name, ["mark"]));
     }
   }
 
   /**
-   * Goes from what is in the kernel to what is wanted, under the same key.
+   * Takes away what waited for this transaction; to be called before anything else of it.
    *
    * @param tx Receives the commands.
-   * @param before What is in the kernel.
-   * @param wanted What is to be there, its slots in any order.
-   * @returns What is in the kernel afterwards: `wanted` with its slots arranged, or `before`.
    */
-  change(tx: Transaction, before: ServiceState, wanted: ServiceState): ServiceState {
-    const after = before.outcome === "balance" && wanted.outcome === "balance"
-      ? arrange(before, wanted)
-      : wanted;
-    if (after === before) return before;
-    if (before.outcome !== after.outcome || liveSlots(before) !== liveSlots(after)) {
-      this.#leave(tx, before);
-      this.#enter(tx, after);
-    }
-    this.#diffSlots(tx, after, before.slots, after.slots);
-    const had = hairpins(before);
-    const has = hairpins(after);
-    for (const hairpin of had) if (!has.has(hairpin)) this.#release(tx, hairpin);
-    for (const hairpin of has) if (!had.has(hairpin)) this.#acquire(tx, hairpin);
-    return after;
-  }
-
-  /** Adds the element that `words` holds. */
-  #add(tx: Transaction, set: PlainSet): void {
-    this.#count(set, 1);
-    tx.addElementWords(set, words);
+  settle(tx: Transaction): void {
+    this.#ledger.settle(tx);
+    this.#endpointSets.settle();
+    this.#firewalls.settle(tx);
   }
 
   /**
-   * Deletes the element that `words` holds. The kernel, too, counts what an earlier command of the
-   * same batch deleted as room (set->ndeact).
+   * Goes from what is in the kernel of a service port's endpoints to what is wanted.
+   *
+   * @param tx Receives the commands.
+   * @param id Of the service port.
+   * @param before What is there; undefined when it is new.
+   * @param after What is to be there, slots arranged; undefined when it goes.
    */
-  #delete(tx: Transaction, set: PlainSet): void {
-    this.#count(set, -1);
-    tx.deleteElementWords(set, words);
+  changeEndpoints(
+    tx: Transaction,
+    id: string,
+    before: ServiceState | undefined,
+    after: ServiceState | undefined,
+  ): void {
+    for (const name of SETS) {
+      this.#endpointSets.change(tx, id, name, {
+        slots: before?.slots[name] ?? "",
+        affinitySeconds: before?.affinitySeconds ?? 0,
+      }, {
+        slots: after?.slots[name] ?? "",
+        affinitySeconds: after?.affinitySeconds ?? 0,
+      });
+    }
+    const had = before === undefined ? NONE : hairpinsOf(before);
+    const has = after === undefined ? NONE : hairpinsOf(after);
+    for (const hairpin of had) {
+      if (has.has(hairpin)) continue;
+      discount(
+        this.#hairpins,
+        hairpin,
+        () => this.#hairpin(hairpin, (set) => this.#ledger.delete(tx, set, words)),
+      );
+    }
+    for (const hairpin of has) {
+      if (had.has(hairpin)) continue;
+      count(
+        this.#hairpins,
+        hairpin,
+        () => this.#hairpin(hairpin, (set) => this.#ledger.add(tx, set, words)),
+      );
+    }
   }
 
-  #count(set: PlainSet, more: number): void {
-    const filled = (this.#filled.get(set) ?? 0) + more;
-    this.#filled.set(set, filled);
-    if (filled > (this.#sizes.get(set) ?? Infinity)) this.#outgrown = true;
+  /**
+   * Gives a key to another claim, or none.
+   *
+   * @param tx Receives the commands.
+   * @param before Whose claim is in the kernel; undefined when the key is not there.
+   * @param after Whose claim is to be there, its endpoints are there already; undefined for none.
+   */
+  changeClaim(
+    tx: Transaction,
+    before: OwnedClaim | undefined,
+    after: OwnedClaim | undefined,
+  ): void {
+    const address = clusterIp(after) ?? clusterIp(before);
+    if (clusterIp(before) === undefined && address !== undefined) {
+      count(this.#clusterIps, address, () =>
+        this.#clusterIp(address, (set) => {
+          this.#ledger.add(tx, set, words);
+        }));
+    }
+    if (before !== undefined) this.#leave(tx, before);
+    if (after !== undefined) this.#enter(tx, after);
+    if (before?.claim.sources !== undefined) this.#firewalls.release(before.claim.sources);
+    if (clusterIp(after) === undefined && address !== undefined) {
+      discount(this.#clusterIps, address, () =>
+        this.#clusterIp(address, (set) => {
+          this.#ledger.delete(tx, set, words);
+        }));
+    }
   }
 
-  /** Where a service port is told from others: its count, or its refusal. */
-  #outcomeSet({ outcome }: ServiceState): PlainSet {
-    switch (outcome) {
-      case "balance":
-        return this.#of.serviceEndpoints;
+  #clusterIp(address: string, write: (set: PlainSet) => void): void {
+    writeWords(address, 0, address.length, words, 0);
+    write(this.#of.clusterIps);
+  }
+
+  #enter(tx: Transaction, { id, claim }: OwnedClaim): void {
+    const elements = this.#elements(tx, id, claim);
+    if (claim.sources !== undefined) {
+      elements.push([this.#of.firewalls, this.#firewalls.acquire(tx, claim.sources)]);
+    }
+    const dataAt = writeKey(claim);
+    for (const [set, data] of elements) {
+      words[dataAt] = data;
+      this.#ledger.add(tx, set, words);
+    }
+  }
+
+  #leave(tx: Transaction, { id, claim }: OwnedClaim): void {
+    writeKey(claim);
+    for (const [set] of this.#elements(tx, id, claim)) this.#ledger.delete(tx, set, words);
+    if (claim.sources !== undefined) this.#ledger.delete(tx, this.#of.firewalls, words);
+  }
+
+  /** The elements of a claim under its key, with their data; a set's element has none. */
+  #elements(tx: Transaction, id: string, claim: Claim): [PlainSet, number][] {
+    const objects = this.#of.spaces[claim.space];
+    const elements: [PlainSet, number][] = [];
+    switch (claim.outcome) {
+      case "cluster":
+      case "local":
+        this.#endpointSets.open(tx, claim.space, "sets");
+        elements.push([objects.sets, this.#endpointSets.number(id, claim.outcome)]);
+        break;
       case "reject":
-        return this.#of.rejectServices;
+        elements.push([objects.reject, 0]);
+        break;
       case "drop":
-        return this.#of.dropServices;
+        elements.push([objects.drop, 0]);
     }
+    if (claim.from === "inside") return elements;
+    if (claim.outcome === "cluster") elements.push([objects.masquerade, 0]);
+    if (!claim.nodeServed) return elements;
+    this.#endpointSets.open(tx, claim.space, "nodeSets");
+    elements.push([objects.localPolicy, 0]);
+    elements.push([objects.nodeSets, this.#endpointSets.number(id, "cluster")]);
+    return elements;
   }
 
-  #enter(tx: Transaction, state: ServiceState): void {
-    const count = liveSlots(state);
-    if (state.outcome === "balance" && !this.#counts.has(count)) {
-      this.#counts.add(count);
-      const chain = countChain(this.#of, count);
-      tx.add(chain);
-      tx.addElement(this.#of.endpointCounts, count, verdict.goto(chain));
-    }
-    words[writeKey(state)] = count;
-    this.#add(tx, this.#outcomeSet(state));
-  }
-
-  #leave(tx: Transaction, state: ServiceState): void {
-    writeKey(state);
-    this.#delete(tx, this.#outcomeSet(state));
-  }
-
-  /** Adds the slots of a service port from one place of its records to another. */
-  #fill(tx: Transaction, state: ServiceState, from: number, to: number): void {
-    const size = recordLength(state.family);
-    this.#count(this.#of.endpoints, (to - from) / size);
-    const slotAt = writeKey(state);
-    for (let at = from; at < to; at += size) {
-      words[slotAt] = at / size;
-      this.#writePlace(state.slots, at, slotAt + 1);
-      tx.addElementWords(this.#of.endpoints, words);
-    }
-  }
-
-  /** Writes address and port of a record. */
-  #writePlace(slots: string, at: number, into: number): void {
-    const addressBytes = this.#of.addressWords * 4;
-    const portAt = writeWords(slots, at, addressBytes, words, into);
-    writeWords(slots, at + addressBytes, 2, words, portAt);
-  }
-
-  /** Changes the slots of a service port in the kernel from one arrangement to another. */
-  #diffSlots(tx: Transaction, state: ServiceState, before: string, after: string): void {
-    const size = recordLength(state.family);
-    const slotAt = writeKey(state);
-    for (let at = 0; at < before.length; at += size) {
-      // The last byte, whether the endpoint is local, is not in the kernel.
-      const had = before.slice(at, at + size - 1);
-      const has = after.slice(at, at + size - 1);
-      if (had === has) continue;
-      words[slotAt] = at / size;
-      // An element that is there with other data must go first (EEXIST), in the same transaction.
-      this.#delete(tx, this.#of.endpoints);
-      if (has === "") continue;
-      this.#writePlace(after, at, slotAt + 1);
-      this.#add(tx, this.#of.endpoints);
-    }
-    if (after.length > before.length) this.#fill(tx, state, before.length, after.length);
-  }
-
-  #acquire(tx: Transaction, hairpin: string): void {
-    const uses = this.#hairpins.get(hairpin) ?? 0;
-    this.#hairpins.set(hairpin, uses + 1);
-    if (uses > 0) return;
-    writeHairpin(hairpin);
-    this.#add(tx, this.#of.hairpinConnections);
-  }
-
-  #release(tx: Transaction, hairpin: string): void {
-    const uses = this.#hairpins.get(hairpin) ?? 0;
-    if (uses > 1) {
-      this.#hairpins.set(hairpin, uses - 1);
-      return;
-    }
-    this.#hairpins.delete(hairpin);
-    writeHairpin(hairpin);
-    this.#delete(tx, this.#of.hairpinConnections);
+  #hairpin(hairpin: string, write: (set: PlainSet) => void): void {
+    const length = hairpin.length - 3;
+    let at = writeWords(hairpin, 0, length, words, 0);
+    at = writeWords(hairpin, 0, length, words, at);
+    at = writeWords(hairpin, length, 1, words, at);
+    writeWords(hairpin, length + 1, 2, words, at);
+    write(this.#of.hairpinConnections);
   }
 }
 
-/**
- * Adds up what service ports need of the sets.
- *
- * @param states Of one family.
- * @returns The demand.
- */
-export function demandOf(states: Iterable<ServiceState>): Demand {
-  let services = 0;
+/** Counts one more use; the first is told. */
+function count(uses: Map<string, number>, key: string, first: () => void): void {
+  const before = uses.get(key) ?? 0;
+  uses.set(key, before + 1);
+  if (before === 0) first();
+}
+
+/** Counts one use less; the last is told. */
+function discount(uses: Map<string, number>, key: string, last: () => void): void {
+  const before = uses.get(key) ?? 0;
+  if (before > 1) uses.set(key, before - 1);
+  else {
+    uses.delete(key);
+    last();
+  }
+}
+
+/** Writes a claim's key; returns the index past it. */
+function writeKey({ key }: Claim): number {
+  const length = key.length - 3;
+  let at = writeWords(key, 0, length, words, 0);
+  at = writeWords(key, length, 1, words, at);
+  return writeWords(key, length + 1, 2, words, at);
+}
+
+/** The cluster IP of a claim, as bytes; undefined when it is to another address. */
+function clusterIp(owned: OwnedClaim | undefined): string | undefined {
+  return owned?.claim.from === "inside" ? owned.claim.key.slice(0, -3) : undefined;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** Adds up what service ports need of the sets that are declared with a size. */
+function demandOf(
+  of: FamilyObjects,
+  states: Iterable<ServiceState>,
+): { readonly filled: ReadonlyMap<PlainSet, number>; readonly affinity: boolean } {
+  let ports = 0;
+  let claims = 0;
+  let sets = 0;
   let slots = 0;
-  let hairpinCount = 0;
+  let affinity = false;
   for (const state of states) {
-    services++;
-    slots += state.slots.length / recordLength(state.family);
-    hairpinCount += hairpins(state).size;
+    ports++;
+    for (const claim of claimsOf(state)) if (claim.space === "service") claims++;
+    for (const name of SETS) {
+      const count = countOf(state.slots[name], of.family);
+      if (count > 0) sets++;
+      slots += count;
+    }
+    affinity ||= state.affinitySeconds > 0;
   }
-  return { services, slots, hairpins: hairpinCount };
-}
-
-function clusterIp(state: ServiceState): string {
-  return state.key.slice(0, -3);
-}
-
-/** Writes a service port's key; returns the index past it. */
-function writeKey(state: ServiceState): number {
-  const length = state.key.length - 3;
-  let at = writeWords(state.key, 0, length, words, 0);
-  at = writeWords(state.key, length, 1, words, at);
-  return writeWords(state.key, length + 1, 2, words, at);
-}
-
-/** The local endpoints of a service port, each as address, protocol and port in bytes. */
-function hairpins(state: ServiceState): ReadonlySet<string> {
-  const size = recordLength(state.family);
-  const end = liveSlots(state) * size;
-  // Most service ports have none here, and the set is made for each of them at every resync.
-  let found: Set<string> | undefined;
-  for (let at = 0; at < end; at += size) {
-    if (state.slots.charCodeAt(at + size - 1) !== 1) continue;
-    found ??= new Set();
-    const address = state.slots.slice(at, at + size - 3);
-    const port = state.slots.slice(at + size - 3, at + size - 1);
-    found.add(address + state.key.slice(-3, -2) + port);
-  }
-  return found ?? NO_HAIRPINS;
-}
-
-function writeHairpin(hairpin: string): void {
-  const length = hairpin.length - 3;
-  let at = writeWords(hairpin, 0, length, words, 0);
-  at = writeWords(hairpin, 0, length, words, at);
-  at = writeWords(hairpin, length, 1, words, at);
-  writeWords(hairpin, length + 1, 2, words, at);
+  return {
+    filled: new Map<PlainSet, number>([
+      [of.clusterIps, ports],
+      [of.spaces.service.sets, claims],
+      [of.setSizes, sets],
+      [of.endpoints, slots],
+    ]),
+    affinity,
+  };
 }

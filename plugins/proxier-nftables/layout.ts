@@ -1,231 +1,246 @@
 /**
- * The tables as data: which sets, maps and chains there are, and their rules. Nothing here
- * depends on a Service; see README.md for how a packet passes through.
+ * The chains as data: what a connection passes on its way. Nothing here depends on a Service; see
+ * README.md for how a packet passes through.
  *
  * @module
  */
 import {
+  addToMap,
   type BaseChain,
   type Chain,
   chain,
   commented,
   concat,
   ct,
+  deleteFromMap,
   dnat,
-  ip,
-  ip6,
-  type IpFamily,
+  fib,
   type Layout,
   type LocalMatch,
-  map,
   masquerade,
   meta,
   type NftMap,
-  type NftSet,
   numgenRandom,
   type ProxierSettings,
   reject,
   type Rule,
   rule,
-  set,
   type Statement,
-  type Table,
-  table,
   type Term,
   th,
+  updateMap,
   verdict,
-  type VerdictMap,
-  verdictMap,
 } from "weir";
+import {
+  type FamilyObjects,
+  header,
+  keyTerms,
+  type SetSizes,
+  type Space,
+  type SpaceObjects,
+} from "./objects.ts";
 
-/** The table's name in both families. */
-export const TABLE_NAME = "weir";
+/** Which of a space's maps leads to the endpoint set: for everyone, or for who is on this node. */
+export type Way = "sets" | "nodeSets";
 
-/** The objects of one family's table that Services fill. */
-export interface FamilyObjects {
-  readonly family: IpFamily;
-  readonly table: Table;
-  /** Words of an address. */
-  readonly addressWords: 1 | 4;
-  readonly clusterIps: NftSet;
-  readonly rejectServices: NftSet;
-  readonly dropServices: NftSet;
-  readonly hairpinConnections: NftSet;
-  readonly serviceEndpoints: NftMap;
-  readonly endpointCounts: VerdictMap;
-  readonly endpoints: NftMap;
+/** What the chain that chooses must know of an endpoint set. */
+export interface Choice {
+  /** 1 or more. */
+  readonly count: number;
+  /** Seconds that a client stays with its endpoint, or 0. */
+  readonly affinitySeconds: number;
 }
 
-/** The IP header's fields of a family. */
-function header(family: IpFamily): { readonly saddr: Term; readonly daddr: Term } {
-  return family === "IPv4" ? ip : ip6;
+/** The key of a space as one term. */
+function keyOf(of: FamilyObjects, space: Space): Term {
+  return concat(...keyTerms(of.family, space));
 }
 
-/** What names a service port in a packet: its address, protocol and port. */
-function serviceKey(family: IpFamily): readonly [Term, Term, Term] {
-  return [header(family).daddr, meta.l4proto, th.dport];
-}
-
-function objects(family: IpFamily): FamilyObjects {
-  const owner = table(family === "IPv4" ? "ip" : "ip6", TABLE_NAME, {
-    comment: "rules of weir's nftables proxier",
+/**
+ * The chain that sends a connection to one of a set's endpoints. It looks the set up once more: a
+ * value cannot be handed from one chain to the next but in the packet.
+ *
+ * @param of The family's objects.
+ * @param space How the connection is told.
+ * @param way By which of the space's maps.
+ * @param choice What is chosen among.
+ * @returns A chain with one rule, or five with affinity.
+ */
+export function choiceChain(of: FamilyObjects, space: Space, way: Way, choice: Choice): Chain {
+  const { count, affinitySeconds } = choice;
+  const map = of.spaces[space][way];
+  const set = keyOf(of, space).map(map);
+  const name = `${map.name}-${count}`;
+  const random = numgenRandom(count);
+  if (affinitySeconds === 0) {
+    const rules = [rule(dnat(concat(set, random).map(of.endpoints)))];
+    return chain(of.table, name, { rules });
+  }
+  const client = concat(header(of.family).saddr, set);
+  const seat = client.map(of.affinity);
+  const lifetime = { timeoutSeconds: affinitySeconds };
+  const toSeat = dnat(concat(set, seat).map(of.endpoints));
+  return chain(of.table, `${name}-${affinitySeconds}s`, {
+    rules: [
+      commented("a client that is known", updateMap(of.affinity, client, seat, lifetime), toSeat),
+      // Either nobody has come from there for long, or the endpoint is gone.
+      rule(deleteFromMap(of.affinity, client, meta.mark)),
+      rule(
+        addToMap(of.affinity, client, concat(set, random).map(of.affinitySlots), lifetime),
+      ),
+      rule(toSeat),
+      commented(
+        "no room to remember the client",
+        dnat(concat(set, concat(set, random).map(of.affinitySlots)).map(of.endpoints)),
+      ),
+    ],
   });
-  const address = family === "IPv4" ? "ipv4_addr" : "ipv6_addr";
-  const service = [address, "inet_proto", "inet_service"] as const;
-  const [daddr, l4proto, dport] = serviceKey(family);
-  return {
-    family,
-    table: owner,
-    addressWords: family === "IPv4" ? 1 : 4,
-    clusterIps: set(owner, "cluster-ips", [address], { comment: "cluster IPs in use" }),
-    rejectServices: set(owner, "reject-services", service, {
-      comment: "service ports without any endpoint",
-    }),
-    dropServices: set(owner, "drop-services", service, {
-      comment: "service ports of policy Local without a local endpoint",
-    }),
-    hairpinConnections: set(owner, "hairpin-connections", [
-      address,
-      address,
-      "inet_proto",
-      "inet_service",
-    ], { comment: "an endpoint of this node that reaches itself" }),
-    // The counts are data, not verdicts: the kernel validates every element of every reachable
-    // verdict map at each commit that touches one (nft_table_validate), so a change would cost
-    // more the more Services there are. nft has no plain 32-bit type for declarations: a mark is
-    // one.
-    serviceEndpoints: map(owner, "service-endpoints", service, ["mark"], {
-      comment: "how many endpoints a service port has",
-    }),
-    // One element for each count that occurs, not for each Service.
-    endpointCounts: verdictMap(owner, "endpoint-counts", ["mark"], {
-      comment: "the chain that chooses among so many endpoints",
-    }),
-    // The modulus in the declaration only says what type the field has; it limits nothing.
-    endpoints: map(owner, "endpoints", [daddr, l4proto, dport, numgenRandom(2)], [daddr, dport], {
-      comment: "service port and slot to endpoint",
-    }),
-  };
-}
-
-/** The objects of the tables, by family. */
-export const OBJECTS: Readonly<Record<IpFamily, FamilyObjects>> = {
-  IPv4: objects("IPv4"),
-  IPv6: objects("IPv6"),
-};
-
-/** How much the sets of one family's table have to hold. */
-export interface Demand {
-  /** Service ports. */
-  readonly services: number;
-  /** Their slots, spare ones included. */
-  readonly slots: number;
-  /** Endpoints of this node. */
-  readonly hairpins: number;
-}
-
-/** How many elements each set of a table holds at most; undefined is without limit. */
-export type SetSizes = ReadonlyMap<Layout["sets"][number], number | undefined>;
-
-/** Buckets of the smallest set that has a size: 32 KiB of the kernel's memory. */
-const LEAST_BUCKETS = 2 ** 12;
-/** And of the largest: 8 MiB. The host limits what a table declares. */
-const MOST_BUCKETS = 2 ** 20;
-
-/**
- * The declared size of a set. A hash of a declared size has its buckets from the start and is
- * filled in half the time that one takes which grows with its elements (nft_hash_buckets: 4/3 of
- * the size, up to a power of two, of which this makes the most). What does not fit any more is
- * refused with ENFILE, so there is room for half as many elements again, and up to twice more.
- */
-function sizeFor(elements: number): number | undefined {
-  const buckets = 2 ** Math.ceil(Math.log2(Math.max(LEAST_BUCKETS, 2 * elements)));
-  return buckets > MOST_BUCKETS ? undefined : buckets * 3 / 4;
 }
 
 /**
- * Decides the sizes of a table's sets. The map of counts has none: it holds few elements, and a
- * set without a size is never full.
+ * The chain that lets only some sources go on.
  *
  * @param of The family's objects.
- * @param demand What they have to hold now.
- * @returns Sizes with room for more.
+ * @param number Of the chain.
+ * @returns A chain, which refers to the set of {@linkcode sourcesName}.
  */
-export function setSizes(of: FamilyObjects, demand: Demand): SetSizes {
-  const services = sizeFor(demand.services);
-  return new Map<Layout["sets"][number], number | undefined>([
-    [of.clusterIps, services],
-    // Any service port may lose its endpoints, and all of them at once.
-    [of.rejectServices, services],
-    [of.dropServices, services],
-    [of.serviceEndpoints, services],
-    [of.endpoints, sizeFor(demand.slots)],
-    [of.hairpinConnections, sizeFor(demand.hairpins)],
-  ]);
+export function firewallChain(of: FamilyObjects, number: number): Chain {
+  const { saddr } = header(of.family);
+  const rules = [rule(saddr.notInSet(sourcesName(number)), verdict.drop)];
+  return chain(of.table, `firewall-${number}`, { rules });
 }
 
 /**
- * The chain that sends a connection to one of `count` endpoints.
+ * The name of the set of sources that a firewall chain lets pass.
  *
- * @param of The family's objects.
- * @param count 1 or more.
- * @returns A chain with one rule.
+ * @param number Of the chain.
+ * @returns For example `firewall-1-sources`.
  */
-export function countChain(of: FamilyObjects, count: number): Chain {
-  const key = concat(...serviceKey(of.family), numgenRandom(count));
-  return chain(of.table, `endpoints-${count}`, { rules: [rule(dnat(key.map(of.endpoints)))] });
+export function sourcesName(number: number): string {
+  return `firewall-${number}-sources`;
 }
 
-/** "Not local" by one match; undefined when it says nothing of this family. */
-function notLocal(match: LocalMatch, family: IpFamily): Statement | undefined {
+/** "Local" by one match, or "not local"; undefined when it says nothing of this family. */
+function local(
+  match: LocalMatch,
+  of: FamilyObjects,
+  operator: "eq" | "neq",
+): Statement | undefined {
   switch (match.type) {
     case "cidr":
-      return match.family === family ? header(family).saddr.neq(match.cidr) : undefined;
+      return match.family === of.family ? header(of.family).saddr[operator](match.cidr) : undefined;
     case "interface":
-      return meta.iifname.neq(match.name);
+      return meta.iifname[operator](match.name);
     case "interfacePrefix":
-      return meta.iifname.neq(`${match.prefix}*`);
+      return meta.iifname[operator](`${match.prefix}*`);
   }
 }
 
-/** The rule that marks connections to cluster IPs for masquerading, if there is any. */
-function markRules(of: FamilyObjects, settings: ProxierSettings): Rule[] {
-  const sources = settings.localMatches
-    .map((match) => notLocal(match, of.family))
+function locals(
+  of: FamilyObjects,
+  settings: ProxierSettings,
+  operator: "eq" | "neq",
+): Statement[] {
+  return settings.localMatches
+    .map((match) => local(match, of, operator))
     .filter((match) => match !== undefined);
+}
+
+/** The rule that marks connections to cluster IPs for masquerading, if there is any. */
+function markRules(of: FamilyObjects, settings: ProxierSettings, mark: Statement): Rule[] {
+  const sources = locals(of, settings, "neq");
   if (!settings.masqueradeAll && sources.length === 0) return [];
   return [commented(
     settings.masqueradeAll ? "masquerade everything" : "masquerade what is not from a local pod",
     header(of.family).daddr.inSet(of.clusterIps),
     ...(settings.masqueradeAll ? [] : sources),
-    meta.mark.set(meta.mark.or(1 << settings.masqueradeBit)),
+    mark,
   )];
+}
+
+/** From a key to the endpoint set, to its size, to the chain that chooses. */
+function choose(of: FamilyObjects, space: Space, way: Way): Rule {
+  const { [way]: map, chains, nodeChains } = of.spaces[space];
+  return rule(
+    keyOf(of, space).map(map).map(of.setSizes).vmap(way === "sets" ? chains : nodeChains),
+  );
+}
+
+/** The chains of one space: everyone's, and the detour of who is on this node. */
+function spaceChains(
+  of: FamilyObjects,
+  space: Space,
+  settings: ProxierSettings,
+  mark: Statement,
+): Readonly<Record<string, readonly Rule[]>> {
+  const key = keyOf(of, space);
+  const { localPolicy, masquerade } = of.spaces[space];
+  return {
+    [`${space}s`]: [
+      rule(key.inSet(masquerade), mark),
+      rule(key.inSet(localPolicy), verdict.jump(`${space}-from-node`)),
+      choose(of, space, "sets"),
+    ],
+    // Policy Local is for who comes from outside: pods and the node itself could as well have
+    // used the cluster IP, and are served as if they had.
+    [`${space}-from-node`]: [
+      ...locals(of, settings, "eq").map((match) =>
+        rule(match, verdict.goto(`${space}-node-choice`))
+      ),
+      // It would be answered on the interface that it did not ask on.
+      rule(fib.saddrType.eq("local"), mark, verdict.goto(`${space}-node-choice`)),
+    ],
+    [`${space}-node-choice`]: [choose(of, space, "nodeSets")],
+  };
+}
+
+/** Whether an address answers node ports; the loopback ranges never do. */
+function answersNodePorts(of: FamilyObjects, settings: ProxierSettings): readonly Statement[] {
+  const { daddr } = header(of.family);
+  return settings.nodePorts.type === "listed" ? [daddr.inSet(of.nodeportIps)] : [
+    daddr.neq(of.family === "IPv4" ? "127.0.0.0/8" : "::1"),
+    fib.daddrType.eq("local"),
+  ];
+}
+
+function refuse({ drop, reject }: SpaceObjects, key: Term): readonly Rule[] {
+  return [
+    rule(key.inSet(drop), verdict.drop),
+    rule(key.inSet(reject), verdict.goto("reject-chain")),
+  ];
 }
 
 /** nft 1.0.6 does not take the name `dstnat` in the output hook, hence numbers. */
 const HOOKS = {
+  "filter-prerouting": { type: "filter", hook: "prerouting", priority: -110 },
+  "filter-output-early": { type: "filter", hook: "output", priority: -110 },
   "nat-prerouting": { type: "nat", hook: "prerouting", priority: -100 },
   "nat-output": { type: "nat", hook: "output", priority: -100 },
   "nat-postrouting": { type: "nat", hook: "postrouting", priority: 100 },
+  "filter-input": { type: "filter", hook: "input", priority: 0 },
   "filter-forward": { type: "filter", hook: "forward", priority: 0 },
   "filter-output": { type: "filter", hook: "output", priority: 0 },
 } as const satisfies Readonly<Record<string, BaseChain>>;
 
-/**
- * A family's table without Services.
- *
- * @param of The family's objects.
- * @param settings What is masqueraded.
- * @param sizes Of {@linkcode setSizes}.
- * @returns Sets, maps, chains and rules.
- */
-export function layout(of: FamilyObjects, settings: ProxierSettings, sizes: SetSizes): Layout {
+function isNew(to: string): Rule {
+  return rule(ct.state.has("new"), verdict.jump(to));
+}
+
+function chains(
+  of: FamilyObjects,
+  settings: ProxierSettings,
+): Readonly<Record<string, readonly Rule[]>> {
   const { saddr, daddr } = header(of.family);
-  const service = concat(...serviceKey(of.family));
   const bit = 1 << settings.masqueradeBit;
-  const chains: Readonly<Record<string, readonly Rule[]>> = {
-    "nat-prerouting": [rule(verdict.jump("services"))],
-    "nat-output": [rule(verdict.jump("services"))],
+  const mark = meta.mark.set(meta.mark.or(bit));
+  const service = keyOf(of, "service");
+  const nodePorts = answersNodePorts(of, settings);
+  return {
+    // Before the translation, while the packet still carries the load balancer's address.
+    "filter-prerouting": [isNew("firewall-check")],
+    "filter-output-early": [isNew("firewall-check")],
+    "nat-prerouting": [rule(verdict.jump("nat"))],
+    "nat-output": [rule(verdict.jump("nat"))],
     "nat-postrouting": [
       // Only a connection's first packet passes nat chains, so only it ever carries the mark.
       rule(
@@ -242,29 +257,32 @@ export function layout(of: FamilyObjects, settings: ProxierSettings, sizes: SetS
       ),
     ],
     // A new connection that was translated carries an endpoint's address by now, so whatever
-    // still carries a cluster IP in these two hooks has not been served.
-    "filter-forward": [
-      rule(ct.state.has("new"), verdict.jump("service-endpoints-check")),
-      rule(ct.state.has("new"), verdict.jump("cluster-ips-check")),
+    // still carries a Service's address or node port in these hooks has not been served.
+    "filter-input": [isNew("nodeports-check"), isNew("services-check")],
+    "filter-forward": [isNew("services-check"), isNew("cluster-ips-check")],
+    "filter-output": [isNew("services-check"), isNew("cluster-ips-check")],
+    "nat": [
+      ...markRules(of, settings, mark),
+      rule(verdict.jump("services")),
+      rule(...nodePorts, verdict.jump("nodeports")),
     ],
-    "filter-output": [
-      rule(ct.state.has("new"), verdict.jump("service-endpoints-check")),
-      rule(ct.state.has("new"), verdict.jump("cluster-ips-check")),
-    ],
-    "services": [
-      ...markRules(of, settings),
-      rule(service.map(of.serviceEndpoints).vmap(of.endpointCounts)),
-    ],
-    "service-endpoints-check": [
-      rule(service.inSet(of.dropServices), verdict.drop),
-      rule(service.inSet(of.rejectServices), verdict.goto("reject-chain")),
-    ],
+    ...spaceChains(of, "service", settings, mark),
+    ...spaceChains(of, "nodeport", settings, mark),
+    "firewall-check": [rule(service.map(of.firewalls).vmap(of.firewallChains))],
+    "services-check": refuse(of.spaces.service, service),
+    "nodeports-check": refuse(of.spaces.nodeport, keyOf(of, "nodeport")).map((each) => ({
+      ...each,
+      statements: [...nodePorts, ...each.statements],
+    })),
     "cluster-ips-check": [
       commented(
         "an unused port of a cluster IP",
         daddr.inSet(of.clusterIps),
         verdict.goto("reject-chain"),
       ),
+      ...settings.serviceCIDRs
+        .filter((cidr) => cidr.includes(":") === (of.family === "IPv6"))
+        .map((cidr) => commented("a cluster IP that no Service has", daddr.eq(cidr), verdict.drop)),
     ],
     // An ICMP error that comes back while connect() still holds the socket, as it does from this
     // node, is only a soft error (tcp_v4_err): the client would wait a second for the next SYN. A
@@ -274,18 +292,37 @@ export function layout(of: FamilyObjects, settings: ProxierSettings, sizes: SetS
       rule(reject()),
     ],
   };
+}
+
+/**
+ * A family's table without Services.
+ *
+ * @param of The family's objects.
+ * @param settings What is masqueraded, and where node ports answer.
+ * @param sizes Of the sets.
+ * @returns Sets, maps, chains and rules; those of session affinity and of firewalls come when a
+ * Service asks for them.
+ */
+export function layout(of: FamilyObjects, settings: ProxierSettings, sizes: SetSizes): Layout {
+  const sized = <Kind extends NftMap | FamilyObjects["clusterIps"]>(set: Kind): Kind => ({
+    ...set,
+    size: sizes.get(set) ?? set.size,
+  });
+  const { service, nodeport } = of.spaces;
   return {
     table: of.table,
     sets: [
-      of.clusterIps,
-      of.rejectServices,
-      of.dropServices,
-      of.hairpinConnections,
-      of.serviceEndpoints,
-      of.endpointCounts,
-      of.endpoints,
-    ].map((set) => ({ ...set, size: sizes.get(set) ?? 0 })),
-    chains: Object.entries(chains).map(([name, rules]) => {
+      ...[of.clusterIps, of.nodeportIps, of.hairpinConnections].map(sized),
+      ...[of.setSizes, of.endpoints, of.firewalls].map(sized),
+      of.firewallChains,
+      ...[service, nodeport].flatMap((space) => [
+        ...[space.sets, space.nodeSets].map(sized),
+        ...[space.localPolicy, space.masquerade, space.reject, space.drop].map(sized),
+        space.chains,
+        space.nodeChains,
+      ]),
+    ],
+    chains: Object.entries(chains(of, settings)).map(([name, rules]) => {
       const base = Object.entries(HOOKS).find(([hooked]) => hooked === name)?.[1];
       return chain(of.table, name, base === undefined ? { rules } : { base, rules });
     }),

@@ -5,55 +5,79 @@
  * @module
  */
 import type { IpFamily, ProxierSettings, ServicePortView, Transaction } from "weir";
-import { demandOf, FamilyTable } from "./family_table.ts";
-import { OBJECTS } from "./layout.ts";
-import { type ServiceState, stateOf, withoutSpares } from "./service_state.ts";
+import { FamilyTable, type OwnedClaim, type Standing } from "./family_table.ts";
+import { OBJECTS } from "./objects.ts";
+import {
+  type Claim,
+  claimsOf,
+  sameClaim,
+  type ServiceState,
+  type SetName,
+  stateOf,
+} from "./service_state.ts";
+import { arrange } from "./slots.ts";
 
 const FAMILIES: readonly IpFamily[] = ["IPv4", "IPv6"];
 
-type Tables = Readonly<Record<IpFamily, FamilyTable>>;
-
-function tablesFor(states: readonly ServiceState[]): Tables {
-  const tableFor = (family: IpFamily) =>
-    new FamilyTable(OBJECTS[family], demandOf(states.filter((state) => state.family === family)));
-  return { IPv4: tableFor("IPv4"), IPv6: tableFor("IPv6") };
-}
+/** What the kernel has of each family's table from a former life. */
+export type StandingTables = Readonly<Partial<Record<IpFamily, Standing>>>;
 
 /** The service ports as the kernel has them. */
 export class Mirror {
   readonly settings: ProxierSettings;
-  #tables: Tables = tablesFor([]);
+  #tables: Readonly<Record<IpFamily, FamilyTable>>;
+  /** By id; the slots are as they are in the kernel. */
   readonly #states = new Map<string, ServiceState>();
-  /** Which service port's state is in the kernel, by key; slots and spares as they are there. */
+  /** Which service port's claim is in the kernel, by the claim's key and space. */
   readonly #owners = new Map<string, string>();
   /**
-   * Service ports whose key another one owns. The API server never gives an address twice; a
-   * folder of manifests may, and then the one with the smallest id is served.
+   * The service ports whose claim another one's has shut out, by the same. Two Services may share
+   * an external IP and a port, and a folder of manifests may give a cluster IP twice; then the one
+   * with the smallest id is served.
    */
-  readonly #shadowed = new Set<string>();
+  readonly #shadowed = new Map<string, Set<string>>();
 
   /**
-   * @param settings What is masqueraded.
+   * @param settings What is masqueraded, and where node ports answer.
    */
   constructor(settings: ProxierSettings) {
     this.settings = settings;
+    this.#tables = this.#newTables();
   }
 
-  /** The ids of service ports that share address, protocol and port with a served one. */
+  #newTables(): Readonly<Record<IpFamily, FamilyTable>> {
+    const states = [...this.#states.values()];
+    const tableFor = (family: IpFamily) => {
+      const mine = states.filter((state) => state.family === family);
+      return new FamilyTable(OBJECTS[family], mine, this.settings);
+    };
+    return { IPv4: tableFor("IPv4"), IPv6: tableFor("IPv6") };
+  }
+
+  /** The ids of service ports that share an address or node port with a served one. */
   get shadowed(): ReadonlySet<string> {
-    return this.#shadowed;
+    return new Set([...this.#shadowed.values()].flatMap((ids) => [...ids]));
   }
 
   /**
-   * The state of the service port with this key.
+   * The service port that has a key.
    *
-   * @param key As ServiceState.key.
-   * @returns Its id and state, or undefined when there is none.
+   * @param family Of the address.
+   * @param space How the connection is told.
+   * @param key As Claim.key.
+   * @returns Its id, claim and state, or undefined when there is none.
    */
-  find(key: string): { readonly id: string; readonly state: ServiceState } | undefined {
-    const id = this.#owners.get(key);
-    const state = id === undefined ? undefined : this.#states.get(id);
-    return id === undefined || state === undefined ? undefined : { id, state };
+  find(
+    family: IpFamily,
+    space: Claim["space"],
+    key: string,
+  ): { readonly id: string; readonly claim: Claim; readonly state: ServiceState } | undefined {
+    const name = nameOf(family, { space, key });
+    const owned = this.#owned(name);
+    const state = owned === undefined ? undefined : this.#states.get(owned.id);
+    return owned === undefined || state === undefined
+      ? undefined
+      : { id: owned.id, claim: owned.claim, state };
   }
 
   /**
@@ -72,31 +96,45 @@ export class Mirror {
    *
    * @param tx Receives the commands.
    * @param ports Each id once.
+   * @param standing What the kernel has, so that it can keep which client has which endpoint.
    * @throws {WeirError} WEIR_ADDRESS_INVALID when a view holds an address that is none; the mirror
    * must not be used any more then.
    */
-  replace(tx: Transaction, ports: readonly ServicePortView[]): void {
+  replace(
+    tx: Transaction,
+    ports: readonly ServicePortView[],
+    standing: StandingTables = {},
+  ): void {
     this.#states.clear();
     this.#owners.clear();
     this.#shadowed.clear();
-    for (const view of ports) this.#attach(view.id, stateOf(view));
-    this.renew(tx);
+    for (const view of ports) {
+      const state = stateOf(view);
+      this.#states.set(view.id, state);
+      for (const claim of claimsOf(state)) this.#attach(nameOf(state.family, claim), view.id);
+    }
+    this.renew(tx, standing);
   }
 
   /**
    * Puts both tables in place with what the mirror knows, their sets as large as that needs.
    *
    * @param tx Receives the commands.
+   * @param standing As for {@linkcode Mirror.replace}.
    */
-  renew(tx: Transaction): void {
-    const states: ServiceState[] = [];
-    for (const id of this.#owners.values()) {
-      const state = this.#states.get(id);
-      if (state !== undefined) states.push(state);
+  renew(tx: Transaction, standing: StandingTables = {}): void {
+    this.#tables = this.#newTables();
+    for (const family of FAMILIES) this.#tables[family].begin(tx, standing[family]);
+    for (const [id, state] of this.#states) {
+      this.#tables[state.family].changeEndpoints(tx, id, undefined, state);
     }
-    this.#tables = tablesFor(states);
-    for (const family of FAMILIES) this.#tables[family].begin(tx, this.settings);
-    for (const state of states) this.#tables[state.family].program(tx, state);
+    for (const [id, state] of this.#states) {
+      for (const claim of claimsOf(state)) {
+        if (this.#owners.get(nameOf(state.family, claim)) !== id) continue;
+        const owned = { id, family: state.family, claim };
+        this.#tables[state.family].changeClaim(tx, undefined, owned);
+      }
+    }
   }
 
   /**
@@ -117,78 +155,107 @@ export class Mirror {
     tx: Transaction,
     change: { readonly upserts: readonly ServicePortView[]; readonly removes: readonly string[] },
   ): "applied" | "outgrown" {
+    for (const family of FAMILIES) this.#tables[family].settle(tx);
     /** What the kernel has under each key that is touched. */
-    const before = new Map<string, ServiceState | undefined>();
+    const before = new Map<string, OwnedClaim | undefined>();
+    const touch = (name: string) => {
+      if (!before.has(name)) before.set(name, this.#owned(name));
+    };
+    // What comes back within a change has not been gone.
+    const upserts = new Map(change.upserts.map((view) => [view.id, view]));
     for (const id of change.removes) {
       const state = this.#states.get(id);
-      if (state === undefined) continue;
-      this.#touch(before, state.key);
-      this.#detach(id, state);
+      if (state === undefined || upserts.has(id)) continue;
+      const names = claimsOf(state).map((claim) => nameOf(state.family, claim));
+      names.forEach(touch);
+      this.#states.delete(id);
+      for (const name of names) this.#detach(name, id);
+      this.#tables[state.family].changeEndpoints(tx, id, state, undefined);
     }
-    for (const view of change.upserts) {
-      const wanted = stateOf(view);
-      this.#touch(before, wanted.key);
-      const known = this.#states.get(view.id);
-      if (known !== undefined && known.key !== wanted.key) {
-        this.#touch(before, known.key);
-        this.#detach(view.id, known);
-      }
-      this.#attach(view.id, wanted);
-    }
-    for (const [key, programmed] of before) {
-      const owner = this.#owners.get(key);
-      const wanted = owner === undefined ? undefined : this.#states.get(owner);
-      if (programmed === wanted) continue;
-      if (owner === undefined || wanted === undefined) {
-        if (programmed !== undefined) this.#tables[programmed.family].withdraw(tx, programmed);
-        continue;
-      }
-      const table = this.#tables[wanted.family];
-      if (programmed === undefined) table.program(tx, wanted);
-      else this.#states.set(owner, table.change(tx, programmed, wanted));
+    for (const view of upserts.values()) this.#upsert(tx, view.id, stateOf(view), touch);
+    for (const [name, had] of before) {
+      const has = this.#owned(name);
+      if (had?.id === has?.id && had && has && sameClaim(had.claim, has.claim)) continue;
+      const family = has?.family ?? had?.family;
+      if (family !== undefined) this.#tables[family].changeClaim(tx, had, has);
     }
     return FAMILIES.some((family) => this.#tables[family].outgrown) ? "outgrown" : "applied";
   }
 
-  /** Remembers what the kernel has under a key, before the first change of it. */
-  #touch(before: Map<string, ServiceState | undefined>, key: string): void {
-    if (before.has(key)) return;
-    const owner = this.#owners.get(key);
-    before.set(key, owner === undefined ? undefined : this.#states.get(owner));
+  #upsert(
+    tx: Transaction,
+    id: string,
+    wanted: ServiceState,
+    touch: (name: string) => void,
+  ): void {
+    const { family } = wanted;
+    const known = this.#states.get(id);
+    const names = claimsOf(wanted).map((claim) => nameOf(family, claim));
+    const formerly = known === undefined
+      ? []
+      : claimsOf(known).map((claim) => nameOf(family, claim));
+    for (const name of [...formerly, ...names]) touch(name);
+    const arranged = known === undefined ? wanted : {
+      ...wanted,
+      slots: {
+        cluster: arrangedSlots(known, wanted, "cluster"),
+        local: arrangedSlots(known, wanted, "local"),
+      },
+    };
+    this.#states.set(id, arranged);
+    for (const name of formerly) if (!names.includes(name)) this.#detach(name, id);
+    for (const name of names) this.#attach(name, id);
+    this.#tables[family].changeEndpoints(tx, id, known, arranged);
   }
 
-  /** Takes a service port off its key; the one with the smallest id of those shadowed inherits. */
-  #detach(id: string, state: ServiceState): void {
-    this.#states.delete(id);
-    if (this.#shadowed.delete(id)) return;
-    let heir: string | undefined;
-    for (const other of this.#shadowed) {
-      if (this.#states.get(other)?.key === state.key && (heir === undefined || other < heir)) {
-        heir = other;
-      }
-    }
-    if (heir === undefined) this.#owners.delete(state.key);
-    else {
-      this.#shadowed.delete(heir);
-      this.#owners.set(state.key, heir);
-    }
+  /** Whose claim to a key is served, and how it reads. */
+  #owned(name: string): OwnedClaim | undefined {
+    const id = this.#owners.get(name);
+    const state = id === undefined ? undefined : this.#states.get(id);
+    if (id === undefined || state === undefined) return undefined;
+    const claim = claimsOf(state).find((claim) => nameOf(state.family, claim) === name);
+    return claim === undefined ? undefined : { id, family: state.family, claim };
   }
 
-  /** Puts a service port on its key, or in the shadow of the one that has it. */
-  #attach(id: string, wanted: ServiceState): void {
-    this.#states.set(id, wanted);
-    const owner = this.#owners.get(wanted.key);
-    if (owner === id) return;
-    if (owner !== undefined && owner < id) {
-      this.#shadowed.add(id);
+  /** Takes a service port off a key; the one with the smallest id of those shadowed inherits. */
+  #detach(name: string, id: string): void {
+    const shadowed = this.#shadowed.get(name);
+    if (shadowed?.delete(id)) {
+      if (shadowed.size === 0) this.#shadowed.delete(name);
       return;
     }
-    if (owner !== undefined) {
-      const state = this.#states.get(owner);
-      if (state !== undefined) this.#states.set(owner, withoutSpares(state));
-      this.#shadowed.add(owner);
+    let heir: string | undefined;
+    for (const other of shadowed ?? []) if (heir === undefined || other < heir) heir = other;
+    if (heir === undefined) {
+      this.#owners.delete(name);
+      return;
     }
-    this.#shadowed.delete(id);
-    this.#owners.set(wanted.key, id);
+    shadowed?.delete(heir);
+    if (shadowed?.size === 0) this.#shadowed.delete(name);
+    this.#owners.set(name, heir);
   }
+
+  /** Puts a service port on a key, or in the shadow of the one that has it. */
+  #attach(name: string, id: string): void {
+    const owner = this.#owners.get(name);
+    if (owner === id) return;
+    if (owner === undefined) {
+      this.#owners.set(name, id);
+      return;
+    }
+    const shadowed = this.#shadowed.get(name) ?? new Set();
+    this.#shadowed.set(name, shadowed);
+    shadowed.delete(id);
+    shadowed.add(owner < id ? id : owner);
+    if (id < owner) this.#owners.set(name, id);
+  }
+}
+
+/** What tells a key from those of the other space and family. */
+function nameOf(family: IpFamily, { space, key }: Pick<Claim, "space" | "key">): string {
+  return space === "service" ? key : `${family} ${key}`;
+}
+
+function arrangedSlots(known: ServiceState, wanted: ServiceState, name: SetName): string {
+  return arrange(known.slots[name], wanted.slots[name], wanted.family);
 }

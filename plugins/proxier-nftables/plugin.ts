@@ -3,13 +3,49 @@
  *
  * @module
  */
-import { defineProxier, WeirError } from "weir";
+import { defineProxier, type IpFamily, type NftClient, NftError, WeirError } from "weir";
 import { explain } from "./explain.ts";
-import { OBJECTS, TABLE_NAME } from "./layout.ts";
-import { Mirror } from "./mirror.ts";
+import { Mirror, type StandingTables } from "./mirror.ts";
+import { OBJECTS, TABLE_NAME } from "./objects.ts";
 
 /** What the kernel has; undefined before the first resync and after anything failed. */
 let current: { readonly mirror: Mirror; readonly revision: number } | undefined;
+
+const FAMILIES: readonly IpFamily[] = ["IPv4", "IPv6"];
+
+/** What the kernel has of the tables, of those with clients that are to stay remembered. */
+async function standingTables(nft: NftClient): Promise<StandingTables> {
+  const standing: { -readonly [Family in keyof StandingTables]: StandingTables[Family] } = {};
+  for (const family of FAMILIES) {
+    const { table, affinity } = OBJECTS[family];
+    const sets = await nft.list("sets", table.family);
+    if (!sets.includes(affinity.name)) continue;
+    standing[family] = { sets, chains: await nft.list("chains", table.family) };
+  }
+  return standing;
+}
+
+/**
+ * Puts everything in place anew. What clients the kernel remembers is kept if it can be: when
+ * something stands in the table that its names do not tell, or changes meanwhile, the kernel
+ * refuses, and then the whole table is replaced.
+ */
+async function replace(
+  nft: NftClient,
+  write: (tx: ReturnType<NftClient["transaction"]>, standing: StandingTables) => void,
+): Promise<void> {
+  const standing = await standingTables(nft);
+  const tx = nft.transaction();
+  write(tx, standing);
+  try {
+    await tx.commit();
+  } catch (thrown) {
+    if (!(thrown instanceof NftError) || Object.keys(standing).length === 0) throw thrown;
+    const whole = nft.transaction();
+    write(whole, {});
+    await whole.commit();
+  }
+}
 
 export default defineProxier({
   name: "proxier-nftables",
@@ -20,9 +56,7 @@ export default defineProxier({
   async resync(snapshot, { nft, log }) {
     current = undefined;
     const mirror = new Mirror(snapshot.settings);
-    const tx = nft.transaction();
-    mirror.replace(tx, snapshot.ports);
-    await tx.commit();
+    await replace(nft, (tx, standing) => mirror.replace(tx, snapshot.ports, standing));
     current = { mirror, revision: snapshot.revision };
     for (const id of mirror.shadowed) {
       log.warn("another service port has the same address, protocol and port", { id });
@@ -42,15 +76,13 @@ export default defineProxier({
     // Whatever fails from here on, the mirror and the kernel may differ: the host resyncs.
     current = undefined;
     const { mirror } = known;
-    let tx = nft.transaction();
-    if (mirror.apply(tx, diff) === "outgrown") {
-      tx = nft.transaction();
-      mirror.renew(tx);
-    }
-    await tx.commit();
+    const tx = nft.transaction();
+    if (mirror.apply(tx, diff) === "applied") await tx.commit();
+    else await replace(nft, (tx, standing) => mirror.renew(tx, standing));
     current = { mirror, revision: diff.to };
+    const { shadowed } = mirror;
     for (const { id } of diff.upserts) {
-      if (mirror.shadowed.has(id)) {
+      if (shadowed.has(id)) {
         log.warn("another service port has the same address, protocol and port", { id });
       }
     }

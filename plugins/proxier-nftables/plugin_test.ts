@@ -105,8 +105,8 @@ Deno.test("an apply that outgrows the kernel's sets puts the tables in place ane
   await plugin.call("apply", { from: 1, to: 2, upserts, removes: [] });
   assert.equal(kernel.commits, 2);
   const { content, orphans } = await readKernel(kernel.nft, "IPv4");
-  assert.deepEqual(content.services["10.96.0.1 . tcp . 80"], ["10.244.0.1 . 8080"]);
-  assert.equal(new Set(content.services["10.96.0.2 . tcp . 80"]).size, 4_000);
+  assert.deepEqual(content.services["10.96.0.1 . tcp . 80"]?.endpoints, ["10.244.0.1 . 8080"]);
+  assert.equal(new Set(content.services["10.96.0.2 . tcp . 80"]?.endpoints).size, 4_000);
   assert.equal(content.hairpins.length, 10);
   assert.deepEqual(orphans, []);
   await plugin.call("apply", { from: 2, to: 3, upserts: [], removes: [many.id] });
@@ -146,7 +146,6 @@ Deno.test("it explains what a connection meets, in order", async () => {
     revision: 1,
     settings: {
       ...SETTINGS,
-      ...SETTINGS,
       localMatches: [{ type: "cidr", family: "IPv4", cidr: "10.244.0.0/16" }],
     },
     ports: [view, refused, dropped],
@@ -154,10 +153,10 @@ Deno.test("it explains what a connection meets, in order", async () => {
   const entry = {
     at: "chain nat-prerouting or nat-output",
     match: "first packet of a connection",
-    outcome: "jump services",
+    outcome: "jump nat",
   };
   const mark = {
-    at: "chain services",
+    at: "chain nat",
     match: "10.96.0.1 in set cluster-ips, source not in 10.244.0.0/16",
     outcome: "mark 0x4000: masquerade in chain nat-postrouting",
   };
@@ -165,22 +164,21 @@ Deno.test("it explains what a connection meets, in order", async () => {
   assert.deepEqual(await ask("10.96.0.1", 80), [
     entry,
     mark,
-    { at: "map service-endpoints", match: "10.96.0.1 . tcp . 80", outcome: "1 endpoints" },
-    { at: "map endpoint-counts", match: "1", outcome: "goto endpoints-1" },
     {
-      at: "chain endpoints-1",
+      at: "map service-sets",
+      match: "10.96.0.1 . tcp . 80",
+      outcome: "cluster endpoints, 1 of them",
+    },
+    {
+      at: "chain service-sets-1",
       match: "10.96.0.1 . tcp . 80",
       outcome: "slot by numgen random mod 1",
     },
-    {
-      at: "map endpoints",
-      match: "10.96.0.1 . tcp . 80 . 0",
-      outcome: "dnat to 10.244.0.1:8080",
-    },
+    { at: "map endpoints", match: "slot 0", outcome: "dnat to 10.244.0.1:8080" },
   ]);
   assert.deepEqual(await ask("10.96.0.1", 443), [entry, mark, {
-    at: "chain service-endpoints-check",
-    match: "10.96.0.1 . tcp . 443 in set reject-services",
+    at: "chain services-check",
+    match: "10.96.0.1 . tcp . 443 in set service-reject",
     outcome: "reject with tcp reset",
   }]);
   assert.deepEqual(await ask("10.96.0.1", 8443), [entry, mark, {
@@ -189,9 +187,73 @@ Deno.test("it explains what a connection meets, in order", async () => {
     outcome: "reject with tcp reset",
   }]);
   assert.deepEqual(await ask("fd00:96::1", 80), [entry, {
-    at: "chain service-endpoints-check",
-    match: "fd00:96::1 . tcp . 80 in set drop-services",
+    at: "chain services-check",
+    match: "fd00:96::1 . tcp . 80 in set service-drop",
     outcome: "drop",
   }]);
   assert.deepEqual(await ask("10.0.0.7", 80), []);
+});
+
+Deno.test("it explains what is special from outside: who may connect, who is masqueraded, who is on this node", async () => {
+  const { plugin } = await running();
+  await using _ = plugin;
+  const local = viewOf({
+    ...SAMPLE,
+    affinitySeconds: 60,
+    external: {
+      verdict: "local",
+      loadBalancerIPs: [11],
+      sources: ["10.0.0.0/8"],
+      nodePort: 30_080,
+    },
+    endpoints: [
+      { host: 1, port: 8080, local: true, set: "both" },
+      { host: 2, port: 8080, local: false, set: "cluster" },
+    ],
+  });
+  const cluster = viewOf({
+    ...SAMPLE,
+    service: 2,
+    address: 2,
+    external: { verdict: "cluster", nodePort: 30_081 },
+  });
+  await plugin.call("resync", {
+    revision: 1,
+    settings: {
+      ...SETTINGS,
+      localMatches: [{ type: "interfacePrefix", prefix: "cali" }],
+      nodePorts: { type: "listed", addresses: ["192.0.2.1"] },
+    },
+    ports: [local, cluster],
+  });
+  const ask = async (ip: string, port: number) =>
+    (await plugin.call("explain", { ip, port, protocol: "TCP" }))
+      .map(({ at, match, outcome }) => `${at} | ${match} | ${outcome}`);
+  const mark = "mark 0x4000: masquerade in chain nat-postrouting";
+  assert.deepEqual(await ask("192.0.2.11", 80), [
+    "chain nat-prerouting or nat-output | first packet of a connection | jump nat",
+    "chain firewall-check | source not in 10.0.0.0/8 | drop",
+    "chain service-from-node | interface cali* | goto service-node-choice",
+    `chain service-from-node | source is this node | ${mark}, goto service-node-choice`,
+    "map service-node-sets | 192.0.2.11 . tcp . 80 | cluster endpoints, 2 of them",
+    "map affinity | the client came within the time of affinity, and its endpoint is there | " +
+    "the same endpoint for 60 s more",
+    "chain service-node-sets-2-60s | 192.0.2.11 . tcp . 80 | slot by numgen random mod 2",
+    "map endpoints | slot 0 | dnat to 10.244.0.1:8080",
+    "map endpoints | slot 1 | dnat to 10.244.0.2:8080",
+    "map service-sets | 192.0.2.11 . tcp . 80 | local endpoints, 1 of them",
+    "map affinity | the client came within the time of affinity, and its endpoint is there | " +
+    "the same endpoint for 60 s more",
+    "chain service-sets-1-60s | 192.0.2.11 . tcp . 80 | slot by numgen random mod 1",
+    "map endpoints | slot 0 | dnat to 10.244.0.1:8080",
+  ]);
+  assert.deepEqual(await ask("192.0.2.1", 30_081), [
+    "chain nat-prerouting or nat-output | first packet of a connection | jump nat",
+    "chain nat | 192.0.2.1 in set nodeport-ips | jump nodeports",
+    `set nodeport-masquerade | tcp . 30081 | ${mark}`,
+    "map nodeport-sets | tcp . 30081 | cluster endpoints, 1 of them",
+    "chain nodeport-sets-1 | tcp . 30081 | slot by numgen random mod 1",
+    "map endpoints | slot 0 | dnat to 10.244.0.1:8080",
+  ]);
+  assert.deepEqual(await ask("192.0.2.2", 30_081), []);
 });

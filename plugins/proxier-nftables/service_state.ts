@@ -1,47 +1,62 @@
 /**
- * What the proxier remembers of a service port, compactly: strings whose characters are bytes
- * take one byte per character in V8, compare fast and are keys of maps, so that a hundred
- * thousand endpoints cost less than two megabytes.
+ * What the proxier remembers of a service port, compactly, and what that means for the kernel: the
+ * claims to addresses and ports, and the sets of endpoints.
  *
  * @module
  */
-import { type EndpointView, type IpFamily, type ServicePortView, writeAddress } from "weir";
+import type { EndpointView, ExternalView, IpFamily, ServicePortView, Verdict } from "weir";
+import { addressLength, binary, PROTOCOL_NUMBERS, pushAddress, pushPort } from "./bytes.ts";
+import type { Space } from "./objects.ts";
 
-/** What the kernel does with new connections to a service port. */
-export type Outcome = "balance" | "reject" | "drop";
+/** Which of a service port's two sets of endpoints. */
+export type SetName = "cluster" | "local";
+
+/** How a service port is reached from outside, as it is, or is to be, in the kernel. */
+export interface ExternalState {
+  readonly outcome: Verdict;
+  /** Addresses as bytes, each followed by no port: it is the service port's. */
+  readonly addresses: readonly string[];
+  /** Those of the addresses that only `sources` may reach. */
+  readonly guarded: number;
+  /** CIDRs, sorted, with commas between; undefined when everyone may connect. */
+  readonly sources: string | undefined;
+  /** 1–65535, or 0. */
+  readonly nodePort: number;
+}
 
 /** A service port as it is, or is to be, in the kernel. */
 export interface ServiceState {
   readonly family: IpFamily;
-  /** Address, protocol (1 byte) and port (2 bytes), all in network order, as bytes. */
-  readonly key: string;
-  readonly outcome: Outcome;
-  /** Records of {@linkcode recordLength} bytes: the live slots, then the spare ones. */
-  readonly slots: string;
-  /** How many slots at the end are spare: no packet chooses them any more. */
-  readonly spares: number;
+  /** Number of the protocol. */
+  readonly protocol: number;
+  /** 1–65535. */
+  readonly port: number;
+  /** The cluster IP as bytes. */
+  readonly clusterIp: string;
+  readonly internal: Verdict;
+  readonly external: ExternalState | undefined;
+  /** Seconds, or 0. */
+  readonly affinitySeconds: number;
+  /** The slots of each set, records of {@linkcode recordLength} bytes; "" when nobody uses it. */
+  readonly slots: Readonly<Record<SetName, string>>;
 }
-
-/** Protocol numbers of IANA. */
-export const PROTOCOL_NUMBERS = { TCP: 6, UDP: 17, SCTP: 132 } as const;
-
-const scratchWords = new Uint32Array(4);
 
 /**
- * Characters whose codes are the bytes; flat, so that V8 keeps no tree of pieces.
- *
- * @param bytes Plain arrays are several times faster to spread than typed ones.
+ * What a service port wants to happen to connections to one address and port, or to one node port.
+ * Whoever owns its key has it in the kernel.
  */
-function binary(bytes: readonly number[]): string {
-  // The number of arguments of a call is limited by the stack.
-  if (bytes.length <= 8192) return String.fromCharCode(...bytes);
-  const parts: string[] = [];
-  for (let at = 0; at < bytes.length; at += 8192) parts.push(binary(bytes.slice(at, at + 8192)));
-  return parts.join("");
-}
-
-function addressLength(family: IpFamily): 4 | 16 {
-  return family === "IPv4" ? 4 : 16;
+export interface Claim {
+  readonly space: Space;
+  /** Address (not for node ports), protocol (1 byte) and port (2 bytes, network order), as bytes. */
+  readonly key: string;
+  /** What happens. */
+  readonly outcome: Verdict;
+  /** Of the cluster IP, or from outside: then node and pods are special, and some masqueraded. */
+  readonly from: "inside" | "outside";
+  /** Whether who connects from this node is served though the outcome may be another. */
+  readonly nodeServed: boolean;
+  /** As ExternalState. */
+  readonly sources: string | undefined;
 }
 
 /**
@@ -55,36 +70,44 @@ export function recordLength(family: IpFamily): 7 | 19 {
   return family === "IPv4" ? 7 : 19;
 }
 
-/** Appends an address and a port, in network order. */
-function pushPlace(bytes: number[], address: string, port: number): void {
-  const words = writeAddress(address, scratchWords, 0);
-  for (let index = 0; index < words; index++) {
-    const word = scratchWords[index] ?? 0;
-    bytes.push(word & 0xff, word >> 8 & 0xff, word >> 16 & 0xff, word >>> 24);
-  }
-  bytes.push(port >> 8, port & 0xff);
+/**
+ * How many endpoints slots hold.
+ *
+ * @param slots Of a service port.
+ * @param family Of the service port.
+ * @returns 0 for a set that nobody uses.
+ */
+export function countOf(slots: string, family: IpFamily): number {
+  return slots.length / recordLength(family);
+}
+
+function bytesOf(address: string): string {
+  const bytes: number[] = [];
+  pushAddress(bytes, address);
+  return binary(bytes);
 }
 
 /**
- * The key of a service port, as bytes.
+ * The key of a claim in the space of addresses.
  *
- * @param family Of the address.
- * @param address Canonical text.
- * @param protocol Of the service port.
+ * @param address As bytes.
+ * @param protocol Its number.
  * @param port 1–65535.
- * @returns As {@linkcode ServiceState.key}.
- * @throws {WeirError} WEIR_ADDRESS_INVALID when the address is none.
+ * @returns As {@linkcode Claim.key}.
  */
-export function serviceKey(
-  family: IpFamily,
-  address: string,
-  protocol: keyof typeof PROTOCOL_NUMBERS,
-  port: number,
-): string {
-  const bytes: number[] = [];
-  pushPlace(bytes, address, port);
-  bytes.splice(addressLength(family), 0, PROTOCOL_NUMBERS[protocol]);
-  return binary(bytes);
+export function serviceKey(address: string, protocol: number, port: number): string {
+  return address + nodePortKey(protocol, port);
+}
+
+/**
+ * The key of a claim in the space of node ports.
+ *
+ * @param protocol Its number.
+ * @param port 1–65535.
+ * @returns As {@linkcode Claim.key}.
+ */
+export function nodePortKey(protocol: number, port: number): string {
+  return String.fromCharCode(protocol, port >> 8, port & 0xff);
 }
 
 /** The records of the endpoints that a set chooses. */
@@ -92,117 +115,144 @@ function records(endpoints: readonly EndpointView[], set: "inCluster" | "inLocal
   const bytes: number[] = [];
   for (const endpoint of endpoints) {
     if (!endpoint[set]) continue;
-    pushPlace(bytes, endpoint.ip, endpoint.port);
+    pushAddress(bytes, endpoint.ip);
+    pushPort(bytes, endpoint.port);
     bytes.push(endpoint.local ? 1 : 0);
   }
   return binary(bytes);
+}
+
+/** Views are right; a set that is empty all the same must not swallow connections. */
+function outcomeOf(verdict: Verdict, slots: Readonly<Record<SetName, string>>): Verdict {
+  if (verdict === "cluster" && slots.cluster === "") return "reject";
+  // KEP-2086: none anywhere is refused, none on this node is dropped.
+  if (verdict === "local" && slots.local === "") return "drop";
+  return verdict;
+}
+
+function isReachable(external: ExternalView | undefined): external is ExternalView {
+  return external !== undefined && (external.nodePort > 0 ||
+    external.externalIPs.length > 0 || external.loadBalancerIPs.length > 0);
+}
+
+function externalOf(
+  external: ExternalView,
+  slots: Readonly<Record<SetName, string>>,
+): ExternalState {
+  const { externalIPs, loadBalancerIPs, loadBalancerSources, nodePort } = external;
+  const guarded = loadBalancerSources === undefined ? [] : loadBalancerIPs;
+  const open = loadBalancerSources === undefined ? loadBalancerIPs : [];
+  return {
+    outcome: outcomeOf(external.verdict, slots),
+    addresses: [...guarded, ...open, ...externalIPs].map(bytesOf),
+    guarded: guarded.length,
+    sources: loadBalancerSources?.toSorted().join(","),
+    nodePort,
+  };
 }
 
 /**
  * What a view wants of the kernel, with slots in the view's order.
  *
  * @param view Of the service port.
- * @returns The state, without spare slots.
+ * @returns The state.
  * @throws {WeirError} WEIR_ADDRESS_INVALID when an address is none.
  */
 export function stateOf(view: ServicePortView): ServiceState {
-  const { family, internal } = view;
-  const slots = internal === "cluster"
-    ? records(view.endpoints, "inCluster")
-    : internal === "local"
-    ? records(view.endpoints, "inLocal")
-    : "";
-  const outcome: Outcome = slots !== ""
-    ? "balance"
-    // KEP-2086: none anywhere is refused, none on this node is dropped.
-    : internal === "drop" || internal === "local"
-    ? "drop"
-    : "reject";
+  const { family, internal, endpoints } = view;
+  const external = isReachable(view.external) ? view.external : undefined;
+  const outside = external?.verdict;
+  const everywhere = internal === "cluster" || (outside !== undefined && outside !== "reject");
+  const here = internal === "local" || outside === "local";
+  const slots = {
+    cluster: everywhere ? records(endpoints, "inCluster") : "",
+    local: here ? records(endpoints, "inLocal") : "",
+  };
   return {
     family,
-    key: serviceKey(family, view.clusterIP, view.protocol, view.port),
-    outcome,
+    protocol: PROTOCOL_NUMBERS[view.protocol],
+    port: view.port,
+    clusterIp: bytesOf(view.clusterIP),
+    internal: outcomeOf(internal, slots),
+    external: external === undefined ? undefined : externalOf(external, slots),
+    affinitySeconds: view.affinitySeconds,
     slots,
-    spares: 0,
   };
 }
 
 /**
- * How many slots packets choose from.
+ * What a service port claims.
  *
  * @param state Of the service port.
- * @returns 0 unless its outcome is balance.
+ * @returns One claim for each of its addresses and its node port, none twice.
  */
-export function liveSlots(state: ServiceState): number {
-  return state.slots.length / recordLength(state.family) - state.spares;
-}
-
-/**
- * The state as a view would want it.
- *
- * @param state As it is in the kernel.
- * @returns The same without spare slots.
- */
-export function withoutSpares(state: ServiceState): ServiceState {
-  if (state.spares === 0) return state;
-  const live = liveSlots(state) * recordLength(state.family);
-  return { ...state, slots: state.slots.slice(0, live), spares: 0 };
-}
-
-/**
- * Reads bytes as words, each padded as nf_tables wants its fields.
- *
- * @param text Characters that are bytes.
- * @param from Index of the first.
- * @param length How many; the last word is padded with zeros.
- * @param into Receives the words.
- * @param at Index of the first word.
- * @returns Index past the last word.
- */
-export function writeWords(
-  text: string,
-  from: number,
-  length: number,
-  into: Uint32Array,
-  at: number,
-): number {
-  let position = at;
-  let index = from;
-  for (; index + 4 <= from + length; index += 4) {
-    into[position++] = text.charCodeAt(index) | text.charCodeAt(index + 1) << 8 |
-      text.charCodeAt(index + 2) << 16 | text.charCodeAt(index + 3) << 24;
+export function claimsOf(state: ServiceState): readonly Claim[] {
+  const { protocol, port, clusterIp, internal, external, slots } = state;
+  const claims: Claim[] = [{
+    space: "service",
+    key: serviceKey(clusterIp, protocol, port),
+    outcome: internal,
+    from: "inside",
+    nodeServed: false,
+    sources: undefined,
+  }];
+  if (external === undefined) return claims;
+  const { outcome, addresses, guarded, sources, nodePort } = external;
+  const outside = {
+    outcome,
+    from: "outside",
+    nodeServed: (outcome === "local" || outcome === "drop") && slots.cluster !== "",
+  } as const;
+  for (const [index, address] of addresses.entries()) {
+    if (address === clusterIp || addresses.indexOf(address) < index) continue;
+    claims.push({
+      ...outside,
+      space: "service",
+      key: serviceKey(address, protocol, port),
+      sources: index < guarded ? sources : undefined,
+    });
   }
-  if (index === from + length) return position;
-  let rest = 0;
-  for (let shift = 0; index < from + length; index++, shift += 8) {
-    rest |= text.charCodeAt(index) << shift;
+  if (nodePort > 0) {
+    const key = nodePortKey(protocol, nodePort);
+    claims.push({ ...outside, space: "nodeport", key, sources: undefined });
   }
-  into[position++] = rest;
-  return position;
+  return claims;
 }
 
 /**
- * Text of an address in bytes.
+ * Compares claims to the same key.
  *
- * @param text Characters that are bytes.
- * @param from Index of the first.
- * @param family How many there are.
- * @returns The bytes.
+ * @param one A claim.
+ * @param other Another to the same key.
+ * @returns True when they mean the same for the kernel, given the same endpoint sets.
  */
-export function addressBytes(text: string, from: number, family: IpFamily): Uint8Array {
-  return Uint8Array.from(
-    { length: addressLength(family) },
-    (_, index) => text.charCodeAt(from + index),
-  );
+export function sameClaim(one: Claim, other: Claim): boolean {
+  return one.outcome === other.outcome && one.from === other.from &&
+    one.nodeServed === other.nodeServed && one.sources === other.sources;
 }
 
 /**
- * The port that follows an address.
+ * The endpoints of this node among a service port's, each once.
  *
- * @param text Characters that are bytes, high byte first.
- * @param from Index of the high byte.
- * @returns 0–65535.
+ * @param state Of the service port.
+ * @returns Address, protocol and port of each, in bytes.
  */
-export function portAt(text: string, from: number): number {
-  return text.charCodeAt(from) << 8 | text.charCodeAt(from + 1);
+export function hairpinsOf(state: ServiceState): ReadonlySet<string> {
+  const { family, protocol, slots } = state;
+  const size = recordLength(family);
+  const length = addressLength(family);
+  // Most service ports have none here, and the set is made for each of them at every resync.
+  let found: Set<string> | undefined;
+  for (const records of [slots.cluster, slots.local]) {
+    for (let at = 0; at < records.length; at += size) {
+      if (records.charCodeAt(at + size - 1) !== 1) continue;
+      found ??= new Set();
+      const address = records.slice(at, at + length);
+      const port = records.slice(at + length, at + length + 2);
+      found.add(address + String.fromCharCode(protocol) + port);
+    }
+  }
+  return found ?? NONE;
 }
+
+const NONE: ReadonlySet<string> = new Set();

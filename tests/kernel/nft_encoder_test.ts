@@ -4,12 +4,14 @@
  */
 import assert from "node:assert/strict";
 import {
+  addToMap,
   addToSet,
   chain,
   commented,
   concat,
   counter,
   ct,
+  deleteFromMap,
   dnat,
   fib,
   ip,
@@ -26,6 +28,7 @@ import {
   table,
   th,
   type Transaction,
+  updateMap,
   updateSet,
   verdict,
   verdictMap,
@@ -259,6 +262,22 @@ const CASES: readonly (readonly [name: string, build: (tx: Transaction) => void]
         rule(updateSet("seen", ip.saddr, { timeoutSeconds: 3600 })),
         rule(addToSet("seen", ip.saddr)),
         rule(meta.mark.set(meta.mark.map(marks))),
+      ],
+    }));
+  }],
+  ["maps that packets fill", (tx) => {
+    tx.add(T);
+    const clients = map(T, "clients", ["ipv4_addr", "inet_service"], ["mark"], {
+      flags: ["dynamic", "timeout"],
+      size: 1000,
+    });
+    const key = concat(ip.saddr, th.dport);
+    tx.add(clients);
+    tx.add(chain(T, "c", {
+      rules: [
+        rule(addToMap(clients, key, meta.mark, { timeoutSeconds: 60 })),
+        rule(updateMap(clients, key, meta.mark, { timeoutSeconds: 10_800 })),
+        rule(deleteFromMap(clients, key, meta.mark)),
       ],
     }));
   }],

@@ -15,7 +15,8 @@ const DAMAGES = [
   "flush ruleset",
   "flush table ip weir",
   "delete table ip weir",
-  "flush map ip weir service-endpoints",
+  "flush map ip weir service-sets",
+  "flush map ip weir set-sizes",
   "flush map ip weir endpoints",
 ] as const;
 

@@ -4,7 +4,7 @@
  * @module
  */
 import fc from "fast-check";
-import type { EndpointView, ServicePortView, Verdict } from "../../schemas/view.ts";
+import type { EndpointView, ExternalView, ServicePortView, Verdict } from "../../schemas/view.ts";
 import type { IpFamily, Protocol } from "../../schemas/kube.ts";
 
 /** What a sample is made of. */
@@ -16,6 +16,19 @@ export interface Sample {
   /** Which of a few cluster IPs. */
   readonly address: number;
   readonly internal: Verdict;
+  /** Seconds; none when absent. */
+  readonly affinitySeconds?: number;
+  /** How it is reached from outside; not at all when absent. */
+  readonly external?: {
+    readonly verdict: Verdict;
+    /** Last parts of external IPs. */
+    readonly externalIPs?: readonly number[];
+    /** Last parts of a load balancer's IPs. */
+    readonly loadBalancerIPs?: readonly number[];
+    /** CIDRs; everyone may connect when absent. */
+    readonly sources?: readonly string[];
+    readonly nodePort?: number;
+  };
   readonly endpoints: readonly {
     readonly host: number;
     readonly port: number;
@@ -27,6 +40,27 @@ export interface Sample {
 /** Addresses of pods of this sample cluster. */
 function podAddress(family: IpFamily, host: number): string {
   return family === "IPv4" ? `10.244.0.${host}` : `fd00:10:244::${host.toString(16)}`;
+}
+
+/** Addresses of the outside world. */
+function outsideAddress(family: IpFamily, host: number): string {
+  return family === "IPv4" ? `192.0.2.${host}` : `2001:db8::${host.toString(16)}`;
+}
+
+function externalOf(
+  { family, external }: Sample,
+): { readonly external?: ExternalView } {
+  if (external === undefined) return {};
+  const { verdict, externalIPs = [], loadBalancerIPs = [], sources, nodePort = 0 } = external;
+  return {
+    external: {
+      verdict,
+      externalIPs: externalIPs.map((host) => outsideAddress(family, host)),
+      loadBalancerIPs: loadBalancerIPs.map((host) => outsideAddress(family, host)),
+      ...(sources === undefined ? {} : { loadBalancerSources: sources }),
+      nodePort,
+    },
+  };
 }
 
 function endpoint(family: IpFamily, of: Sample["endpoints"][number]): EndpointView {
@@ -60,7 +94,8 @@ export function viewOf(sample: Sample): ServicePortView {
     clusterIP: family === "IPv4" ? `10.96.0.${sample.address}` : `fd00:96::${sample.address}`,
     port,
     internal: sample.internal,
-    affinitySeconds: 0,
+    ...externalOf(sample),
+    affinitySeconds: sample.affinitySeconds ?? 0,
     endpoints: [...seen.values()].sort((one, other) =>
       one.ip < other.ip ? -1 : one.ip > other.ip ? 1 : one.port - other.port
     ),
@@ -74,16 +109,44 @@ const endpointSample = fc.record({
   set: fc.constantFrom("cluster" as const, "local" as const, "both" as const),
 });
 
-/** Any service port of a small cluster in which cluster IPs are sometimes taken twice. */
+const verdict = fc.constantFrom<Verdict>("cluster", "cluster", "local", "local", "reject", "drop");
+
+/** How a service port may be reached from outside; addresses and node ports collide. */
+const anyExternal = fc.record({
+  verdict,
+  externalIPs: fc.uniqueArray(fc.integer({ min: 1, max: 3 }), { maxLength: 2 }),
+  loadBalancerIPs: fc.uniqueArray(fc.integer({ min: 11, max: 13 }), { maxLength: 2 }),
+  nodePort: fc.constantFrom(0, 30_080, 30_081),
+});
+
+const SOURCES = {
+  IPv4: [[], ["10.0.0.0/8"], ["10.0.0.0/8", "10.1.0.0/16", "192.0.2.12/32"]],
+  IPv6: [[], ["fd00::/8"], ["fd00::/8", "fd00:1::/64", "2001:db8::c/128"]],
+} as const;
+
+/** Any service port of a small cluster in which addresses are sometimes taken twice. */
 export const anyView: fc.Arbitrary<ServicePortView> = fc.record({
   service: fc.integer({ min: 1, max: 4 }),
   family: fc.constantFrom<IpFamily>("IPv4", "IPv6"),
   protocol: fc.constantFrom<Protocol>("TCP", "UDP", "SCTP"),
   port: fc.constantFrom(80, 443),
   address: fc.integer({ min: 1, max: 3 }),
-  internal: fc.constantFrom<Verdict>("cluster", "cluster", "cluster", "local", "reject", "drop"),
+  internal: verdict,
+  affinitySeconds: fc.constantFrom(0, 0, 60, 10_800),
+  external: fc.option(anyExternal, { nil: undefined }),
+  sources: fc.option(fc.constantFrom(0, 1, 2), { nil: undefined }),
   endpoints: fc.array(endpointSample, { maxLength: 8 }),
-}).map(viewOf);
+}).map(({ external, sources, ...sample }) =>
+  viewOf({
+    ...sample,
+    ...(external === undefined ? {} : {
+      external: {
+        ...external,
+        ...(sources === undefined ? {} : { sources: SOURCES[sample.family][sources] ?? [] }),
+      },
+    }),
+  })
+);
 
 /** Any change: service ports that come or change, and service ports that go. */
 export const anyChange: fc.Arbitrary<{

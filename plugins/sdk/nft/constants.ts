@@ -118,9 +118,9 @@ export const LOOKUP = { SET: 1, SREG: 2, DREG: 3, FLAGS: 5 } as const;
 /** NFT_LOOKUP_F_INV. */
 export const LOOKUP_INVERTED = 1;
 /** enum nft_dynset_attributes. */
-export const DYNSET = { SET_NAME: 1, OP: 3, SREG_KEY: 4, TIMEOUT: 6 } as const;
+export const DYNSET = { SET_NAME: 1, OP: 3, SREG_KEY: 4, SREG_DATA: 5, TIMEOUT: 6 } as const;
 /** enum nft_dynset_ops. */
-export const DYNSET_OP = { add: 0, update: 1 } as const;
+export const DYNSET_OP = { add: 0, update: 1, delete: 2 } as const;
 /** enum nft_immediate_attributes. */
 export const IMMEDIATE = { DREG: 1, DATA: 2 } as const;
 /** enum nft_counter_attributes. */

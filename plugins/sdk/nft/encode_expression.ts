@@ -146,7 +146,7 @@ export function load(writer: MessageWriter, node: ExpressionNode, word: number):
     }
     case "concat": {
       let words = 0;
-      for (const field of node.fields) words += load(writer, field, word + words);
+      for (const field of node.fields) words += loadKey(writer, field, word + words);
       // NFT_REG32_15 is the last register, and the mark's while a key is loaded.
       if (word + words > MARK_WORD) {
         throw refuse("concatenation", `${words} words`, `registers hold ${MARK_WORD}`);
@@ -175,12 +175,13 @@ const MARK_WORD = 15;
  * along everyone on the node who lists the ruleset. It shows the turn as assignments of the mark.
  *
  * @param writer Of the message.
- * @param node The key; one that was looked up must be 4 bytes long.
+ * @param node The key, or a field of it; one that was looked up must be 4 bytes long.
  * @param word The first register, counted in words.
+ * @returns How many words it takes.
  */
-export function loadKey(writer: MessageWriter, node: ExpressionNode, word: number): void {
-  load(writer, node, word);
-  if (node.kind !== "lookup") return;
+export function loadKey(writer: MessageWriter, node: ExpressionNode, word: number): number {
+  const words = load(writer, node, word);
+  if (node.kind !== "lookup") return words;
   const mark = (attribute: number, at: number) =>
     expression(writer, "meta", () => {
       writer.be32(META.KEY, META_KEY.MARK);
@@ -190,6 +191,7 @@ export function loadKey(writer: MessageWriter, node: ExpressionNode, word: numbe
   mark(META.SREG, word);
   mark(META.DREG, word);
   mark(META.SREG, MARK_WORD);
+  return words;
 }
 
 /**

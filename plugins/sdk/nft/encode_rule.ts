@@ -243,10 +243,13 @@ function encodeStatement(writer: MessageWriter, place: Place, statement: Stateme
         if (statement.fullyRandom) writer.be32(MASQ.FLAGS, RANDOM_FULLY);
       });
       return;
-    case "dynset":
-      loadKey(writer, statement.node, 0);
+    case "dynset": {
+      const { data } = statement;
+      const dataWord = loadKey(writer, statement.node, 0);
+      if (data !== undefined) loadKey(writer, data, dataWord);
       expression(writer, "dynset", () => {
         writer.be32(DYNSET.SREG_KEY, register(0));
+        if (data !== undefined) writer.be32(DYNSET.SREG_DATA, register(dataWord));
         writer.be32(DYNSET.OP, DYNSET_OP[statement.op]);
         writer.string(DYNSET.SET_NAME, statement.set);
         if (statement.timeoutSeconds > 0) {
@@ -254,6 +257,7 @@ function encodeStatement(writer: MessageWriter, place: Place, statement: Stateme
         }
       });
       return;
+    }
     case "counter":
       expression(writer, "counter", () => {
         writer.be64(COUNTER.BYTES, 0);

@@ -46,9 +46,12 @@ export {
 } from "./objects.ts";
 export type { ListedElement, ListedRule } from "./read.ts";
 export {
+  addToMap,
   addToSet,
   commented,
   counter,
+  deleteFromMap,
+  deleteFromSet,
   type Destination,
   dnat,
   masquerade,
@@ -57,6 +60,7 @@ export {
   type Rule,
   rule,
   type Statement,
+  updateMap,
   updateSet,
   verdict,
 } from "./statements.ts";

@@ -89,7 +89,8 @@ function printStatement(statement: Statement, table: Table): string {
       return statement.fullyRandom ? "masquerade fully-random" : "masquerade";
     case "dynset": {
       const timeout = statement.timeoutSeconds > 0 ? ` timeout ${statement.timeoutSeconds}s` : "";
-      return `${statement.op} @${statement.set} { ${printNode(statement.node)}${timeout} }`;
+      const data = statement.data === undefined ? "" : ` : ${printNode(statement.data)}`;
+      return `${statement.op} @${statement.set} { ${printNode(statement.node)}${timeout}${data} }`;
     }
     case "counter":
       return "counter";

@@ -46,9 +46,11 @@ export type Statement =
   | { readonly kind: "masquerade"; readonly fullyRandom: boolean }
   | {
     readonly kind: "dynset";
-    readonly op: "add" | "update";
+    readonly op: "add" | "update" | "delete";
     readonly set: string;
     readonly node: ExpressionNode;
+    /** What the key leads to, for a map; undefined for a set. */
+    readonly data: ExpressionNode | undefined;
     /** Seconds; 0 leaves it to the set. */
     readonly timeoutSeconds: number;
   }
@@ -204,8 +206,107 @@ export function updateSet(
   return dynset("update", set, key, options.timeoutSeconds ?? 0);
 }
 
-function dynset(op: "add" | "update", set: Named, key: Term, timeoutSeconds: number): Statement {
-  return { kind: "dynset", op, set: nameOf(set), node: key.node, timeoutSeconds };
+/**
+ * Puts a key and its data into a dynamic map from the packet's path; an element that is there is
+ * left alone. The rule does not go on when the map is full, or the data cannot be looked up.
+ *
+ * @param map Name of a map with the flags dynamic and timeout.
+ * @param key Of the map's key type.
+ * @param data Of the map's data type.
+ * @param options Seconds the element lives; absent or 0 means as the map says.
+ * @returns A statement for a rule.
+ *
+ * @example
+ * ```ts
+ * import { addToMap, ip, meta } from "weir";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(addToMap("seen", ip.saddr, meta.mark).kind, "dynset");
+ * ```
+ */
+export function addToMap(
+  map: Named,
+  key: Term,
+  data: Term,
+  options: { readonly timeoutSeconds?: number } = {},
+): Statement {
+  return dynset("add", map, key, options.timeoutSeconds ?? 0, data);
+}
+
+/**
+ * As {@linkcode addToMap}, but an element that is there starts its time anew; its data stay.
+ *
+ * @param map Name of a map with the flags dynamic and timeout.
+ * @param key Of the map's key type.
+ * @param data Of the map's data type.
+ * @param options Seconds the element lives; absent or 0 means as the map says.
+ * @returns A statement for a rule.
+ *
+ * @example
+ * ```ts
+ * import { ip, meta, updateMap } from "weir";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(updateMap("seen", ip.saddr, meta.mark, { timeoutSeconds: 60 }).kind, "dynset");
+ * ```
+ */
+export function updateMap(
+  map: Named,
+  key: Term,
+  data: Term,
+  options: { readonly timeoutSeconds?: number } = {},
+): Statement {
+  return dynset("update", map, key, options.timeoutSeconds ?? 0, data);
+}
+
+/**
+ * Takes a key out of a dynamic set from the packet's path; none there is no fault.
+ *
+ * @param set Name of a set with the flag dynamic.
+ * @param key Of its key type.
+ * @returns A statement for a rule.
+ *
+ * @example
+ * ```ts
+ * import { deleteFromSet, ip } from "weir";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(deleteFromSet("seen", ip.saddr).kind, "dynset");
+ * ```
+ */
+export function deleteFromSet(set: Named, key: Term): Statement {
+  return dynset("delete", set, key, 0);
+}
+
+/**
+ * Takes a key out of a dynamic map from the packet's path; none there is no fault.
+ *
+ * @param map Name of a map with the flag dynamic.
+ * @param key Of its key type.
+ * @param data Anything of the map's data type: the kernel wants it (nft_dynset_init) and makes
+ * nothing of it.
+ * @returns A statement for a rule.
+ *
+ * @example
+ * ```ts
+ * import { deleteFromMap, ip, meta } from "weir";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(deleteFromMap("seen", ip.saddr, meta.mark).kind, "dynset");
+ * ```
+ */
+export function deleteFromMap(map: Named, key: Term, data: Term): Statement {
+  return dynset("delete", map, key, 0, data);
+}
+
+function dynset(
+  op: "add" | "update" | "delete",
+  set: Named,
+  key: Term,
+  timeoutSeconds: number,
+  data?: Term,
+): Statement {
+  return { kind: "dynset", op, set: nameOf(set), node: key.node, data: data?.node, timeoutSeconds };
 }
 
 /**

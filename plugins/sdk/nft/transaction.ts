@@ -136,6 +136,15 @@ export class Transaction {
    */
   replaceTable(layout: Layout): void {
     this.destroy(layout.table);
+    this.addTable(layout);
+  }
+
+  /**
+   * Adds a table with its sets, chains and rules. Rules are appended also where the chain exists.
+   *
+   * @param layout Sets, chains and rules; elements are added by addElement() afterwards.
+   */
+  addTable(layout: Layout): void {
     this.add(layout.table);
     for (const set of layout.sets) this.add(set);
     // A rule may name any chain, so all of them come first.

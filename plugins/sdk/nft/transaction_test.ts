@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { WeirError } from "../../../schemas/errors.ts";
 import {
+  addToMap,
   addToSet,
   chain,
   commented,
   concat,
   counter,
   ct,
+  deleteFromMap,
+  deleteFromSet,
   dnat,
   fib,
   ip,
@@ -22,6 +25,7 @@ import {
   table,
   th,
   Transaction,
+  updateMap,
   updateSet,
   verdict,
   verdictMap,
@@ -90,6 +94,18 @@ Deno.test("each statement prints as nft writes it", () => {
     [
       rule(updateSet("seen", ip.saddr, { timeoutSeconds: 60 })),
       "update @seen { ip saddr timeout 60s }",
+    ],
+    [
+      rule(addToMap("seen", ip.saddr, meta.mark, { timeoutSeconds: 60 })),
+      "add @seen { ip saddr timeout 60s : meta mark }",
+    ],
+    [rule(updateMap("seen", ip.saddr, meta.mark)), "update @seen { ip saddr : meta mark }"],
+    [rule(deleteFromMap("seen", ip.saddr, meta.mark)), "delete @seen { ip saddr : meta mark }"],
+    [rule(deleteFromSet("seen", ip.saddr)), "delete @seen { ip saddr }"],
+    [
+      rule(dnat(concat(service.map(counts), numgenRandom(2)).map("e"))),
+      "dnat ip addr . port to ip daddr . meta l4proto . th dport map @counts . " +
+      "numgen random mod 2 map @e",
     ],
     [commented("why", verdict.drop), 'drop comment "why"'],
   ];
