@@ -5,7 +5,7 @@
  * @module
  */
 import { TextLineStream } from "./lines.ts";
-import { benchCluster, type BenchService, endpointAddress } from "./cluster.ts";
+import { benchCluster, type BenchService, endpointAddress, mixedCluster } from "./cluster.ts";
 import { requestPath, resources } from "../../host/source/kube/resource.ts";
 import { FakeApiServer } from "../kit/api_server.ts";
 import type { ApiStore } from "../kit/api_store.ts";
@@ -13,8 +13,8 @@ import type { ApiStore } from "../kit/api_store.ts";
 /** A command: what the slice of a Service shall be. */
 interface Change {
   readonly service: number;
-  /** The number of its endpoints. */
-  readonly endpoints: number;
+  /** How many endpoints it has more than in the beginning. */
+  readonly more: number;
   /** The place of the endpoint that is another than in the beginning; -1 for none. */
   readonly replaced: number;
 }
@@ -28,6 +28,9 @@ function say(answer: unknown): void {
 }
 
 function applyService(store: ApiStore, service: BenchService): void {
+  const { nodePort, ...spec } = service.spec ?? {};
+  const port = { name: service.portName, protocol: "TCP", port: service.port, targetPort: 8080 };
+  const ingress = service.loadBalancerIP === undefined ? [] : [{ ip: service.loadBalancerIP }];
   store.apply("Service", {
     metadata: { namespace: service.namespace, name: service.name },
     spec: {
@@ -35,10 +38,12 @@ function applyService(store: ApiStore, service: BenchService): void {
       clusterIP: service.clusterIP,
       clusterIPs: [service.clusterIP],
       ipFamilies: ["IPv4"],
-      ports: [{ name: service.portName, protocol: "TCP", port: service.port, targetPort: 8080 }],
+      ports: [nodePort === undefined ? port : { ...port, nodePort }],
       sessionAffinity: "None",
       internalTrafficPolicy: "Cluster",
+      ...spec,
     },
+    status: { loadBalancer: { ingress } },
   });
 }
 
@@ -65,7 +70,8 @@ function applySlice(
 }
 
 const [services = 0, endpoints = 0] = Deno.args.map(Number);
-const cluster = benchCluster(services, endpoints);
+const cluster = endpoints === 0 ? mixedCluster(services) : benchCluster(services, endpoints);
+const endpointsInAll = cluster.reduce((sum, service) => sum + service.endpoints.length, 0);
 await using server = await FakeApiServer.start({ keepLists: true });
 server.store.apply("Node", {
   metadata: { name: "node-0", labels: { "topology.kubernetes.io/zone": "zone-0" } },
@@ -95,9 +101,9 @@ for await (const line of Deno.stdin.readable.pipeThrough(new TextLineStream())) 
   const change: Change = JSON.parse(line);
   const service = cluster[change.service];
   if (service === undefined) throw new Error(`Cannot change service "${line}": there is none`);
-  const fresh = { ip: endpointAddress(services * endpoints + change.service), port: 8080 };
+  const fresh = { ip: endpointAddress(endpointsInAll + change.service), port: 8080 };
   const wanted = Array.from(
-    { length: change.endpoints },
+    { length: service.endpoints.length + change.more },
     (_, index) => index === change.replaced ? fresh : service.endpoints[index] ?? fresh,
   );
   const at = now();

@@ -1,6 +1,7 @@
 /**
- * The cluster that the bench loads: plain Services of type ClusterIP, each with one TCP port and
- * the same number of endpoints, all IPv4. Both lay-outs are made from this one description.
+ * The clusters that the bench loads, all IPv4 with one TCP port a Service: plain Services of type
+ * ClusterIP with the same number of endpoints, from which both lay-outs are made, and a mixture of
+ * all types.
  *
  * @module
  */
@@ -15,6 +16,10 @@ export interface BenchService {
   /** 1–65535. */
   readonly port: number;
   readonly endpoints: readonly { readonly ip: string; readonly port: number }[];
+  /** What a plain Service has not; in the words of the Kubernetes API. */
+  readonly spec?: Readonly<Record<string, unknown>>;
+  /** The load balancer's address, if there is one. */
+  readonly loadBalancerIP?: string;
 }
 
 function address(base: number, index: number): string {
@@ -52,5 +57,54 @@ export function benchCluster(services: number, endpoints: number): BenchService[
       ip: endpointAddress(service * endpoints + endpoint),
       port: 8080,
     })),
+  }));
+}
+
+/**
+ * Of a hundred Services those below the first are plain, then come external IPs, then node ports,
+ * then load balancers.
+ */
+const PLAIN = 60;
+const EXTERNAL = 65;
+const NODE_PORT = 85;
+
+/** What makes a Service of the mixture what it is. */
+function mixedSpec(service: number): Pick<BenchService, "spec" | "loadBalancerIP"> {
+  // 61 has no divisor in common with 100: the kinds lie among each other.
+  const kind = service * 61 % 100;
+  const affinity = service % 20 === 7 ? { sessionAffinity: "ClientIP" } : {};
+  if (kind < PLAIN) return { spec: affinity };
+  // A quarter of those that can be reached from outside.
+  const local = kind % 4 === 0 ? { externalTrafficPolicy: "Local" } : {};
+  const spec = { ...affinity, ...local };
+  if (kind < EXTERNAL) return { spec: { ...spec, externalIPs: [address(0xc6_33_00_01, service)] } };
+  const nodePort = 30_000 + service % 30_000;
+  if (kind < NODE_PORT) return { spec: { ...spec, type: "NodePort", nodePort } };
+  const ranges = kind % 3 === 0
+    ? { loadBalancerSourceRanges: ["10.0.0.0/8", `198.18.${service % 16}.0/24`] }
+    : {};
+  return {
+    spec: { ...spec, ...ranges, type: "LoadBalancer", nodePort },
+    loadBalancerIP: address(0xcb_00_00_01, service),
+  };
+}
+
+/**
+ * Describes a cluster with Services of every type: three of five plain, the others with external
+ * IPs, node ports or load balancers, some of these with source ranges; 5 % with session affinity,
+ * 10 % with externalTrafficPolicy Local; 1 to 20 endpoints, 10.5 on average.
+ *
+ * @param services The number of Services.
+ * @returns The Services in the order of their names.
+ */
+export function mixedCluster(services: number): BenchService[] {
+  let next = 0;
+  return benchCluster(services, 0).map((plain, service) => ({
+    ...plain,
+    endpoints: Array.from({ length: service * 7 % 20 + 1 }, () => ({
+      ip: endpointAddress(next++),
+      port: 8080,
+    })),
+    ...mixedSpec(service),
   }));
 }

@@ -11,6 +11,7 @@ import { upstreamLayout } from "./upstream.ts";
 /** What is measured how often. */
 export interface MeasurePlan {
   readonly services: number;
+  /** Of each Service; 0 is for the mixture of all types. */
   readonly endpoints: number;
   /** Starts of weir. */
   readonly loads: number;
@@ -27,12 +28,13 @@ export interface MeasurePlan {
 /** What came out; times in milliseconds, memory in bytes of proportional set size. */
 export interface Measurement {
   readonly services: number;
+  /** Of each Service; 0 is for the mixture of all types. */
   readonly endpoints: number;
   /** From the API server's first object to the kernel's acknowledgement of all rules. */
   readonly load: readonly number[];
   /** From the start of the process to the same. */
   readonly start: readonly number[];
-  /** `nft -f -` with upstream's lay-out of the same objects, text ready. */
+  /** `nft -f -` with upstream's lay-out of the same objects, text ready; empty for the mixture. */
   readonly upstream: readonly number[];
   /** One endpoint added or removed: from the watch event's write to the acknowledgement. */
   readonly changes: readonly number[];
@@ -103,7 +105,7 @@ function scattered(index: number, below: number): number {
 export async function measure(plan: MeasurePlan): Promise<Measurement> {
   const { services, endpoints, progress } = plan;
   const upstream: number[] = [];
-  const text = upstreamLayout(benchCluster(services, endpoints));
+  const text = endpoints === 0 ? "" : upstreamLayout(benchCluster(services, endpoints));
   for (let round = 1; round <= plan.upstreamLoads; round++) {
     progress(`upstream's lay-out by nft, ${round} of ${plan.upstreamLoads}`);
     upstream.push(await loadUpstream(text));
@@ -140,8 +142,8 @@ export async function measure(plan: MeasurePlan): Promise<Measurement> {
       settled = memoryOfTree(weir.pid);
     }
     if (round !== plan.loads) continue;
-    const change = async (service: number, count: number, replaced: number) => {
-      await server.say(JSON.stringify({ service, endpoints: count, replaced }));
+    const change = async (service: number, more: number, replaced: number) => {
+      await server.say(JSON.stringify({ service, more, replaced }));
       const [{ at }, synced] = await Promise.all([
         server.line().then(({ line }) => JSON.parse(line)),
         weir.line((line) => line.includes(SYNCED_PARTLY)),
@@ -152,14 +154,14 @@ export async function measure(plan: MeasurePlan): Promise<Measurement> {
     for (let index = 0; index < plan.changes; index += 2) {
       if (index % 50 === 0) progress(`one endpoint more or less, ${index} of ${plan.changes}`);
       const service = scattered(index, services);
-      changes.push(await change(service, endpoints + 1, -1));
-      changes.push(await change(service, endpoints, -1));
+      changes.push(await change(service, 1, -1));
+      changes.push(await change(service, 0, -1));
     }
     for (let index = 0; index < plan.changes; index += 2) {
       if (index % 50 === 0) progress(`one endpoint replaced, ${index} of ${plan.changes}`);
       const service = scattered(index, services);
-      replacements.push(await change(service, endpoints, 0));
-      replacements.push(await change(service, endpoints, -1));
+      replacements.push(await change(service, 0, 0));
+      replacements.push(await change(service, 0, -1));
     }
   }
   return {

@@ -21,6 +21,14 @@ function ms(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toFixed(2);
 }
 
+function isMixed(one: Measurement): boolean {
+  return one.endpoints === 0;
+}
+
+function nameOf(one: Measurement): string {
+  return isMixed(one) ? `${one.services} mixed` : `${one.services} × ${one.endpoints}`;
+}
+
 /**
  * The table.
  *
@@ -40,10 +48,10 @@ export function table(measurements: readonly Measurement[]): string {
     "of it the host (MB)",
   ];
   const columns = measurements.map((one) => [
-    `${one.services} × ${one.endpoints}`,
-    (quantile(one.upstream, 0.5) / 1000).toFixed(2),
+    nameOf(one),
+    isMixed(one) ? "–" : (quantile(one.upstream, 0.5) / 1000).toFixed(2),
     (quantile(one.load, 0.5) / 1000).toFixed(3),
-    (quantile(one.upstream, 0.5) / quantile(one.load, 0.5)).toFixed(1),
+    isMixed(one) ? "–" : (quantile(one.upstream, 0.5) / quantile(one.load, 0.5)).toFixed(1),
     (quantile(one.start, 0.5) / 1000).toFixed(2),
     `${ms(quantile(one.changes, 0.5))} / ${ms(quantile(one.changes, 0.99))}`,
     `${ms(quantile(one.replacements, 0.5))} / ${ms(quantile(one.replacements, 0.99))}`,
@@ -61,15 +69,16 @@ export function table(measurements: readonly Measurement[]): string {
  * @returns Each target, met or not.
  */
 export function targets(measurements: readonly Measurement[]): Target[] {
-  const small = measurements[0];
-  const large = measurements.at(-1);
+  const plain = measurements.filter((one) => !isMixed(one));
+  const small = plain[0];
+  const large = plain.at(-1);
   if (small === undefined || large === undefined) return [];
   const faster = quantile(large.upstream, 0.5) / quantile(large.load, 0.5);
   const p50 = quantile(large.changes, 0.5);
   const p99 = quantile(large.changes, 0.99);
   const flat = p50 / quantile(small.changes, 0.5);
   const megabytes = (bytes: number) => bytes / MEGABYTE;
-  const at = (one: Measurement) => `${one.services} × ${one.endpoints}`;
+  const at = nameOf;
   return [
     {
       name: `full load at ${at(large)}`,
@@ -97,5 +106,22 @@ export function targets(measurements: readonly Measurement[]): Target[] {
       found: megabytes(small.memory.settled).toFixed(0),
       met: megabytes(small.memory.settled) <= 100,
     },
+    ...measurements.filter(isMixed).flatMap((mixed) =>
+      mixedTargets(mixed, plain.find((one) => one.services === mixed.services))
+    ),
   ];
+}
+
+/** What the mixture may cost more than as many plain Services, measured in the same run. */
+function mixedTargets(mixed: Measurement, plain: Measurement | undefined): Target[] {
+  if (plain === undefined) return [];
+  return (["load", "changes", "replacements"] as const).map((what) => {
+    const ratio = quantile(mixed[what], 0.5) / quantile(plain[what], 0.5);
+    return {
+      name: `${what}, p50 at ${nameOf(mixed)} / ${nameOf(plain)}`,
+      wanted: "≤ 1.5",
+      found: ratio.toFixed(2),
+      met: ratio <= 1.5,
+    };
+  });
 }

@@ -3,8 +3,8 @@
  * bench.json. It runs in a network namespace of its own, so that it touches no rule of the
  * machine; without root also in a user namespace.
  *
- * Options: `--sizes 1000,5000,10000` Services, `--endpoints 10` each, `--changes 300`,
- * `--json bench.json`.
+ * Options: `--sizes 1000,5000,10000` Services, `--endpoints 10` each, `--mixed 10000` Services of
+ * all types (0 for none), `--changes 300`, `--json bench.json`.
  *
  * @module
  */
@@ -30,6 +30,7 @@ const { values: options } = parseArgs({
   options: {
     "sizes": { type: "string", default: "1000,5000,10000" },
     "endpoints": { type: "string", default: "10" },
+    "mixed": { type: "string", default: "10000" },
     "changes": { type: "string", default: "300" },
     "json": { type: "string", default: "bench.json" },
     "inside": { type: "boolean", default: false },
@@ -68,8 +69,8 @@ async function outside(): Promise<number> {
   return (await new Deno.Command(program, { args }).spawn().status).code;
 }
 
-function progress(size: number, step: string): void {
-  const text = `${String(size).padStart(6)} Services: ${step}`;
+function progress(size: number, mixed: boolean, step: string): void {
+  const text = `${String(size).padStart(6)} ${mixed ? "mixed " : ""}Services: ${step}`;
   if (Deno.stderr.isTerminal()) {
     Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
   } else console.error(text);
@@ -80,16 +81,21 @@ async function inside(): Promise<number> {
   using links = new Links(namespace);
   links.up("lo");
   const measurements: Measurement[] = [];
-  for (const services of options.sizes.split(",").map(Number)) {
+  const endpoints = Number(options.endpoints);
+  const plans = [
+    ...options.sizes.split(",").map((size) => ({ services: Number(size), endpoints })),
+    { services: Number(options.mixed), endpoints: 0 },
+  ].filter(({ services }) => services > 0);
+  for (const plan of plans) {
+    const mixed = plan.endpoints === 0;
     measurements.push(
       await measure({
-        services,
-        endpoints: Number(options.endpoints),
+        ...plan,
         loads: 4,
         changes: Number(options.changes),
-        upstreamLoads: 3,
+        upstreamLoads: mixed ? 0 : 3,
         weir: weirCommand(),
-        progress: (step) => progress(services, step),
+        progress: (step) => progress(plan.services, mixed, step),
       }),
     );
   }
