@@ -79,7 +79,7 @@ function byId(one: ServicePortView, other: ServicePortView): number {
 export class Revisions {
   #revision = 0;
   #ports = 0;
-  #dropped = { IPv4: 0, IPv6: 0 };
+  readonly #dropped = { internal: { IPv4: 0, IPv6: 0 }, external: { IPv4: 0, IPv6: 0 } };
   readonly #services = new Map<string, readonly ServicePortView[]>();
 
   /** The revision handed out last; 0 before the first. */
@@ -96,10 +96,11 @@ export class Revisions {
    * Counts the service ports whose policy is Local without a local endpoint.
    *
    * @param family Of which family.
+   * @param policy Which policy: for traffic from inside of the cluster or from outside.
    * @returns Their number.
    */
-  dropped(family: IpFamily): number {
-    return this.#dropped[family];
+  dropped(family: IpFamily, policy: "internal" | "external"): number {
+    return this.#dropped[policy][family];
   }
 
   /**
@@ -173,9 +174,14 @@ export class Revisions {
     }
     for (; old !== undefined; old = former[++at]) removes?.push(old.id);
     this.#ports += kept.length - former.length;
-    for (const view of former) if (view.internal === "drop") this.#dropped[view.family]--;
-    for (const view of kept) if (view.internal === "drop") this.#dropped[view.family]++;
+    for (const view of former) this.#countDrops(view, -1);
+    for (const view of kept) this.#countDrops(view, 1);
     if (kept.length === 0) this.#services.delete(key);
     else this.#services.set(key, kept);
+  }
+
+  #countDrops({ family, internal, external }: ServicePortView, change: 1 | -1): void {
+    if (internal === "drop") this.#dropped.internal[family] += change;
+    if (external?.verdict === "drop") this.#dropped.external[family] += change;
   }
 }

@@ -187,7 +187,7 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
       masqueradeBit: config.nftables.masqueradeBit,
       localMatches: detection.matches ?? [],
       nodePorts: { type: "listed", addresses: [] },
-      serviceCIDRs: [],
+      serviceCIDRs: tracker.serviceCIDRs,
     }),
     call: async (method, params, options) =>
       await (await proxierLoading).call(method, params, options),
@@ -203,9 +203,11 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
         endedAt,
         outcome: changedAt === undefined ? { type: "failed" } : { type: "done", changedAt },
       });
-      for (const family of FAMILIES) {
-        const labels = { ip_family: family, traffic_policy: "internal" };
-        metrics.noLocalEndpoints.set(labels, revisions.dropped(family));
+      for (const ip_family of FAMILIES) {
+        for (const traffic_policy of ["internal", "external"] as const) {
+          const count = revisions.dropped(ip_family, traffic_policy);
+          metrics.noLocalEndpoints.set({ ip_family, traffic_policy }, count);
+        }
       }
       measurePending();
     },
@@ -246,12 +248,16 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
 
   function deliver(events: readonly SourceEvent[]): void {
     const before = tracker.pending;
+    const ranges = tracker.serviceCIDRs;
     const news = tracker.accept(events);
     const after = tracker.pending;
     metrics.serviceChanges.inc(after.services - before.services);
     metrics.endpointChanges.inc(after.endpointSlices - before.endpointSlices);
     measurePending();
     detection.observe(tracker.node);
+    if (tracker.serviceCIDRs !== ranges) {
+      scheduler.requestResync("the ranges of cluster IPs have changed");
+    }
     if (news) scheduler.changed();
     goOn();
   }

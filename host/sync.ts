@@ -7,6 +7,7 @@
 import type { Logger } from "./telemetry/log.ts";
 import type { SpanAttributes, TraceSpan, Tracing } from "./telemetry/trace.ts";
 import type { CallMethod, CallParams } from "../schemas/calls.ts";
+import type { ServiceHealth } from "../schemas/health.ts";
 import type { ProxierSettings } from "../schemas/view.ts";
 import type { Clock } from "./clock.ts";
 import type { Revisions, ServiceUpdate } from "./diff.ts";
@@ -46,6 +47,12 @@ export interface SyncOptions {
   readonly log: Logger;
   /** Told of every sync that reached the plugin; must not throw. */
   readonly observe: (outcome: SyncOutcome) => void;
+  /**
+   * Told of all health-check node ports when they or their endpoints have changed, as soon as the
+   * kernel has the rules for them: a load balancer that is told too early sends connections that
+   * nobody takes. Must not throw.
+   */
+  readonly health?: (services: readonly ServiceHealth[]) => void;
 }
 
 /** What goes to the plugin. */
@@ -101,11 +108,28 @@ export function createSync(options: SyncOptions): (kind: SyncKind) => Promise<vo
     else told.delete(key);
   };
 
+  const health = new Map<string, ServiceHealth>();
+  let healthIsNew = false;
+
+  const noteHealth = (key: string, now: ServiceHealth | undefined): void => {
+    const before = health.get(key);
+    if (before?.port === now?.port && before?.localEndpoints === now?.localEndpoints) return;
+    if (now === undefined) health.delete(key);
+    else health.set(key, now);
+    healthIsNew = true;
+  };
+
+  const tellHealth = (): void => {
+    if (healthIsNew) options.health?.([...health.values()]);
+    healthIsNew = false;
+  };
+
   const resolve = (changes: Changes): ServiceUpdate[] => {
-    const node = { name: nodeName, zone: tracker.zone };
+    const node = { name: nodeName, zone: tracker.zone, addresses: tracker.addresses };
     return changes.services.map(({ key, service, slices }) => {
-      const { views, problems } = resolveService(service, slices, node);
+      const { views, problems, health } = resolveService(service, slices, node);
       report(key, problems);
+      noteHealth(key, health);
       return { key, views };
     });
   };
@@ -144,6 +168,7 @@ export function createSync(options: SyncOptions): (kind: SyncKind) => Promise<vo
       });
       if (order === undefined) {
         unlanded = [];
+        tellHealth();
         return;
       }
       span.set({ "weir.revision": revisions.revision });
@@ -161,6 +186,7 @@ export function createSync(options: SyncOptions): (kind: SyncKind) => Promise<vo
       }
       const endedAt = observed(unlanded);
       unlanded = [];
+      tellHealth();
       if (!log.enabled(2)) return;
       log.v(2, "Synced", {
         ...describeOrder(order),

@@ -1,10 +1,17 @@
 /**
  * Keeps the slim objects and the set of Services that a change has touched. Its work is O(change):
- * nothing here walks the cluster, save for a change of the node's own zone.
+ * nothing here walks the cluster, save for a change of the node's own zone or addresses.
  *
  * @module
  */
-import type { EndpointSlice, KubeKind, Node, Service, SourceEvent } from "../schemas/kube.ts";
+import type {
+  EndpointSlice,
+  KubeKind,
+  Node,
+  Service,
+  ServiceCIDR,
+  SourceEvent,
+} from "../schemas/kube.ts";
 
 /** The label whose value topology hints of zones are compared with. */
 export const LABEL_ZONE = "topology.kubernetes.io/zone";
@@ -70,6 +77,7 @@ const MOST_TRIGGERS = 10_000;
 const ZONED_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
 const NO_SLICES: readonly EndpointSlice[] = [];
+const NO_TEXTS: readonly string[] = [];
 
 function keyOf(namespace: string, name: string): string {
   return `${namespace}/${name}`;
@@ -82,6 +90,10 @@ function isSame(
 ): boolean {
   return known !== undefined && told.resourceVersion !== "" &&
     known.resourceVersion === told.resourceVersion;
+}
+
+function sameTexts(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((text, index) => text === other[index]);
 }
 
 function withSlice(slices: readonly EndpointSlice[], slice: EndpointSlice): EndpointSlice[] {
@@ -100,6 +112,8 @@ export class Tracker {
   readonly #synced = new Set<KubeKind>();
   #dirty = new Set<string>();
   #node: Node | undefined;
+  readonly #serviceCIDRObjects = new Map<string, ServiceCIDR>();
+  #serviceCIDRs = NO_TEXTS;
   #earliest: number | undefined;
   #triggers: number[] = [];
   #pendingServices = 0;
@@ -154,6 +168,20 @@ export class Tracker {
   /** The value of this Node's zone label, or "". */
   get zone(): string {
     return this.#node?.labels[LABEL_ZONE] ?? "";
+  }
+
+  /** This Node's addresses, of either family; none while no Node has been seen. */
+  get addresses(): readonly string[] {
+    return this.#node?.addresses ?? NO_TEXTS;
+  }
+
+  /**
+   * The ranges of cluster IPs, canonical CIDRs, sorted, none twice; empty when the cluster does not
+   * tell. It is the same list until the ranges change. All ServiceCIDRs count, as upstream: one
+   * that is not ready yet or being deleted has no unallocated address that anyone may answer.
+   */
+  get serviceCIDRs(): readonly string[] {
+    return this.#serviceCIDRs;
   }
 
   /** The number of changes since the last {@linkcode Tracker.take}. */
@@ -211,6 +239,8 @@ export class Tracker {
           case "Node":
             if (event.object.name === this.#options.nodeName) this.#setNode(event.object, event.at);
             return;
+          case "ServiceCIDR":
+            return this.#setServiceCIDR(event.object.name, event.object);
         }
         return;
       case "remove":
@@ -222,6 +252,8 @@ export class Tracker {
           case "Node":
             if (event.name === this.#options.nodeName) this.#setNode(undefined, event.at);
             return;
+          case "ServiceCIDR":
+            return this.#setServiceCIDR(event.name, undefined);
         }
     }
   }
@@ -298,16 +330,36 @@ export class Tracker {
     if (trigger > this.#options.startedAt) this.#triggers.push(trigger);
   }
 
-  /** A Node changes every few seconds (leases, conditions); only its zone decides anything. */
+  /** No Service is touched: the ranges are not a Service's but the proxier's settings. */
+  #setServiceCIDR(name: string, object: ServiceCIDR | undefined): void {
+    if (object === undefined) this.#serviceCIDRObjects.delete(name);
+    else this.#serviceCIDRObjects.set(name, object);
+    const ranges = new Set([...this.#serviceCIDRObjects.values()].flatMap(({ cidrs }) => cidrs));
+    const sorted = [...ranges].sort();
+    if (!sameTexts(sorted, this.#serviceCIDRs)) this.#serviceCIDRs = sorted;
+  }
+
+  /**
+   * A Node changes every few seconds (leases, conditions). What decides anything is its zone, for
+   * zone hints, and its addresses, for the source ranges of load balancers.
+   */
   #setNode(node: Node | undefined, at: number): void {
-    const former = this.zone;
+    const { zone, addresses } = this;
     this.#node = node;
-    if (this.zone === former) return;
+    const moved = this.zone !== zone;
+    const readdressed = !sameTexts(this.addresses, addresses);
+    if (!moved && !readdressed) return;
     for (const [key, entry] of this.#entries) {
-      const hinted = entry.slices.some((slice) =>
-        slice.endpoints.some((endpoint) => endpoint.hintZones.length > 0)
-      );
-      if (hinted) this.#touch(key, at);
+      const concerned = (readdressed && hasRanges(entry)) || (moved && hasZoneHints(entry));
+      if (concerned) this.#touch(key, at);
     }
   }
+}
+
+function hasRanges({ service }: Entry): boolean {
+  return service !== undefined && service.loadBalancerSourceRanges.length > 0;
+}
+
+function hasZoneHints({ slices }: Entry): boolean {
+  return slices.some(({ endpoints }) => endpoints.some(({ hintZones }) => hintZones.length > 0));
 }

@@ -196,3 +196,49 @@ export function parseCidr(text: string): Cidr | undefined {
   }
   return { family: network.length === 4 ? "IPv4" : "IPv6", network, prefix };
 }
+
+/**
+ * The canonical text of a network: what equal networks have in common.
+ *
+ * @param cidr The network.
+ * @returns For example `10.244.0.0/16` or `fd00::/64`.
+ *
+ * @example
+ * ```ts
+ * import { formatCidr, parseCidr } from "weir";
+ * import assert from "node:assert/strict";
+ *
+ * const cidr = parseCidr("FD00:0::7/64");
+ * assert.equal(cidr && formatCidr(cidr), "fd00::/64");
+ * ```
+ */
+export function formatCidr(cidr: Cidr): string {
+  return `${formatIp(cidr.network)}/${cidr.prefix}`;
+}
+
+/**
+ * Tells whether an address is in a network.
+ *
+ * @param cidr The network.
+ * @param address 4 or 16 bytes in network order.
+ * @returns False also for an address of the other family.
+ *
+ * @example
+ * ```ts
+ * import { cidrContains, ipBytes, parseCidr } from "weir";
+ * import assert from "node:assert/strict";
+ *
+ * const cidr = parseCidr("10.0.0.0/9");
+ * assert.ok(cidr !== undefined && cidrContains(cidr, ipBytes("10.127.0.1")));
+ * assert.ok(!cidrContains(cidr, ipBytes("10.128.0.1")));
+ * ```
+ */
+export function cidrContains({ network, prefix }: Cidr, address: Uint8Array): boolean {
+  if (address.length !== network.length) return false;
+  for (let index = 0; index * 8 < prefix; index++) {
+    const bits = Math.min(8, prefix - index * 8);
+    const mask = 0xff << (8 - bits) & 0xff;
+    if (((address[index] ?? 0) & mask) !== network[index]) return false;
+  }
+  return true;
+}

@@ -17,11 +17,14 @@ export type IpFamily = "IPv4" | "IPv6";
 export interface ServicePort {
   /** DNS label, or "" when the Service has a single unnamed port. */
   readonly name: string;
-  /** TCP when the object does not say. */
-  readonly protocol: Protocol;
-  /** 1–65535. */
+  /**
+   * As the object says it, TCP when it does not. The resolver tells what is no {@linkcode Protocol}
+   * and programs the other ports.
+   */
+  readonly protocol: string;
+  /** As the object says it: 1–65535 in a valid one. */
   readonly port: number;
-  /** 1–65535, or 0 when none is allocated. */
+  /** As the object says it: 1–65535 in a valid one, or 0 when none is allocated. */
   readonly nodePort: number;
 }
 
@@ -65,7 +68,7 @@ export interface Service {
   readonly internalTrafficPolicy: "Cluster" | "Local";
   /** Which endpoints serve traffic from outside the cluster. */
   readonly externalTrafficPolicy: "Cluster" | "Local";
-  /** 1–65535, or 0 when none is allocated. */
+  /** As the object says it: 1–65535 in a valid one, or 0 when none is allocated. */
   readonly healthCheckNodePort: number;
   /** Already reflected in the slices' `ready`; kept for `explain`. */
   readonly publishNotReadyAddresses: boolean;
@@ -101,9 +104,9 @@ export interface SliceEndpoint {
 export interface SlicePort {
   /** Matches the name of the Service's port; "" for an unnamed one. */
   readonly name: string;
-  /** Matches the protocol of the Service's port. */
-  readonly protocol: Protocol;
-  /** 1–65535; 0 means "all ports", which a service proxy ignores. */
+  /** Matches the protocol of the Service's port; as the object says it, TCP when it does not. */
+  readonly protocol: string;
+  /** As the object says it: 1–65535; 0 means "all ports", which a service proxy ignores. */
   readonly port: number;
 }
 
@@ -159,8 +162,20 @@ export interface Node {
   readonly deleting: boolean;
 }
 
+/** A slim ServiceCIDR: ranges of cluster IPs. Source: networking/v1 `ServiceCIDR`, KEP-1880. */
+export interface ServiceCIDR {
+  /** Tells the objects of a source apart. */
+  readonly kind: "ServiceCIDR";
+  /** Name of the ServiceCIDR, unique in the cluster; the API server's own is `kubernetes`. */
+  readonly name: string;
+  /** Opaque: only equality means something. */
+  readonly resourceVersion: string;
+  /** Canonical CIDRs, one per family at most. */
+  readonly cidrs: readonly string[];
+}
+
 /** Any object a source delivers. */
-export type KubeObject = Service | EndpointSlice | Node;
+export type KubeObject = Service | EndpointSlice | Node | ServiceCIDR;
 
 /** The kinds a source delivers. */
 export type KubeKind = KubeObject["kind"];

@@ -11,6 +11,7 @@ import type {
   SlicePort,
 } from "../../schemas/kube.ts";
 import { canonicalIp } from "./address.ts";
+import { isPort, isProtocol } from "./ports.ts";
 import type { Problem } from "./problem.ts";
 import type { Candidate } from "./sets.ts";
 
@@ -66,15 +67,24 @@ function gatherSlice(
   }
 }
 
+/** Whether anything can be made of a slice's port, whatever Service port it is for. */
 function isUsable(
   slice: EndpointSlice,
   port: SlicePort,
   index: number,
   problems: Problem[],
 ): boolean {
+  if (!isProtocol(port.protocol)) {
+    problems.push({
+      object: `EndpointSlice ${slice.namespace}/${slice.name}`,
+      path: `ports[${index}].protocol`,
+      message: `Cannot program "${port.protocol}": it is none of TCP, UDP and SCTP`,
+    });
+    return false;
+  }
   // 0 means "all ports", which upstream ignores too, and without a word: it is valid.
   if (port.port === 0) return false;
-  if (Number.isInteger(port.port) && port.port > 0 && port.port <= 65535) return true;
+  if (isPort(port.port)) return true;
   problems.push({
     object: `EndpointSlice ${slice.namespace}/${slice.name}`,
     path: `ports[${index}].port`,
@@ -104,8 +114,8 @@ export function gatherCandidates(
   for (const slice of slices) {
     if (slice.addressType !== family) continue;
     for (const [index, slicePort] of slice.ports.entries()) {
-      if (slicePort.name !== port.name || slicePort.protocol !== port.protocol) continue;
-      if (!isUsable(slice, slicePort, index, problems)) continue;
+      if (slicePort.name !== port.name || !isUsable(slice, slicePort, index, problems)) continue;
+      if (slicePort.protocol !== port.protocol) continue;
       gatherSlice(slice, slicePort.port, family, candidates, problems);
     }
   }

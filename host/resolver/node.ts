@@ -4,10 +4,12 @@
  * @module
  */
 
-/** This node, as far as the choice of endpoints depends on it. */
+/** This node, as far as the answer depends on it. */
 export interface ResolverNode {
   /** The name that the endpoints' `nodeName` and node hints are compared with. */
   readonly name: string;
   /** The value of the label `topology.kubernetes.io/zone`, or "" when there is none. */
   readonly zone: string;
+  /** Its addresses of types InternalIP and ExternalIP, of either family, as the Node has them. */
+  readonly addresses: readonly string[];
 }

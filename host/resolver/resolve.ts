@@ -3,13 +3,16 @@
  *
  * @module
  */
-import type { EndpointSlice, Service, ServicePort } from "../../schemas/kube.ts";
+import type { ServiceHealth } from "../../schemas/health.ts";
+import type { EndpointSlice, Service } from "../../schemas/kube.ts";
 import type { ServicePortView, Verdict } from "../../schemas/view.ts";
 import { type Address, readAddress } from "./address.ts";
 import { gatherCandidates } from "./candidates.ts";
 import type { ResolverNode } from "./node.ts";
+import { isPort, type UsablePort, usablePorts } from "./ports.ts";
 import type { Problem } from "./problem.ts";
-import { chooseEndpoints, type EndpointSets, type SetsUsed } from "./sets.ts";
+import { type Reach, reachOf } from "./reach.ts";
+import { chooseEndpoints, type EndpointSets, isLocalTo, type SetsUsed } from "./sets.ts";
 
 /** Another proxy serves the Service (KEP-2447): upstream's informers exclude any value. */
 const LABEL_PROXY_NAME = "service.kubernetes.io/service-proxy-name";
@@ -22,6 +25,8 @@ export interface Resolution {
   readonly views: readonly ServicePortView[];
   /** What cannot be programmed, in the order it was met. */
   readonly problems: readonly Problem[];
+  /** Its health-check node port, for externalTrafficPolicy Local behind a load balancer. */
+  readonly health?: ServiceHealth;
 }
 
 /** The one answer for all Services that are not proxied. */
@@ -62,68 +67,43 @@ function clusterAddresses(service: Service, problems: Problem[]): Address[] {
   return addresses;
 }
 
-/** The fault of a port that cannot be programmed. */
-function portFault(
-  port: ServicePort,
-  before: readonly ServicePort[],
-): Pick<Problem, "path" | "message"> | undefined {
-  if (!Number.isInteger(port.port) || port.port < 1 || port.port > 65535) {
-    return { path: "port", message: `Cannot program "${port.port}": a port is 1–65535` };
-  }
-  // The types promise this, the API server of another version does not.
-  if (!["TCP", "UDP", "SCTP"].includes(port.protocol)) {
-    return {
-      path: "protocol",
-      message: `Cannot program "${port.protocol}": it is none of TCP, UDP and SCTP`,
-    };
-  }
-  // (port, protocol) is the API server's own key of the list, (name, protocol) is ours.
-  const twin = before.find((other) =>
-    other.protocol === port.protocol && (other.name === port.name || other.port === port.port)
-  );
-  if (twin === undefined) return undefined;
-  return {
-    path: twin.name === port.name ? "name" : "port",
-    message: `Cannot program "${twin.name === port.name ? port.name : port.port}": ` +
-      `another ${port.protocol} port of the Service has it already`,
-  };
-}
-
-function usablePorts(service: Service, problems: Problem[]): ServicePort[] {
-  const usable: ServicePort[] = [];
-  for (const [index, port] of service.ports.entries()) {
-    const fault = portFault(port, usable);
-    if (fault === undefined) usable.push(port);
-    else {
-      problems.push({
-        object: `Service ${service.namespace}/${service.name}`,
-        path: `spec.ports[${index}].${fault.path}`,
-        message: fault.message,
-      });
-    }
-  }
-  return usable;
-}
-
 /** KEP-2086: Local without a local endpoint drops, unless there is no endpoint anywhere. */
-function internalVerdict(service: Service, sets: EndpointSets): Verdict {
+function verdictOf(policy: "Cluster" | "Local", sets: EndpointSets): Verdict {
   if (!sets.hasAny) return "reject";
-  if (service.internalTrafficPolicy === "Cluster") return "cluster";
+  if (policy === "Cluster") return "cluster";
   return sets.hasLocal ? "local" : "drop";
 }
 
-function resolvePort(
-  service: Service,
-  port: ServicePort,
-  address: Address,
-  slices: readonly EndpointSlice[],
-  node: ResolverNode,
-  problems: Problem[],
-): ServicePortView {
-  const local = service.internalTrafficPolicy === "Local";
-  const uses: SetsUsed = { cluster: !local, local };
-  const candidates = gatherCandidates(slices, port, address.family, problems);
+/** A Service in one of its families: what all its ports there have in common. */
+interface Stack {
+  readonly service: Service;
+  readonly slices: readonly EndpointSlice[];
+  readonly node: ResolverNode;
+  readonly address: Address;
+  readonly reach: Reach;
+  readonly problems: Problem[];
+  /** Receives the addresses of the local endpoints that are ready. */
+  readonly localReady: Set<string>;
+}
+
+function resolvePort(stack: Stack, port: UsablePort): ServicePortView {
+  const { service, address, reach, node } = stack;
+  const nodePort = service.type === "NodePort" || service.type === "LoadBalancer"
+    ? port.nodePort
+    : 0;
+  const isReached = nodePort !== 0 || reach.externalIPs.length > 0 ||
+    reach.loadBalancerIPs.length > 0;
+  const isLocal = service.internalTrafficPolicy === "Local";
+  const uses: SetsUsed = {
+    // Also under externalTrafficPolicy Local: pods and the node itself are not outside.
+    cluster: !isLocal || isReached,
+    local: isLocal || (isReached && service.externalTrafficPolicy === "Local"),
+  };
+  const candidates = gatherCandidates(stack.slices, port, address.family, stack.problems);
   const sets = chooseEndpoints(candidates, uses, node);
+  for (const { ip, endpoint } of candidates) {
+    if (endpoint.ready && isLocalTo(endpoint, node)) stack.localReady.add(ip);
+  }
   const name = port.name === "" ? service.name : `${service.name}:${port.name}`;
   return {
     id: `${service.namespace}/${name}/${port.protocol}/${address.family}`,
@@ -134,10 +114,38 @@ function resolvePort(
     family: address.family,
     clusterIP: address.ip,
     port: port.port,
-    internal: internalVerdict(service, sets),
+    internal: verdictOf(service.internalTrafficPolicy, sets),
+    ...(isReached
+      ? {
+        external: { verdict: verdictOf(service.externalTrafficPolicy, sets), ...reach, nodePort },
+      }
+      : {}),
     affinitySeconds: service.affinityTimeoutSeconds,
     endpoints: sets.endpoints,
   };
+}
+
+/** What the load balancer is told; a pod of two families has an address of each and is one. */
+function healthOf(
+  service: Service,
+  stacks: readonly Stack[],
+  problems: Problem[],
+): ServiceHealth | undefined {
+  const { namespace, name, healthCheckNodePort: port } = service;
+  if (service.type !== "LoadBalancer" || service.externalTrafficPolicy !== "Local") {
+    return undefined;
+  }
+  if (!isPort(port)) {
+    problems.push({
+      object: `Service ${namespace}/${name}`,
+      path: "spec.healthCheckNodePort",
+      message: `Cannot program "${port}": a port is 1–65535, and the load balancer needs one ` +
+        "to tell which nodes have endpoints",
+    });
+    return undefined;
+  }
+  const localEndpoints = Math.max(0, ...stacks.map(({ localReady }) => localReady.size));
+  return { namespace, name, port, localEndpoints };
 }
 
 /** One and the same fault is met once for each port of the Service that reads the slice. */
@@ -145,15 +153,15 @@ function distinct(problems: readonly Problem[]): readonly Problem[] {
   if (problems.length < 2) return problems;
   const seen = new Map<string, Problem>();
   for (const problem of problems) {
-    const key = `${problem.object} ${problem.path}`;
+    const key = `${problem.object} ${problem.path} ${problem.message}`;
     if (!seen.has(key)) seen.set(key, problem);
   }
   return [...seen.values()];
 }
 
 /**
- * Resolves a Service for a node: which addresses and ports it has, and for each of them which
- * endpoints serve and what happens to a new connection. Nothing is thrown for a malformed object:
+ * Resolves a Service for a node: which addresses and ports it has, for each of them which endpoints
+ * serve and what happens to a new connection, and what its load balancer is told of the node. Nothing is thrown for a malformed object:
  * what cannot be programmed becomes a problem and the rest is programmed.
  *
  * @param service The Service, or undefined when only its slices exist.
@@ -170,9 +178,14 @@ export function resolveService(
   if (service === undefined || !isProxied(service)) return NOTHING;
   const problems: Problem[] = [];
   const addresses = clusterAddresses(service, problems);
-  const views = usablePorts(service, problems).flatMap((port) =>
-    addresses.map((address) => resolvePort(service, port, address, slices, node, problems))
-  );
+  const ports = usablePorts(service, problems);
+  const stacks = addresses.map((address): Stack => {
+    const reach = reachOf(service, address.family, address.ip, node, problems);
+    return { service, slices, node, address, reach, problems, localReady: new Set() };
+  });
+  const views = ports.flatMap((port) => stacks.map((stack) => resolvePort(stack, port)));
   if (views.length > 1) views.sort((one, other) => one.id < other.id ? -1 : 1);
-  return { views, problems: distinct(problems) };
+  const health = healthOf(service, stacks, problems);
+  const answer = { views, problems: distinct(problems) };
+  return health === undefined ? answer : { ...answer, health };
 }

@@ -3,7 +3,7 @@ import type { EndpointSlice, Service } from "../../schemas/kube.ts";
 import { sampleEndpoint, sampleService, sampleSlice } from "../samples.ts";
 import { isProxied, resolveService } from "./resolve.ts";
 
-const HERE = { name: "here", zone: "" };
+const HERE = { name: "here", zone: "", addresses: ["192.0.2.1", "2001:db8::1"] };
 
 function resolve(service: Partial<Service>, ...slices: EndpointSlice[]) {
   return resolveService(sampleService(service), slices, HERE);
@@ -157,14 +157,12 @@ Deno.test("An object from before clusterIPs is served at its clusterIP", () => {
 });
 
 Deno.test("Malformed ports and addresses are told of with their paths, and the rest is programmed", () => {
-  // An API server newer than this proxy may send what the types do not have.
-  const foreign = JSON.parse('{"name":"q","protocol":"QUIC","port":443,"nodePort":0}');
   const { views, problems } = resolve({
     clusterIPs: ["10.96.0.1", "10.96.0.2", "10.96.0.300", "fd00::1"],
     ports: [
       { name: "http", protocol: "TCP", port: 80, nodePort: 0 },
       { name: "zero", protocol: "TCP", port: 0, nodePort: 0 },
-      foreign,
+      { name: "q", protocol: "QUIC", port: 443, nodePort: 0 },
       { name: "http", protocol: "TCP", port: 81, nodePort: 0 },
       { name: "twin", protocol: "TCP", port: 80, nodePort: 0 },
       { name: "http", protocol: "UDP", port: 80, nodePort: 0 },

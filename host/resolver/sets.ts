@@ -54,7 +54,14 @@ function isDraining(endpoint: SliceEndpoint): boolean {
   return endpoint.serving && endpoint.terminating;
 }
 
-function isLocal(endpoint: SliceEndpoint, node: ResolverNode): boolean {
+/**
+ * Tells whether an endpoint is a member of the local set, if its conditions let it.
+ *
+ * @param endpoint The endpoint.
+ * @param node This node.
+ * @returns False also for an endpoint of a node that nobody names.
+ */
+export function isLocalTo(endpoint: SliceEndpoint, node: ResolverNode): boolean {
   return node.name !== "" && endpoint.nodeName === node.name;
 }
 
@@ -76,11 +83,11 @@ function survey(candidates: readonly Candidate[], node: ResolverNode): Survey {
     if (!endpoint.ready) {
       if (!isDraining(endpoint)) continue;
       draining = true;
-      if (isLocal(endpoint, node)) localDraining = true;
+      if (isLocalTo(endpoint, node)) localDraining = true;
       continue;
     }
     ready = true;
-    if (isLocal(endpoint, node)) localReady = true;
+    if (isLocalTo(endpoint, node)) localReady = true;
     if (endpoint.hintNodes.length === 0) allNodeHints = false;
     else if (endpoint.hintNodes.includes(node.name)) oneForNode = true;
     if (endpoint.hintZones.length === 0) allZoneHints = false;
@@ -122,7 +129,7 @@ export function chooseEndpoints(
   const found = survey(candidates, node);
   const endpoints: EndpointView[] = [];
   for (const { ip, port, endpoint } of candidates) {
-    const local = isLocal(endpoint, node);
+    const local = isLocalTo(endpoint, node);
     const inCluster = uses.cluster &&
       (found.ready
         ? endpoint.ready && admits(found.topology, endpoint, node)

@@ -3,7 +3,7 @@ import type { SliceEndpoint } from "../../schemas/kube.ts";
 import { sampleEndpoint } from "../samples.ts";
 import { type Candidate, chooseEndpoints, type SetsUsed } from "./sets.ts";
 
-const HERE = { name: "here", zone: "a" };
+const HERE = { name: "here", zone: "a", addresses: [] };
 const DRAINING = { ready: false, serving: true, terminating: true };
 const GONE = { ready: false, serving: false, terminating: true };
 const UNREADY = { ready: false, serving: false, terminating: false };
@@ -39,7 +39,10 @@ Deno.test("an endpoint of a node that nobody names may be here, and reach itself
   const flags = (node: typeof HERE) =>
     chooseEndpoints(endpoints, uses, node).endpoints.map((view) => [view.local, view.inLocal]);
   assert.deepEqual(flags(HERE), [[true, false], [false, false], [true, true]]);
-  assert.deepEqual(flags({ name: "", zone: "" }), [[true, false], [false, false], [false, false]]);
+  assert.deepEqual(flags({ name: "", zone: "", addresses: [] }), [[true, false], [false, false], [
+    false,
+    false,
+  ]]);
 });
 
 const cases: readonly [sentence: string, endpoints: Partial<SliceEndpoint>[], expected: string][] =
@@ -97,6 +100,40 @@ const cases: readonly [sentence: string, endpoints: Partial<SliceEndpoint>[], ex
       [{ ...nodes("here"), ...zones("b") }, zones("a")],
       ". C",
     ],
+    [
+      "several endpoints of this node share what PreferSameNode gives it",
+      [nodes("here"), nodes("here"), nodes("elsewhere")],
+      "C C .",
+    ],
+    [
+      "an endpoint elsewhere may be hinted for this node, and serves it then",
+      [{ ...nodes("here"), nodeName: "elsewhere" }, { ...nodes("x"), ...local }],
+      "C L",
+    ],
+    [
+      "PreferSameNode falls back to the zone when the node's own endpoint is not ready any more",
+      [
+        { ...nodes("here"), ...zones("a"), ...UNREADY },
+        { ...nodes("x"), ...zones("a") },
+        { ...nodes("y"), ...zones("b") },
+      ],
+      ". C .",
+    ],
+    [
+      "PreferSameNode without zone hints lets everyone in when no hint names this node",
+      [nodes("x"), nodes("y")],
+      "C C",
+    ],
+    [
+      "a hint for several nodes is one for each",
+      [nodes("x", "here"), nodes("x")],
+      "C .",
+    ],
+    [
+      "node hints of a draining endpoint do not make the node count",
+      [nodes("x"), { ...nodes("here"), ...DRAINING }],
+      "C .",
+    ],
     ["topology is ignored when draining", [
       { ...DRAINING, ...zones("a") },
       { ...DRAINING, ...zones("b") },
@@ -122,11 +159,11 @@ Deno.test("A set that no traffic policy uses stays empty", () => {
 
 Deno.test("A node without a zone label ignores zone hints, and one without a name has no local endpoint", () => {
   assert.equal(
-    picture([zones("a"), zones("b")], undefined, { name: "here", zone: "" }),
+    picture([zones("a"), zones("b")], undefined, { name: "here", zone: "", addresses: [] }),
     "C C",
   );
   assert.equal(
-    picture([{ nodeName: "" }, { nodeName: "" }], undefined, { name: "", zone: "" }),
+    picture([{ nodeName: "" }, { nodeName: "" }], undefined, { name: "", zone: "", addresses: [] }),
     "C C",
   );
 });

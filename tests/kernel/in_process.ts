@@ -34,7 +34,11 @@ function resolved(
       object.kind === "EndpointSlice" && object.namespace === service.namespace &&
       object.serviceName === service.name
     );
-    const { views, problems } = resolveService(service, slices, { name: NODE_NAME, zone: "" });
+    const { views, problems } = resolveService(service, slices, {
+      name: NODE_NAME,
+      zone: "",
+      addresses: [],
+    });
     if (problems.length > 0) throw new Error(problems.map(({ message }) => message).join("; "));
     updates.set(keyOf(service), { key: keyOf(service), views });
   }

@@ -63,5 +63,12 @@ export function kubeObject(object: KubeObject): ApiObject {
       return sliceObject(object);
     case "Node":
       return nodeObject(object);
+    case "ServiceCIDR":
+      return {
+        apiVersion: "networking.k8s.io/v1",
+        kind: "ServiceCIDR",
+        metadata: { name: object.name },
+        spec: { cidrs: object.cidrs },
+      };
   }
 }

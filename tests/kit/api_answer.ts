@@ -28,6 +28,12 @@ export const API_RESOURCES: Readonly<Record<string, ApiResource>> = {
     plural: "endpointslices",
     apiVersion: "discovery.k8s.io/v1",
   },
+  "/apis/networking.k8s.io/v1/servicecidrs": {
+    kind: "ServiceCIDR",
+    group: "networking.k8s.io",
+    plural: "servicecidrs",
+    apiVersion: "networking.k8s.io/v1",
+  },
 };
 
 /** A failure in the words of `metav1.Status`. */

@@ -131,6 +131,21 @@ const MESSAGES = {
   },
   NodeStatus: { addresses: [5, "NodeAddress"] },
   NodeAddress: { type: [1, "string"], address: [2, "string"] },
+  ServiceCIDR: {
+    metadata: [1, "ObjectMeta"],
+    spec: [2, "ServiceCIDRSpec"],
+    status: [3, "ServiceCIDRStatus"],
+  },
+  ServiceCIDRSpec: { cidrs: [1, "string"] },
+  ServiceCIDRStatus: { conditions: [1, "Condition"] },
+  Condition: {
+    type: [1, "string"],
+    status: [2, "string"],
+    observedGeneration: [3, "int64"],
+    lastTransitionTime: [4, "time"],
+    reason: [5, "string"],
+    message: [6, "string"],
+  },
   ListMeta: {
     resourceVersion: [2, "string"],
     continue: [3, "string"],

@@ -1,6 +1,6 @@
 /**
- * A fake API server on loopback: Services, EndpointSlices and Nodes, to list and watch in JSON and
- * protobuf, with all the misfortunes that a client must survive.
+ * A fake API server on loopback: Services, EndpointSlices, Nodes and ServiceCIDRs, to list and watch in
+ * JSON and protobuf, with all the misfortunes that a client must survive.
  *
  * @module
  */
@@ -58,6 +58,8 @@ export interface PlannedFailure {
   readonly retryAfter?: number;
   /** Only requests with this verb. */
   readonly verb?: "list" | "watch";
+  /** Only requests for this resource, by its plural as `servicecidrs`. */
+  readonly plural?: string;
 }
 
 interface Watch {
@@ -250,7 +252,7 @@ export class FakeApiServer {
       const message = "the server could not find the requested resource";
       return refuse({ code: 404, reason: "NotFound", message, details: {} });
     }
-    const planned = this.#plannedFailure(verb);
+    const planned = this.#plannedFailure(verb, resource);
     if (planned !== undefined) {
       return refuse(failureFor(planned, verb, resource), planned.retryAfter);
     }
@@ -264,10 +266,11 @@ export class FakeApiServer {
     else this.#list(resource, selects, version, query, encoding, response, refuse);
   }
 
-  #plannedFailure(verb: "list" | "watch"): PlannedFailure | undefined {
+  #plannedFailure(verb: "list" | "watch", resource: ApiResource): PlannedFailure | undefined {
     const planned = this.#failure;
     if (planned === undefined || this.#failuresLeft === 0) return undefined;
     if (planned.verb !== undefined && planned.verb !== verb) return undefined;
+    if (planned.plural !== undefined && planned.plural !== resource.plural) return undefined;
     this.#failuresLeft--;
     return planned;
   }

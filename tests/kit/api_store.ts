@@ -38,7 +38,7 @@ export class StoredObject {
   /**
    * The namespace and name.
    *
-   * @returns `namespace/name`, or `/name` for a Node: the order of a list.
+   * @returns `namespace/name`, or `/name` for a Node or a ServiceCIDR: the order of a list.
    */
   get key(): string {
     return `${this.#object.metadata.namespace ?? ""}/${this.#object.metadata.name}`;
@@ -97,6 +97,7 @@ export class ApiStore {
     Service: new Map(),
     EndpointSlice: new Map(),
     Node: new Map(),
+    ServiceCIDR: new Map(),
   };
   #history: StoreChange[] = [];
   #version = 1;
@@ -141,7 +142,7 @@ export class ApiStore {
    * Deletes an object.
    *
    * @param kind Its kind.
-   * @param namespace "" for a Node.
+   * @param namespace "" for a Node and a ServiceCIDR.
    * @param name Its name.
    * @returns Whether it was there.
    */

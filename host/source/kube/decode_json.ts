@@ -18,11 +18,11 @@ import {
   nodeOf,
   NONE,
   objectError,
-  portOf,
   portSharing,
   protocolOf,
   readsAnnotation,
   readsLabel,
+  serviceCidrOf,
   serviceOf,
   sliceOf,
 } from "./slim.ts";
@@ -127,6 +127,11 @@ class ObjectReader {
         return this.#slice(metadata, object);
       case "Node":
         return this.#node(metadata, object);
+      case "ServiceCIDR":
+        return serviceCidrOf(
+          metadata,
+          texts(record(object["spec"], ["spec"]), "cidrs", ["spec"]),
+        );
     }
   }
 
@@ -164,9 +169,9 @@ class ObjectReader {
       const port = record(value, path);
       return {
         name: this.#strings.share(text(port, "name", path)),
-        protocol: protocolOf(text(port, "protocol", path), [...path, "protocol"]),
-        port: portOf(integer(port, "port", path), 1, [...path, "port"]),
-        nodePort: portOf(integer(port, "nodePort", path), 0, [...path, "nodePort"]),
+        protocol: protocolOf(text(port, "protocol", path)),
+        port: integer(port, "port", path),
+        nodePort: integer(port, "nodePort", path),
       };
     });
     return serviceOf(metadata, {
@@ -196,8 +201,8 @@ class ObjectReader {
       const port = record(value, path);
       return {
         name: this.#strings.share(text(port, "name", path)),
-        protocol: protocolOf(text(port, "protocol", path), [...path, "protocol"]),
-        port: portOf(integer(port, "port", path), 0, [...path, "port"]),
+        protocol: protocolOf(text(port, "protocol", path)),
+        port: integer(port, "port", path),
       };
     });
     return sliceOf(

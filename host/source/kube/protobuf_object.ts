@@ -8,6 +8,7 @@ import type { Malformed } from "./decoder.ts";
 import { protobufIdentity } from "./protobuf_metadata.ts";
 import { protobufNode } from "./protobuf_node.ts";
 import { protobufService } from "./protobuf_service.ts";
+import { protobufServiceCidr } from "./protobuf_service_cidr.ts";
 import { protobufSlice } from "./protobuf_slice.ts";
 import { objectError } from "./slim.ts";
 import type { WireCursor } from "./wire_cursor.ts";
@@ -40,6 +41,8 @@ export function protobufObject(
         return protobufSlice(cursor, end, sharePorts);
       case "Node":
         return protobufNode(cursor, end);
+      case "ServiceCIDR":
+        return protobufServiceCidr(cursor, end);
     }
   } catch (thrown) {
     cursor.position = start;

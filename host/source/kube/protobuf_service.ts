@@ -5,15 +5,7 @@
  */
 import type { LoadBalancerIngress, Service, ServicePort } from "../../../schemas/kube.ts";
 import { protobufMetadata } from "./protobuf_metadata.ts";
-import {
-  FieldFault,
-  ingressOf,
-  type Metadata,
-  NONE,
-  portOf,
-  protocolOf,
-  serviceOf,
-} from "./slim.ts";
+import { FieldFault, ingressOf, type Metadata, NONE, protocolOf, serviceOf } from "./slim.ts";
 import { sized, varint, type WireCursor } from "./wire_cursor.ts";
 
 const SERVICE = { metadata: sized(1), spec: sized(2), status: sized(3) };
@@ -69,7 +61,7 @@ export function protobufService(cursor: WireCursor, end: number): Service {
   const takeSpec = (tag: number) => {
     switch (tag) {
       case SPEC.ports:
-        ports.push(port(cursor, ports.length));
+        ports.push(port(cursor));
         break;
       case SPEC.clusterIP:
         fields.clusterIP = cursor.text();
@@ -128,7 +120,7 @@ export function protobufService(cursor: WireCursor, end: number): Service {
   });
 }
 
-function port(cursor: WireCursor, index: number): ServicePort {
+function port(cursor: WireCursor): ServicePort {
   const written = { name: "", protocol: "", port: 0, nodePort: 0 };
   cursor.fields(cursor.end(), (tag) => {
     if (tag === PORT.name) written.name = cursor.shared();
@@ -137,13 +129,7 @@ function port(cursor: WireCursor, index: number): ServicePort {
     else if (tag === PORT.nodePort) written.nodePort = cursor.integer();
     else cursor.skip(tag);
   });
-  const path = ["spec", "ports", index];
-  return {
-    name: written.name,
-    protocol: protocolOf(written.protocol, [...path, "protocol"]),
-    port: portOf(written.port, 1, [...path, "port"]),
-    nodePort: portOf(written.nodePort, 0, [...path, "nodePort"]),
-  };
+  return { ...written, protocol: protocolOf(written.protocol) };
 }
 
 function affinityTimeout(cursor: WireCursor): number {

@@ -11,7 +11,6 @@ import {
   FieldFault,
   type Metadata,
   NONE,
-  portOf,
   protocolOf,
   sliceOf,
 } from "./slim.ts";
@@ -53,7 +52,7 @@ export function protobufSlice(
   cursor.fields(end, (tag) => {
     if (tag === SLICE.metadata) metadata = protobufMetadata(cursor, "EndpointSlice");
     else if (tag === SLICE.endpoints) endpoints.push(endpoint(cursor));
-    else if (tag === SLICE.ports) ports.push(port(cursor, ports.length));
+    else if (tag === SLICE.ports) ports.push(port(cursor));
     else if (tag === SLICE.addressType) addressType = cursor.shared();
     else cursor.skip(tag);
   });
@@ -114,7 +113,7 @@ function readConditions(cursor: WireCursor, conditions: Conditions): void {
   cursor.expect(end);
 }
 
-function port(cursor: WireCursor, index: number): SlicePort {
+function port(cursor: WireCursor): SlicePort {
   const written = { name: "", protocol: "", port: 0 };
   cursor.fields(cursor.end(), (tag) => {
     if (tag === PORT.name) written.name = cursor.shared();
@@ -122,10 +121,5 @@ function port(cursor: WireCursor, index: number): SlicePort {
     else if (tag === PORT.port) written.port = cursor.integer();
     else cursor.skip(tag);
   });
-  const path = ["ports", index];
-  return {
-    name: written.name,
-    protocol: protocolOf(written.protocol, [...path, "protocol"]),
-    port: portOf(written.port, 0, [...path, "port"]),
-  };
+  return { ...written, protocol: protocolOf(written.protocol) };
 }

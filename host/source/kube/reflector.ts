@@ -51,6 +51,11 @@ const GRACE = 30_000;
 const SILENCE = 70_000;
 /** The most milliseconds to stay away because a server asks for it: a proxy may ask for days. */
 const LONGEST_ASKED = 120_000;
+/**
+ * Milliseconds, and up to as many again, between two attempts at a resource that the API server
+ * does not have or does not allow: that changes with an upgrade, or when somebody reads the log.
+ */
+const WITHHELD = 300_000;
 /** A watch shorter than this many milliseconds counts as a failure, or it would be a busy loop. */
 const SHORTEST_WATCH = 1000;
 
@@ -95,10 +100,19 @@ export class Reflector {
         if (signal.aborted) return;
         step = stepAfter(step, error);
         this.#report(error);
-        const asked = error instanceof ApiError ? Math.min(error.retryAfter, LONGEST_ASKED) : 0;
-        await sleep(this.#options.clock, Math.max(this.#backoff.next(), asked), signal);
+        await sleep(this.#options.clock, this.#pause(error), signal);
       }
     }
+  }
+
+  /** Milliseconds until the next attempt. */
+  #pause(error: unknown): number {
+    const delay = this.#backoff.next();
+    if (isWithheld(error, this.#options.resource)) {
+      return WITHHELD * (1 + this.#options.random());
+    }
+    const asked = error instanceof ApiError ? Math.min(error.retryAfter, LONGEST_ASKED) : 0;
+    return Math.max(delay, asked);
   }
 
   async #list(resourceVersion: string, signal: AbortSignal): Promise<Step> {
@@ -244,6 +258,13 @@ export class Reflector {
     if (reason === this.#away) return;
     if (this.#away === "") this.#awaySince = clock.now();
     this.#away = reason;
+    if (isWithheld(error, resource)) {
+      log.info(messageOf(error), {
+        remedy: remedy(error, resource),
+        effect: resource.without ?? "",
+      });
+      return;
+    }
     log.warn(messageOf(error), {
       remedy: remedy(error, resource),
       effect: "no rule changes until it is back",
@@ -355,6 +376,12 @@ function stepAfter(step: Step, error: unknown): Step {
   return versionStands ? step : { type: "list", from: "cache" };
 }
 
+/** Tells whether the API server, healthy as it is, will not tell of something that can be missed. */
+function isWithheld(error: unknown, resource: Resource): boolean {
+  return resource.without !== undefined && error instanceof ApiError &&
+    (error.status === 403 || error.status === 404);
+}
+
 function reasonOf(error: unknown): string {
   if (error instanceof ApiError) return error.status === 0 ? error.reason : String(error.status);
   return error instanceof WeirError ? error.code : messageOf(error);
@@ -379,7 +406,9 @@ function remedy(error: unknown, resource: Resource): string {
     case 404:
       return resource.group === ""
         ? "check the server's URL: this is no Kubernetes API server"
-        : `the server has no ${group}/v1; Kubernetes 1.21 or later is needed`;
+        : resource.without === undefined
+        ? `the server has no ${group}/v1; Kubernetes 1.21 or later is needed`
+        : `Kubernetes 1.33 or later has ${resource.plural}`;
     case 429:
       return "the API server is overloaded; nothing to do but wait";
     default:

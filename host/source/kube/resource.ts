@@ -1,5 +1,5 @@
 /**
- * What is asked of the API server: three resources, each with its path and selector.
+ * What is asked of the API server: four resources, each with its path and selector.
  *
  * @module
  */
@@ -16,6 +16,11 @@ export interface Resource {
   readonly path: string;
   /** Query parameters of each request: the selector. */
   readonly selector: Readonly<Record<string, string>>;
+  /**
+   * What is not done when the API server does not have the resource, or does not allow it: then
+   * the rest goes on. Absent for a resource that no proxy can do without.
+   */
+  readonly without?: string;
 }
 
 /**
@@ -29,7 +34,7 @@ const PROXIED = "!service.kubernetes.io/headless,!service.kubernetes.io/service-
  * The resources a service proxy on one node reads.
  *
  * @param nodeName The name of this node's Node; no other Node is asked for.
- * @returns Services, EndpointSlices and the Node.
+ * @returns Services, EndpointSlices, the Node and ServiceCIDRs.
  */
 export function resources(nodeName: string): readonly Resource[] {
   return [
@@ -53,6 +58,15 @@ export function resources(nodeName: string): readonly Resource[] {
       plural: "nodes",
       path: "/api/v1/nodes",
       selector: { fieldSelector: `metadata.name=${nodeName}` },
+    },
+    {
+      kind: "ServiceCIDR",
+      group: "networking.k8s.io",
+      plural: "servicecidrs",
+      // KEP-1880: v1 since Kubernetes 1.33.
+      path: "/apis/networking.k8s.io/v1/servicecidrs",
+      selector: {},
+      without: "connections to a cluster IP that no Service has are not dropped",
     },
   ];
 }

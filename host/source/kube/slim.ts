@@ -5,14 +5,15 @@
  * @module
  */
 import { WeirError } from "../../../schemas/errors.ts";
+import { formatCidr, parseCidr } from "../../../schemas/ip.ts";
 import type {
   EndpointSlice,
   KubeKind,
   KubeObject,
   LoadBalancerIngress,
   Node,
-  Protocol,
   Service,
+  ServiceCIDR,
   ServicePort,
   SliceEndpoint,
   SlicePort,
@@ -76,6 +77,7 @@ const READ_LABELS: Readonly<Record<KubeKind, (key: string) => boolean>> = {
   Service: (key) => key.startsWith("service.kubernetes.io/"),
   EndpointSlice: (key) => key === SERVICE_NAME,
   Node: (key) => key.startsWith("topology.kubernetes.io/"),
+  ServiceCIDR: () => false,
 };
 
 const READ_ANNOTATIONS: Readonly<Record<KubeKind, (key: string) => boolean>> = {
@@ -84,6 +86,7 @@ const READ_ANNOTATIONS: Readonly<Record<KubeKind, (key: string) => boolean>> = {
     key === "service.kubernetes.io/topology-aware-hints",
   EndpointSlice: (key) => key === TRIGGER_TIME,
   Node: () => false,
+  ServiceCIDR: () => false,
 };
 
 /**
@@ -174,34 +177,15 @@ function oneOf<T extends string>(
   return found;
 }
 
-const PROTOCOLS: readonly Protocol[] = ["TCP", "UDP", "SCTP"];
-
 /**
- * Checks a protocol.
+ * The protocol of a port. Whether it is one is the resolver's to say: it then tells of that port
+ * and programs the others, while a Service that is malformed here has none.
  *
- * @param value As written; "" means TCP.
- * @param path Where it stands.
- * @returns The protocol.
- * @throws {FieldFault} When it is unknown.
+ * @param value As written.
+ * @returns The same, or TCP for "".
  */
-export function protocolOf(value: string, path: FieldPath): Protocol {
-  return oneOf(value, "TCP", PROTOCOLS, path);
-}
-
-/**
- * Checks a port.
- *
- * @param value As written; 0 when absent.
- * @param lowest 0 where the port may be absent, else 1.
- * @param path Where it stands.
- * @returns The same.
- * @throws {FieldFault} When it is no port.
- */
-export function portOf(value: number, lowest: 0 | 1, path: FieldPath): number {
-  if (!Number.isInteger(value) || value < lowest || value > 65_535) {
-    throw new FieldFault(path, `${value}, not within ${lowest}–65535`);
-  }
-  return value;
+export function protocolOf(value: string): string {
+  return value === "" ? "TCP" : value;
 }
 
 function affinityTimeoutOf(seconds: number): number {
@@ -258,7 +242,7 @@ export function serviceOf(metadata: Metadata, fields: ServiceFields): Service {
       "spec",
       "externalTrafficPolicy",
     ]),
-    healthCheckNodePort: portOf(fields.healthCheckNodePort, 0, ["spec", "healthCheckNodePort"]),
+    healthCheckNodePort: fields.healthCheckNodePort,
     publishNotReadyAddresses: fields.publishNotReadyAddresses,
     loadBalancerSourceRanges: fields.loadBalancerSourceRanges,
     loadBalancerIngress: fields.loadBalancerIngress,
@@ -379,6 +363,27 @@ export function nodeOf(
   };
 }
 
+/**
+ * Makes a slim ServiceCIDR.
+ *
+ * @param metadata Its metadata.
+ * @param cidrs As written.
+ * @returns The ServiceCIDR.
+ * @throws {FieldFault} When one of them is no CIDR: the last good version has both families.
+ */
+export function serviceCidrOf(metadata: Metadata, cidrs: readonly string[]): ServiceCIDR {
+  return {
+    kind: "ServiceCIDR",
+    name: metadata.name,
+    resourceVersion: metadata.resourceVersion,
+    cidrs: cidrs.map((text, index) => {
+      const cidr = parseCidr(text);
+      if (cidr === undefined) throw new FieldFault(["spec", "cidrs", index], `"${text}", no CIDR`);
+      return formatCidr(cidr);
+    }),
+  };
+}
+
 const PORT_LISTS = 1024;
 
 /**
@@ -401,11 +406,11 @@ export function portSharing(): (ports: readonly SlicePort[]) => readonly SlicePo
 }
 
 /**
- * The namespace and name of an object.
+ * The namespace of an object.
  *
  * @param object Any slim object.
- * @returns Its namespace, "" for a Node.
+ * @returns Its namespace, "" for a Node and a ServiceCIDR.
  */
 export function namespaceOf(object: KubeObject): string {
-  return object.kind === "Node" ? "" : object.namespace;
+  return "namespace" in object ? object.namespace : "";
 }

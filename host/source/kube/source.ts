@@ -36,7 +36,8 @@ export interface KubeSourceOptions {
 }
 
 /**
- * A source that lists and watches Services, EndpointSlices and this node's Node.
+ * A source that lists and watches Services, EndpointSlices, this node's Node and, where the
+ * API server has them, ServiceCIDRs.
  *
  * @param options Credentials, the node's name and the client's settings.
  * @returns The source; it connects when it is run.
