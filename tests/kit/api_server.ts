@@ -1,6 +1,6 @@
 /**
- * A fake API server on loopback: Services, EndpointSlices, Nodes and ServiceCIDRs, to list and watch in
- * JSON and protobuf, with all the misfortunes that a client must survive.
+ * A fake API server on loopback: Services, EndpointSlices, Nodes and ServiceCIDRs, to list and
+ * watch in JSON and protobuf, with all the misfortunes that a client must survive.
  *
  * @module
  */

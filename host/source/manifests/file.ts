@@ -1,5 +1,5 @@
 /**
- * One manifest file: its text to the objects it defines, all of them or none.
+ * One manifest file: its text to the objects it defines, each of them whole or not at all.
  *
  * @module
  */
@@ -21,6 +21,7 @@ import {
 } from "./endpoint_slice.ts";
 import { type Fault, faultsOf, formatPath } from "./field.ts";
 import { NodeManifestSchema, slimNode } from "./node.ts";
+import { ServiceCIDRManifestSchema, slimServiceCIDR } from "./service_cidr.ts";
 import { serviceFaults, ServiceManifestSchema, slimService } from "./service.ts";
 
 /** An object that a file defines. */
@@ -36,12 +37,22 @@ export interface Definition {
   readonly object: KubeObject | undefined;
 }
 
-/** What a faultless file comes to. */
+/** What a file comes to that parses. */
 export interface LoadedFile {
   /** In the order of the file; no key twice. */
   readonly definitions: readonly Definition[];
   /** The kinds it also has and that nobody reads, as `apps/v1 Deployment`, each once. */
   readonly ignored: readonly string[];
+  /** What is refused of it; undefined when nothing is. */
+  readonly refusal: Refusal | undefined;
+}
+
+/** The objects of a file that are refused. */
+export interface Refusal {
+  /** Keys, as far as the objects say what they are. */
+  readonly keys: ReadonlySet<string>;
+  /** WEIR_MANIFEST_FILE, with the line and field of each fault. */
+  readonly error: WeirError;
 }
 
 type Slim<Kind extends KubeObject = KubeObject> = Kind extends KubeObject
@@ -80,9 +91,23 @@ const READERS: Readonly<Record<string, (value: unknown) => ReadObject>> = {
   "discovery.k8s.io/v1 EndpointSlice": (value) =>
     readAs(value, EndpointSliceManifestSchema, endpointSliceFaults, slimEndpointSlice),
   "v1 Node": (value) => readAs(value, NodeManifestSchema, () => [], slimNode),
+  "networking.k8s.io/v1 ServiceCIDR": (value) =>
+    readAs(value, ServiceCIDRManifestSchema, () => [], slimServiceCIDR),
 };
 
-const LISTS = ["v1 List", "v1 ServiceList", "v1 NodeList", "discovery.k8s.io/v1 EndpointSliceList"];
+const LISTS = [
+  "v1 List",
+  "v1 ServiceList",
+  "v1 NodeList",
+  "discovery.k8s.io/v1 EndpointSliceList",
+  "networking.k8s.io/v1 ServiceCIDRList",
+];
+
+/** As much of an object as says which one it is. */
+const NameSchema = v.object({
+  kind: v.string(),
+  metadata: v.object({ name: v.string(), namespace: v.nullish(v.string(), "default") }),
+});
 
 /** What upstream's informers keep out by a label selector. */
 function isSelected(labels: Readonly<Record<string, string>>): boolean {
@@ -96,10 +121,14 @@ function versioned(object: Slim): KubeObject {
   return { ...object, resourceVersion: digest.slice(0, 16) };
 }
 
+function keyFor(kind: string, namespace: string, name: string): string {
+  return kind === "Node" || kind === "ServiceCIDR"
+    ? `${kind} ${name}`
+    : `${kind} ${namespace}/${name}`;
+}
+
 function keyOf(object: Slim): string {
-  return object.kind === "Node"
-    ? `Node ${object.name}`
-    : `${object.kind} ${object.namespace}/${object.name}`;
+  return keyFor(object.kind, "namespace" in object ? object.namespace : "", object.name);
 }
 
 function failure(
@@ -118,6 +147,7 @@ class Reading {
   readonly definitions = new Map<string, Definition>();
   readonly ignored = new Set<string>();
   readonly faults: (Fault & { readonly line: number })[] = [];
+  readonly refused = new Set<string>();
 
   read(document: ManifestDocument, value: unknown, prefix: FieldPath): void {
     const fault = (path: FieldPath, state: string) => {
@@ -137,8 +167,14 @@ class Reading {
     else if (reader === undefined) this.ignored.add(name);
     else {
       const read = reader(value);
-      if (!read.ok) { for (const { path, state } of read.faults) fault(path, state); }
-      else this.#define(read.object, read.labels, document.lineOf(prefix), fault);
+      if (!read.ok) {
+        for (const { path, state } of read.faults) fault(path, state);
+        const named = v.safeParse(NameSchema, value);
+        if (named.success) {
+          const { kind, metadata } = named.output;
+          this.refused.add(keyFor(kind, metadata.namespace, metadata.name));
+        }
+      } else this.#define(read.object, read.labels, document.lineOf(prefix), fault);
     }
   }
 
@@ -167,7 +203,7 @@ class Reading {
     if (twin !== undefined) {
       return fault(["metadata", "name"], `is that of ${key}, defined in line ${twin.line} already`);
     }
-    const wanted = object.kind === "Node" || isSelected(labels);
+    const wanted = !("namespace" in object) || isSelected(labels);
     this.definitions.set(key, { key, line, object: wanted ? versioned(object) : undefined });
   }
 }
@@ -176,13 +212,27 @@ function syntaxFailure(file: string, fault: SyntaxFault): WeirError {
   return failure(file, fault.line, `it does not parse: ${fault.reason}`, []);
 }
 
+/** The faults of a file in one message. */
+function refusalOf(file: string, { faults, refused }: Reading): Refusal | undefined {
+  const [first, ...more] = faults;
+  if (first === undefined) return undefined;
+  const states = [
+    `${formatPath(first.path)} ${first.state}`,
+    ...more.slice(0, TOLD - 1).map(({ line, path, state }) =>
+      `line ${line}: ${formatPath(path)} ${state}`
+    ),
+    ...(more.length >= TOLD ? [`${more.length - TOLD + 1} more`] : []),
+  ];
+  return { keys: refused, error: failure(file, first.line, states.join("; "), first.path) };
+}
+
 /**
- * Loads the text of one file.
+ * Loads the text of one file. An object with a fault is refused whole and leaves the others alone.
  *
  * @param file Its name, for messages; a name that ends in `.json` is read as JSON, others as YAML.
  * @param bytes Its content in UTF-8.
- * @returns The objects it defines.
- * @throws {WeirError} WEIR_MANIFEST_FILE when anything in it is wrong, with line and field.
+ * @returns The objects it defines, and what is refused.
+ * @throws {WeirError} WEIR_MANIFEST_FILE when it does not parse, with the line.
  */
 export function loadFile(file: string, bytes: Uint8Array): LoadedFile {
   let text: string;
@@ -195,16 +245,9 @@ export function loadFile(file: string, bytes: Uint8Array): LoadedFile {
   if (!parsed.ok) throw syntaxFailure(file, parsed.fault);
   const reading = new Reading();
   for (const document of parsed.documents) reading.read(document, document.value, []);
-  const [first, ...more] = reading.faults;
-  if (first === undefined) {
-    return { definitions: [...reading.definitions.values()], ignored: [...reading.ignored] };
-  }
-  const states = [
-    `${formatPath(first.path)} ${first.state}`,
-    ...more.slice(0, TOLD - 1).map(({ line, path, state }) =>
-      `line ${line}: ${formatPath(path)} ${state}`
-    ),
-    ...(more.length >= TOLD ? [`${more.length - TOLD + 1} more`] : []),
-  ];
-  throw failure(file, first.line, states.join("; "), first.path);
+  return {
+    definitions: [...reading.definitions.values()],
+    ignored: [...reading.ignored],
+    refusal: refusalOf(file, reading),
+  };
 }

@@ -7,14 +7,15 @@ function load(text: string, file = "web.yaml") {
 }
 
 function refusal(text: string, file = "web.yaml"): string {
+  let error: unknown;
   try {
-    load(text, file);
+    error = load(text, file).refusal?.error;
   } catch (thrown) {
-    assert.ok(thrown instanceof WeirError);
-    assert.equal(thrown.code, "WEIR_MANIFEST_FILE");
-    return thrown.message;
+    error = thrown;
   }
-  assert.fail("the file was accepted");
+  assert.ok(error instanceof WeirError, "the file was accepted");
+  assert.equal(error.code, "WEIR_MANIFEST_FILE");
+  return error.message;
 }
 
 /** One object as the tracker would get it, without its version. */
@@ -387,20 +388,66 @@ for (const [sentence, text, message] of refused) {
   });
 }
 
-Deno.test("All faults of a file are told at once, up to five, and none of it is loaded", () => {
+Deno.test("A ServiceCIDR comes through with canonical ranges", () => {
+  const text = `
+apiVersion: networking.k8s.io/v1
+kind: ServiceCIDR
+metadata: {name: kubernetes}
+spec: {cidrs: [10.96.0.1/12, "FD00:96:0::/112"]}
+status: {conditions: [{type: Ready, status: "True"}]}
+`;
+  assert.deepEqual(only(text), {
+    kind: "ServiceCIDR",
+    name: "kubernetes",
+    cidrs: ["10.96.0.0/12", "fd00:96::/112"],
+  });
+});
+
+Deno.test("All faults of a file are told at once, up to five, and its other objects are loaded", () => {
   const ports = Array.from({ length: 7 }, (_, index) => `- {name: p${index}, port: 0}`).join("\n");
-  const message = refusal(
-    `${OBJECT("good")}\n---\n${SERVICE(`clusterIP: 10.96.0.1\nports:\n${ports}`)}`,
-  );
+  const text = `${OBJECT("good")}\n---\n${SERVICE(`clusterIP: 10.96.0.1\nports:\n${ports}`)}`;
   const expected = "expected an integer from 1 to 65535";
   assert.equal(
-    message,
+    refusal(text),
     `Cannot load manifest "web.yaml:10": spec.ports[0].port is 0, ${expected}; ` +
       [1, 2, 3, 4].map((port) => `line ${10 + port}: spec.ports[${port}].port is 0, ${expected}`)
         .join("; ") +
       "; 2 more",
   );
+  const { definitions, refusal: refused } = load(text);
+  assert.deepEqual(definitions.map(({ key }) => key), ["Service default/good"]);
+  assert.deepEqual([...refused?.keys ?? []], ["Service default/web"]);
 });
+
+const strangers: readonly [sentence: string, item: string, keys: readonly string[]][] = [
+  ["no object", "null", []],
+  ["text", '"x"', []],
+  ["a list", "[]", []],
+  ["without a name", '{"apiVersion":"v1","kind":"Service","metadata":{},"spec":{}}', []],
+  ["with a number for a name", '{"apiVersion":"v1","kind":"Node","metadata":{"name":7}}', []],
+  ["without a spec", '{"apiVersion":"v1","kind":"Service","metadata":{"name":"b"}}', [
+    "Service default/b",
+  ]],
+  [
+    "with an impossible range",
+    '{"apiVersion":"networking.k8s.io/v1","kind":"ServiceCIDR","metadata":{"name":"b"},"spec":{"cidrs":["x"]}}',
+    ["ServiceCIDR b"],
+  ],
+];
+for (const [sentence, item, keys] of strangers) {
+  Deno.test(`An item of a List that is ${sentence} is refused and leaves the other items alone`, () => {
+    const text = `{"apiVersion":"v1","kind":"List","items":[${OBJECT("a")},${item},${
+      OBJECT("c")
+    }]}`;
+    const { definitions, refusal } = load(text, "dump.json");
+    assert.deepEqual(definitions.map(({ key }) => key), [
+      "Service default/a",
+      "Service default/c",
+    ]);
+    assert.match(refusal?.error.message ?? "", /^Cannot load manifest "dump\.json:1": items\[1\]/);
+    assert.deepEqual([...refusal?.keys ?? []], keys);
+  });
+}
 
 Deno.test("A fault within a List tells the item", () => {
   const bad = OBJECT("b").replace('"None"', '"nothing"');

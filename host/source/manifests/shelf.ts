@@ -7,7 +7,7 @@ import { WeirError } from "../../../schemas/errors.ts";
 import type { KubeObject } from "../../../schemas/kube.ts";
 import type { Definition, LoadedFile } from "./file.ts";
 
-/** A version of a file: what is in it, or why it cannot be used. */
+/** A version of a file: what is in it, or why nothing of it can be used. */
 export type FileVersion =
   | { readonly ok: true; readonly digest: string; readonly loaded: LoadedFile }
   | { readonly ok: false; readonly digest: string; readonly error: WeirError };
@@ -18,9 +18,11 @@ export interface ShelvedFile {
   readonly name: string;
   /** What it holds now. */
   readonly version: FileVersion;
-  /** Its last good content; undefined when it never had one. */
+  /** The last good version of each of its objects; undefined when it never had one. */
   readonly inForce: LoadedFile | undefined;
-  /** Why `version` is not in force; undefined when it is. */
+  /** What of `version` is in force: all of it, all but the objects that it refuses, or nothing. */
+  readonly standing: "whole" | "part" | "refused";
+  /** Why it is not in force as a whole; undefined when it is. */
   readonly error: WeirError | undefined;
 }
 
@@ -55,18 +57,35 @@ function clash(
   return undefined;
 }
 
+/** A good version, with what the file had before in place of the objects that it refuses. */
+function completed(
+  loaded: LoadedFile,
+  former: LoadedFile | undefined,
+  claims: ReadonlyMap<string, Claim>,
+): LoadedFile {
+  const { refusal } = loaded;
+  if (refusal === undefined || former === undefined) return loaded;
+  const kept = former.definitions.filter(({ key }) =>
+    refusal.keys.has(key) && !claims.has(key) &&
+    !loaded.definitions.some((definition) => definition.key === key)
+  );
+  return { ...loaded, definitions: [...loaded.definitions, ...kept] };
+}
+
 function settleFile(
   name: string,
   version: FileVersion,
   inForce: LoadedFile | undefined,
   claims: Map<string, Claim>,
 ): ShelvedFile {
-  if (!version.ok) return { name, version, inForce, error: version.error };
-  const { definitions } = version.loaded;
+  if (!version.ok) return { name, version, inForce, standing: "refused", error: version.error };
+  const { definitions, refusal } = version.loaded;
   const error = clash(name, definitions, claims);
-  if (error !== undefined) return { name, version, inForce, error };
-  for (const { key, line } of definitions) claims.set(key, { file: name, line });
-  return { name, version, inForce: version.loaded, error: undefined };
+  if (error !== undefined) return { name, version, inForce, standing: "refused", error };
+  const content = completed(version.loaded, inForce, claims);
+  for (const { key, line } of content.definitions) claims.set(key, { file: name, line });
+  const standing = refusal === undefined ? "whole" : "part";
+  return { name, version, inForce: content, standing, error: refusal?.error };
 }
 
 /** True when this very version has been in force before: it comes before all newcomers. */
@@ -74,14 +93,15 @@ function isIncumbent(
   file: { name: string; version: FileVersion },
   former: ShelvedFile | undefined,
 ) {
-  return former?.error === undefined && former?.version.digest === file.version.digest;
+  return former?.standing !== "refused" && former?.version.digest === file.version.digest;
 }
 
 /**
- * Puts new versions of the files in force, each whole or not at all.
+ * Puts new versions of the files in force. Of an object that its file refuses the last good version
+ * stays.
  *
- * A file that defines what another one defines already is refused, and then its last good version
- * stays. Files that have not changed go first, then the others by name: a new file cannot take an
+ * A file that defines what another one defines already is refused whole, and then its last good
+ * version stays. Files that have not changed go first, then the others by name: a new file cannot take an
  * object from one that serves, while an object may move from file to file in one go.
  *
  * @param former The shelf so far.
@@ -107,10 +127,10 @@ export function restock(
       if (object !== undefined && wanted(key)) objects.set(key, object);
     }
   };
-  for (const file of settled) if (file.error === undefined) put(file, () => true);
+  for (const file of settled) if (file.standing !== "refused") put(file, () => true);
   // What a refused file had before stays, unless a good one has taken it over meanwhile.
   for (const file of settled) {
-    if (file.error !== undefined) put(file, (key) => !claims.has(key) && !objects.has(key));
+    if (file.standing === "refused") put(file, (key) => !claims.has(key) && !objects.has(key));
   }
   return { files: settled, objects };
 }

@@ -10,7 +10,21 @@ function version(...names: string[]): FileVersion {
     line: index + 1,
     object: sampleService({ name }),
   }));
-  return { ok: true, digest: names.join(), loaded: { definitions, ignored: [] } };
+  return {
+    ok: true,
+    digest: names.join(),
+    loaded: { definitions, ignored: [], refusal: undefined },
+  };
+}
+
+/** A version of a file that defines some Services and refuses one. */
+function partly(good: readonly string[], refused: string): FileVersion {
+  const whole = version(...good);
+  assert.ok(whole.ok);
+  const error = new WeirError("WEIR_MANIFEST_FILE", `${refused} is bad`);
+  const refusal = { keys: new Set([`Service default/${refused}`]), error };
+  const digest = `${whole.digest} without ${refused}`;
+  return { ok: true, digest, loaded: { ...whole.loaded, refusal } };
 }
 
 const BROKEN: FileVersion = {
@@ -95,4 +109,29 @@ Deno.test("What a refused file had before gives way to a good file that has take
   const [a] = next.files;
   const taken = a?.inForce?.definitions.find(({ key }) => key === "Service default/x")?.object;
   assert.equal(next.objects.get("Service default/x"), taken);
+});
+
+Deno.test("A refused object keeps its last good version while the rest of its file goes on", () => {
+  const first = stock(EMPTY_SHELF, { "a.yaml": version("x", "y", "z") });
+  const next = stock(first, { "a.yaml": partly(["y", "new"], "x") });
+  assert.deepEqual(picture(next), { objects: "new,x,y", errors: ["x is bad"] });
+  const kept = stock(next, { "a.yaml": partly(["y", "new"], "x"), "b.yaml": version("b") });
+  assert.deepEqual(picture(kept), { objects: "b,new,x,y", errors: ["x is bad"] });
+  assert.deepEqual(picture(stock(kept, { "a.yaml": version("y") })), { objects: "y", errors: [] });
+});
+
+Deno.test("A refused object that never was good is missing, and another file may define it", () => {
+  const shelf = stock(EMPTY_SHELF, { "a.yaml": partly(["y"], "x") });
+  assert.deepEqual(picture(shelf), { objects: "y", errors: ["x is bad"] });
+  const next = stock(shelf, { "a.yaml": partly(["y"], "x"), "b.yaml": version("x") });
+  assert.deepEqual(picture(next), { objects: "x,y", errors: ["x is bad"] });
+});
+
+Deno.test("A file that refuses an object still comes before newcomers with its others", () => {
+  const shelf = stock(EMPTY_SHELF, { "b.yaml": partly(["y"], "x") });
+  const next = stock(shelf, { "a.yaml": version("y"), "b.yaml": partly(["y"], "x") });
+  assert.deepEqual(picture(next).errors, [
+    'Cannot load manifest "a.yaml:1": Service default/y is defined in "b.yaml:1" already',
+    "x is bad",
+  ]);
 });

@@ -29,13 +29,13 @@ export interface ManifestsOptions {
   readonly pollInterval?: number;
 }
 
-const KINDS: readonly KubeKind[] = ["Service", "EndpointSlice", "Node"];
+const KINDS: readonly KubeKind[] = ["Service", "EndpointSlice", "Node", "ServiceCIDR"];
 
 /** How often a folder that never stands still is looked at before it is taken as it is. */
 const MOST_LOOKS = 20;
 
 function removal(object: KubeObject, at: number): SourceEvent {
-  const namespace = object.kind === "Node" ? "" : object.namespace;
+  const namespace = "namespace" in object ? object.namespace : "";
   return { type: "remove", kind: object.kind, namespace, name: object.name, at };
 }
 
@@ -186,7 +186,11 @@ class Run {
     const { log } = this.#options;
     if (file.error !== undefined) {
       if (file.error.message === former?.error?.message) return;
-      const kept = file.inForce === undefined ? "none" : "last good version";
+      const kept = file.inForce === undefined
+        ? "none"
+        : file.standing === "part"
+        ? "the other objects, and the last good version of what is refused"
+        : "last good version";
       return log.error(file.error.message, { code: file.error.code, inForce: kept });
     }
     if (former?.version.digest === file.version.digest && former.error === undefined) return;
@@ -198,11 +202,11 @@ class Run {
 }
 
 /**
- * Makes a source of a folder: what `--manifests DIR` names. Files hold Services, EndpointSlices
- * and Nodes as `kubectl` writes them, in YAML of one or more documents or in JSON, lists included.
- * Nothing allocates addresses here, so a Service must have its clusterIP. A file with a fault is
- * refused whole and its last good version stays in force; while the folder is away everything
- * does.
+ * Makes a source of a folder: what `--manifests DIR` names. Files hold Services, EndpointSlices,
+ * Nodes and ServiceCIDRs as `kubectl` writes them, in YAML of one or more documents or in JSON,
+ * lists included. Nothing allocates addresses here, so a Service must have its clusterIP. An object
+ * with a fault is refused whole, as a file is that does not parse, and its last good version stays
+ * in force; while the folder is away everything does.
  *
  * @param options The folder, and what to tell.
  * @returns A source that delivers what changes, `synced` for all kinds after the first load.

@@ -112,7 +112,7 @@ class Harness implements AsyncDisposable {
   }
 }
 
-const SYNCED = "synced Service synced EndpointSlice synced Node";
+const SYNCED = "synced Service synced EndpointSlice synced Node synced ServiceCIDR";
 
 Deno.test("The first load is one batch, which ends with every kind synced", async () => {
   await using harness = await Harness.start({
@@ -150,17 +150,33 @@ Deno.test("Only what has changed is delivered, by object and not by file", async
   assert.deepEqual(await harness.later(4), ["b:81", "-a", "c:80", "-b"]);
 });
 
-Deno.test("A file with a fault is told of once with line and field, stays as it was, and recovers", async () => {
+Deno.test("A file that does not parse is told of once with its line, stays as it was, and recovers", async () => {
   await using harness = await Harness.start({ "web.yaml": service("a") });
-  await harness.write("web.yaml", service("a", "abc") + service("b"));
+  await harness.write("web.yaml", `${service("a")}spec: {`);
   await harness.until(() => harness.logged.length === 1);
   await harness.write("other.yaml", service("c"));
   await harness.later(1);
   await harness.write("web.yaml", service("a", 81));
   assert.deepEqual(await harness.later(2), ["c:80", "a:81"]);
+  assert.match(
+    harness.logged[0] ?? "",
+    /^error Cannot load manifest "web\.yaml:\d": it does not parse: .*"inForce":"last good version"\}$/,
+  );
+  assert.deepEqual(harness.logged.slice(1), ['info Manifest is good again {"file":"web.yaml"}']);
+});
+
+Deno.test("An object with a fault is told of once with line and field, stays as it was, and recovers", async () => {
+  await using harness = await Harness.start({ "web.yaml": service("a") });
+  await harness.write("web.yaml", service("a", "abc") + service("b"));
+  await harness.later(1);
+  await harness.write("other.yaml", service("c"));
+  await harness.later(2);
+  await harness.write("web.yaml", service("a", 81) + service("b"));
+  assert.deepEqual(await harness.later(3), ["b:80", "c:80", "a:81"]);
   assert.deepEqual(harness.logged, [
     'error Cannot load manifest "web.yaml:5": spec.ports[0].port is "abc", ' +
-    'expected an integer from 1 to 65535 {"code":"WEIR_MANIFEST_FILE","inForce":"last good version"}',
+    'expected an integer from 1 to 65535 {"code":"WEIR_MANIFEST_FILE",' +
+    '"inForce":"the other objects, and the last good version of what is refused"}',
     'info Manifest is good again {"file":"web.yaml"}',
   ]);
 });
