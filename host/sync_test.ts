@@ -34,6 +34,8 @@ class Stage {
   readonly tracker = new Tracker({ nodeName: "here", startedAt: START });
   readonly calls: Called[] = [];
   readonly outcomes: SyncOutcome[] = [];
+  /** What the load balancers were told, as `namespace/name:port localEndpoints`. */
+  readonly health: string[][] = [];
   readonly log: string[] = [];
   readonly trace = recordingTracer();
   /** What the plugin does with a call; it takes 5 ms and succeeds unless told. */
@@ -57,6 +59,12 @@ class Stage {
       callSite: () => "here.ts:1",
     }),
     observe: (outcome) => this.outcomes.push(outcome),
+    health: (services) =>
+      this.health.push(
+        services.map(({ namespace, name, port, localEndpoints }) =>
+          `${namespace}/${name}:${port} ${localEndpoints}`
+        ),
+      ),
   });
 
   /** The first complete listing. */
@@ -215,6 +223,50 @@ Deno.test("what is wrong with a Service is told once, not at every change of its
   stage.put({ ...broken, resourceVersion: "3" });
   await stage.sync("apply");
   assert.deepEqual(stage.warnings().length, 1, "who was well and is wrong again is told again");
+});
+
+const BALANCED = {
+  type: "LoadBalancer",
+  externalTrafficPolicy: "Local",
+  healthCheckNodePort: 32_000,
+  loadBalancerIngress: [{ ip: "203.0.113.9", ipMode: "VIP" }],
+} as const;
+
+function localSlice(version: number, ...addresses: readonly string[]) {
+  return sampleSlice(addresses.map((ip) => sampleEndpoint(ip, { nodeName: "here" })), {
+    resourceVersion: String(version),
+  });
+}
+
+Deno.test("a load balancer is told of local endpoints once the kernel has their rules", async () => {
+  const stage = new Stage();
+  stage.list(sampleService(BALANCED), localSlice(1, "10.0.0.1"), sampleService({ name: "api" }));
+  stage.plugin = async () => assert.deepEqual(stage.health, []);
+  await stage.sync("resync");
+  assert.deepEqual(stage.health.splice(0), [["default/web:32000 1"]]);
+  stage.plugin = () => Promise.reject(new Error("no"));
+  stage.put(localSlice(2, "10.0.0.1", "10.0.0.2"));
+  await assert.rejects(stage.sync("apply"));
+  assert.deepEqual(stage.health, []);
+  stage.plugin = () => Promise.resolve();
+  await stage.sync("resync");
+  assert.deepEqual(stage.health.splice(0), [["default/web:32000 2"]]);
+});
+
+Deno.test("a load balancer is told of what no rule depends on too, and nothing twice", async () => {
+  const stage = new Stage();
+  stage.list(sampleService(BALANCED), localSlice(1, "10.0.0.1"));
+  await stage.sync("resync");
+  stage.put(sampleService({ name: "api", resourceVersion: "1" }));
+  await stage.sync("apply");
+  assert.equal(stage.health.splice(0).length, 1);
+  stage.put(sampleService({ ...BALANCED, healthCheckNodePort: 32_001, resourceVersion: "2" }));
+  await stage.sync("apply");
+  assert.equal(stage.calls.length, 2, "the plugin has nothing to do");
+  assert.deepEqual(stage.health.splice(0), [["default/web:32001 1"]]);
+  stage.put(sampleService({ ...BALANCED, type: "NodePort", resourceVersion: "3" }));
+  await stage.sync("apply");
+  assert.deepEqual(stage.health.splice(0), [[]]);
 });
 
 Deno.test("at -v=2 each sync is one line with what it was and how long it took", async () => {

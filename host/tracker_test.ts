@@ -147,6 +147,60 @@ Deno.test("A heartbeat of the Node touches nothing; a new zone touches the Servi
   assert.equal(tracker.node, undefined);
 });
 
+Deno.test("New addresses of the Node touch the Services with source ranges, and nothing else does", () => {
+  const tracker = readyTracker();
+  const ranged = { loadBalancerSourceRanges: ["192.0.2.0/24"] };
+  tracker.accept([
+    upsert(sampleService({ name: "api", type: "LoadBalancer", ...ranged })),
+    upsert(sampleService({ type: "LoadBalancer" })),
+    upsert(sampleSlice([sampleEndpoint("10.0.0.1", { hintNodes: ["here"], hintZones: ["a"] })])),
+  ]);
+  tracker.take();
+  assert.deepEqual(tracker.addresses, []);
+  const node = (...addresses: string[]) => upsert(sampleNode("", { addresses }), 700);
+  assert.equal(tracker.accept([node("192.0.2.1")]), true);
+  assert.deepEqual(tracker.addresses, ["192.0.2.1"]);
+  const changes = tracker.take();
+  assert.deepEqual(changes.services.map(({ key }) => key), ["default/api"]);
+  assert.equal(changes.earliest, 700);
+  assert.equal(tracker.accept([node("192.0.2.1")]), false);
+  assert.equal(tracker.accept([node("192.0.2.1", "2001:db8::1")]), true);
+  tracker.take();
+  const removal = { type: "remove", kind: "Node", namespace: "", name: "here", at: 5 } as const;
+  assert.equal(tracker.accept([removal]), true);
+  assert.deepEqual(keys(tracker), ["default/api"]);
+});
+
+Deno.test("The ranges of cluster IPs are those of all ServiceCIDRs, sorted, and one list until they change", () => {
+  const tracker = readyTracker();
+  assert.deepEqual(tracker.serviceCIDRs, []);
+  const put = (name: string, ...cidrs: string[]) => {
+    const object = { kind: "ServiceCIDR", name, resourceVersion: "", cidrs } as const;
+    assert.equal(tracker.accept([upsert(object)]), false, "no Service is touched");
+  };
+  put("kubernetes", "fd00:96::/112", "10.96.0.0/12");
+  put("more", "10.112.0.0/16", "10.96.0.0/12");
+  const ranges = tracker.serviceCIDRs;
+  assert.deepEqual(ranges, ["10.112.0.0/16", "10.96.0.0/12", "fd00:96::/112"]);
+  put("same", "10.96.0.0/12");
+  assert.equal(tracker.serviceCIDRs, ranges);
+  const removal = {
+    type: "remove",
+    kind: "ServiceCIDR",
+    namespace: "",
+    name: "kubernetes",
+    at: 5,
+  } as const;
+  tracker.accept([removal]);
+  assert.deepEqual(tracker.serviceCIDRs, ["10.112.0.0/16", "10.96.0.0/12"]);
+});
+
+Deno.test("No sync waits for ServiceCIDRs: the cluster may not tell", () => {
+  const tracker = readyTracker();
+  assert.equal(tracker.ready, true);
+  assert.equal(tracker.accept([{ type: "synced", kind: "ServiceCIDR", at: 1 }]), false);
+});
+
 Deno.test("The earliest arrival and the triggers of changed slices are told once", () => {
   const tracker = readyTracker();
   const slice = (name: string, lastChangeTriggerTime: string) =>

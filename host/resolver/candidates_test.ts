@@ -73,7 +73,10 @@ Deno.test("What is no address of the family is told of with its path, and the re
     ]),
     sampleSlice([sampleEndpoint("10.0.0.4")], {
       name: "web-2",
-      ports: [{ name: "http", protocol: "TCP", port: 70_000 }],
+      ports: [
+        { name: "http", protocol: "TCP", port: 70_000 },
+        { name: "http", protocol: "QUIC", port: 80 },
+      ],
     }),
   ], HTTP);
   assert.deepEqual(addresses, ["10.0.0.2:8080"]);
@@ -82,6 +85,7 @@ Deno.test("What is no address of the family is told of with its path, and the re
     'EndpointSlice default/web-1 endpoints[2].addresses[0] Cannot program "fd00::1": it is no IPv4 address',
     'EndpointSlice default/web-1 endpoints[3].addresses[0] Cannot program "": it is no IPv4 address',
     'EndpointSlice default/web-2 ports[0].port Cannot program "70000": a port is 1–65535',
+    'EndpointSlice default/web-2 ports[1].protocol Cannot program "QUIC": it is none of TCP, UDP and SCTP',
   ]);
 });
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { KubeKind, KubeObject } from "../../../schemas/kube.ts";
 import { fieldHead, protobufEnvelope, protobufMessage } from "../../../tests/kit/api_message.ts";
+import { inBoth } from "./both_encodings.ts";
 import { jsonDecoder, jsonStatus } from "./decode_json.ts";
 import { protobufDecoder, protobufStatus } from "./decode_protobuf.ts";
 import type { Decoder, ListPage, WatchEvent } from "./decoder.ts";
@@ -182,19 +183,6 @@ Deno.test("a failure that is no Status is told by its text", () => {
   assert.match(protobufStatus(utf8.encode("upstream")).message, /does not decode/);
 });
 
-/** Writes one object in both encodings and reads it back. */
-function both(kind: KubeKind, object: Readonly<Record<string, unknown>>) {
-  const apiVersion = kind === "EndpointSlice" ? "discovery.k8s.io/v1" : "v1";
-  const listKind = `${kind}List`;
-  const message = protobufMessage(kind, object);
-  const body = protobufEnvelope(apiVersion, listKind, [fieldHead(2, message), message]);
-  const text = JSON.stringify({ kind: listKind, apiVersion, metadata: {}, items: [object] });
-  return {
-    json: json(kind).list(utf8.encode(text)),
-    protobuf: protobuf(kind).list(body),
-  };
-}
-
 const label = fc.string({ minLength: 1, maxLength: 20 });
 const port = fc.integer({ min: 1, max: 65_535 });
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
@@ -294,13 +282,22 @@ const objects: Readonly<Record<KubeKind, fc.Arbitrary<Readonly<Record<string, un
       }))),
     }),
   }),
+  ServiceCIDR: fc.record({
+    metadata,
+    spec: maybe(fc.record({
+      cidrs: maybe(fc.array(fc.constantFrom("10.96.0.0/12", "10.0.0.1/8", "FD00::/112"))),
+    })),
+    status: maybe(fc.record({
+      conditions: fc.constant([{ type: "Ready", status: "True", message: "" }]),
+    })),
+  }),
 };
 
-for (const kind of ["Service", "EndpointSlice", "Node"] as const) {
+for (const kind of ["Service", "EndpointSlice", "Node", "ServiceCIDR"] as const) {
   Deno.test(`any ${kind} reads the same from JSON and from protobuf`, () => {
     fc.assert(
       fc.property(objects[kind], (object) => {
-        const read = both(kind, object);
+        const read = inBoth(kind, object);
         assert.deepEqual(read.json.malformed, []);
         assert.equal(read.json.objects.length, 1);
         assert.deepEqual(read.protobuf.objects, read.json.objects);
@@ -312,7 +309,7 @@ for (const kind of ["Service", "EndpointSlice", "Node"] as const) {
 
 Deno.test("each absent condition of an endpoint has its own default, whatever the others say", () => {
   const conditions = [{}, { ready: false, terminating: true }, { serving: false }];
-  const { json, protobuf } = both("EndpointSlice", {
+  const { json, protobuf } = inBoth("EndpointSlice", {
     metadata: { namespace: "a", name: "b" },
     addressType: "IPv4",
     endpoints: conditions.map((given) => ({ addresses: ["10.0.0.1"], conditions: given })),
@@ -325,67 +322,6 @@ Deno.test("each absent condition of an endpoint has its own default, whatever th
       [[true, true, false], [false, true, true], [true, false, false]],
     );
   }
-});
-
-const broken: readonly (readonly [KubeKind, Readonly<Record<string, unknown>>, string])[] = [
-  ["Service", { spec: { ports: [{ port: 80, protocol: "HTTP" }] } }, "spec.ports[0].protocol"],
-  ["Service", { spec: { ports: [{ port: 80 }, { port: 70_000 }] } }, "spec.ports[1].port"],
-  ["Service", { spec: { type: "Magic" } }, "spec.type"],
-  ["Service", { spec: { sessionAffinity: "Sticky" } }, "spec.sessionAffinity"],
-  ["Service", { spec: { internalTrafficPolicy: "Near" } }, "spec.internalTrafficPolicy"],
-  [
-    "Service",
-    { status: { loadBalancer: { ingress: [{ ip: "1.2.3.4", ipMode: "Odd" }] } } },
-    "status.loadBalancer.ingress[0].ipMode",
-  ],
-  [
-    "Service",
-    {
-      spec: {
-        sessionAffinity: "ClientIP",
-        sessionAffinityConfig: { clientIP: { timeoutSeconds: -5 } },
-      },
-    },
-    "spec.sessionAffinityConfig.clientIP.timeoutSeconds",
-  ],
-  ["EndpointSlice", { addressType: "MAC" }, "addressType"],
-  ["EndpointSlice", { addressType: "IPv4", ports: [{ protocol: "QUIC" }] }, "ports[0].protocol"],
-];
-
-for (const [kind, fields, path] of broken) {
-  Deno.test(`an impossible ${path} of ${kind} makes the object skipped, by name, in both encodings`, () => {
-    const metadata = { namespace: "shop", name: "cart", resourceVersion: "7" };
-    const read = both(kind, { metadata, ...fields });
-    for (const page of [read.json, read.protobuf]) {
-      assert.deepEqual(page.objects, []);
-      assert.equal(page.malformed.length, 1);
-      const malformed = page.malformed[0];
-      assert.equal(malformed?.name, "cart");
-      assert.equal(malformed?.resourceVersion, "7");
-      assert.equal(malformed?.error.code, "WEIR_DECODE");
-      assert.ok(
-        malformed?.error.message.startsWith(`Cannot use ${kind} "shop/cart": ${path} is `),
-        malformed?.error.message,
-      );
-    }
-  });
-}
-
-Deno.test("a JSON field of the wrong type is skipped by name", () => {
-  const item = { metadata: { namespace: "a", name: "b" }, spec: { ports: "80" } };
-  const text = JSON.stringify({ kind: "ServiceList", metadata: {}, items: [item] });
-  const page = json("Service").list(utf8.encode(text));
-  assert.equal(page.malformed[0]?.error.message, 'Cannot use Service "a/b": spec.ports is no list');
-});
-
-Deno.test("one broken object leaves the rest of its list alone", () => {
-  const good = protobufMessage("Service", { metadata: { namespace: "a", name: "good" } });
-  const bad = protobufMessage("Service", { metadata: { namespace: "a", name: "bad" } });
-  const cut = new Uint8Array([...bad, 0x12, 0x7f]);
-  const pieces = [fieldHead(2, cut), cut, fieldHead(2, good), good];
-  const page = protobuf("Service").list(protobufEnvelope("v1", "ServiceList", pieces));
-  assert.deepEqual(page.malformed.map(({ name }) => name), ["bad"]);
-  assert.deepEqual(page.objects.map(({ name }) => name), ["good"]);
 });
 
 Deno.test("an answer that is something else is refused whole", () => {
