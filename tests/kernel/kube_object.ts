@@ -16,11 +16,25 @@ function serviceObject(service: Service): ApiObject {
       type: service.type,
       clusterIP: service.clusterIP,
       clusterIPs: service.clusterIPs,
-      ports: service.ports.map(({ name, protocol, port }) => ({ name, protocol, port })),
+      externalIPs: service.externalIPs,
+      ports: service.ports,
       sessionAffinity: service.sessionAffinity,
+      ...(service.sessionAffinity === "None" ? {} : {
+        sessionAffinityConfig: { clientIP: { timeoutSeconds: service.affinityTimeoutSeconds } },
+      }),
       internalTrafficPolicy: service.internalTrafficPolicy,
+      externalTrafficPolicy: service.externalTrafficPolicy,
+      healthCheckNodePort: service.healthCheckNodePort,
+      publishNotReadyAddresses: service.publishNotReadyAddresses,
+      loadBalancerSourceRanges: service.loadBalancerSourceRanges,
+      trafficDistribution: service.trafficDistribution,
     },
+    status: { loadBalancer: { ingress: service.loadBalancerIngress } },
   };
+}
+
+function named(names: readonly string[]) {
+  return names.map((name) => ({ name }));
 }
 
 function sliceObject(slice: EndpointSlice): ApiObject {
@@ -31,21 +45,23 @@ function sliceObject(slice: EndpointSlice): ApiObject {
     metadata: { namespace, name, labels: { "kubernetes.io/service-name": serviceName } },
     addressType,
     ports: slice.ports,
-    endpoints: slice.endpoints.map(({ addresses, ready, serving, terminating, nodeName }) => ({
+    endpoints: slice.endpoints.map(({ addresses, ready, serving, terminating, ...more }) => ({
       addresses,
       conditions: { ready, serving, terminating },
-      nodeName,
+      nodeName: more.nodeName,
+      zone: more.zone,
+      hints: { forZones: named(more.hintZones), forNodes: named(more.hintNodes) },
     })),
   };
 }
 
-function nodeObject({ name, labels, podCIDRs, taints }: Node): ApiObject {
+function nodeObject({ name, labels, podCIDRs, addresses, taints }: Node): ApiObject {
   return {
     apiVersion: "v1",
     kind: "Node",
     metadata: { name, labels },
     spec: { ...(podCIDRs.length === 0 ? {} : { podCIDR: podCIDRs[0], podCIDRs }), taints },
-    status: {},
+    status: { addresses: addresses.map((address) => ({ type: "InternalIP", address })) },
   };
 }
 
