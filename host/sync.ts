@@ -81,6 +81,9 @@ function measureOrder(order: Order | undefined): SpanAttributes {
 /** Triggers that are kept while syncs fail: a plugin may be away for days. */
 const MOST_UNLANDED = 10_000;
 
+/** Problems of one Service that are told at a time: 10,000 bad endpoints are one bad Service. */
+const MOST_TOLD = 20;
+
 /**
  * Makes the function that the scheduler calls.
  *
@@ -98,11 +101,20 @@ export function createSync(options: SyncOptions): (kind: SyncKind) => Promise<vo
   const report = (key: string, problems: readonly Problem[]): void => {
     const before = told.get(key);
     const now = new Set<string>();
+    let fresh = 0;
     for (const { object, path, message } of problems) {
       const identity = `${object}\n${path}\n${message}`;
       if (now.has(identity)) continue;
       now.add(identity);
-      if (before?.has(identity) !== true) log.warn(message, { object, path });
+      if (before?.has(identity) !== true && ++fresh <= MOST_TOLD) {
+        log.warn(message, { object, path });
+      }
+    }
+    if (fresh > MOST_TOLD) {
+      log.warn("More of the Service cannot be programmed", {
+        service: key,
+        more: fresh - MOST_TOLD,
+      });
     }
     if (now.size > 0) told.set(key, now);
     else told.delete(key);

@@ -225,6 +225,25 @@ Deno.test("what is wrong with a Service is told once, not at every change of its
   assert.deepEqual(stage.warnings().length, 1, "who was well and is wrong again is told again");
 });
 
+Deno.test("of a Service with thousands of bad endpoints a few are told, and how many more there are", async () => {
+  const stage = new Stage();
+  const bad = Array.from({ length: 10_000 }, (_, index) => `10.0.0.${index + 1_000}`);
+  stage.list(sampleService(), sliceAt(0, ...bad, "10.0.0.1"), sampleService({ name: "api" }));
+  await stage.sync("resync");
+  const warnings = stage.warnings();
+  assert.equal(warnings.length, 21);
+  assert.match(
+    warnings.at(-1) ?? "",
+    /^warning More of the Service cannot be programmed .*"default\/web","more":9980/,
+  );
+  const [call] = stage.calls;
+  assert.ok(call?.method === "resync");
+  assert.deepEqual(call.params.ports.map(({ name, endpoints }) => [name, endpoints.length]), [
+    ["api", 0],
+    ["web", 1],
+  ]);
+});
+
 const BALANCED = {
   type: "LoadBalancer",
   externalTrafficPolicy: "Local",
