@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { parseCidr, set, type Transaction, verdict } from "weir";
+import { cidrContains, parseCidr, set, type Transaction, verdict } from "weir";
 import { firewallChain, sourcesName } from "./layout.ts";
 import type { FamilyObjects } from "./objects.ts";
 
@@ -102,19 +102,7 @@ export function outermost(sources: string): readonly string[] {
   ranges.sort((one, other) => one.prefix - other.prefix);
   const kept: typeof ranges = [];
   for (const range of ranges) {
-    if (!kept.some((wider) => holds(wider, range.network))) kept.push(range);
+    if (!kept.some((wider) => cidrContains(wider, range.network))) kept.push(range);
   }
   return kept.map(({ text }) => text);
-}
-
-function holds(
-  range: { readonly network: Uint8Array; readonly prefix: number },
-  address: Uint8Array,
-): boolean {
-  for (let bit = 0; bit < range.prefix; bit += 8) {
-    const byte = bit >> 3;
-    const mask = 0xff << Math.max(0, 8 - (range.prefix - bit)) & 0xff;
-    if ((((range.network[byte] ?? 0) ^ (address[byte] ?? 0)) & mask) !== 0) return false;
-  }
-  return true;
 }
