@@ -18,8 +18,9 @@ import { Revisions } from "./diff.ts";
 import { detectorOf, type PluginGround, prepareJail, proxierOf, startPlugin } from "./plugins.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
-import type { HealthFacts } from "./routes/proxy_health.ts";
+import { type HealthFacts, livez } from "./routes/proxy_health.ts";
 import { type Server, startServer } from "./routes/server.ts";
+import { ServiceHealthServers } from "./routes/service_health_servers.ts";
 import type { SandboxEvent } from "./sandbox/event.ts";
 import type { SupervisedPlugin } from "./sandbox/supervisor.ts";
 import { describeFailure, Scheduler } from "./scheduler.ts";
@@ -177,6 +178,12 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
     log,
   });
 
+  const serviceHealth = new ServiceHealthServers({
+    proxyHealthy: () => livez(facts(), clock.now(), healthTimeout(config)).report.healthy,
+    log,
+    clock,
+  });
+
   const collector = new Collector({ collect: environment.collect, clock });
   const sync = createSync({
     tracker,
@@ -211,6 +218,8 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
       }
       measurePending();
     },
+    landed: () => {},
+    tellHealth: (news) => serviceHealth.update(news),
   });
 
   const scheduler = new Scheduler({
@@ -262,7 +271,7 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
     goOn();
   }
 
-  const servers = serve(config, environment, until, () => ({
+  const facts = (): HealthFacts => ({
     families: FAMILIES,
     lastCompleted: scheduler.status.lastCompleted,
     waitingSince: scheduler.status.waitingSince,
@@ -273,7 +282,8 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
     ].flatMap(({ plugin, state }) =>
       state?.type === "parked" ? [{ plugin, reason: state.reason }] : []
     ),
-  }));
+  });
+  const servers = serve(config, environment, until, facts);
 
   // Only the node's own pod ranges have to be waited for.
   if (config.detectLocalMode !== "NodeCIDR") detection.observe(undefined);
@@ -298,6 +308,7 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
       proxierLoading.then((plugin) => plugin.stop()),
       detectorLoading.then((plugin) => plugin.stop()),
       monitor.close(),
+      serviceHealth.stop(),
       ...servers.map((server) => server.finished),
     ]);
     await kernel.close();
@@ -319,6 +330,11 @@ async function within(limit: number, work: Promise<void>, clock: Clock): Promise
   cancel();
 }
 
+/** Milliseconds that a change may wait before the proxier is unhealthy (KEP-3836). */
+function healthTimeout(config: WeirConfig): number {
+  return 2 * config.nftables.syncPeriod;
+}
+
 /** Starts the health and metrics servers that the configuration asks for. */
 function serve(
   config: WeirConfig,
@@ -330,7 +346,7 @@ function serve(
   const health = healthRoutes({
     facts,
     now: () => clock.now(),
-    timeout: 2 * config.nftables.syncPeriod,
+    timeout: healthTimeout(config),
     observe: (probe, code) => metrics[probe].inc({ code: String(code) }),
   });
   const pages = metricsRoutes({ metrics: registry, config, limits: LIMITS });
@@ -355,7 +371,7 @@ function serve(
     if (typeof address === "string") return [];
     const server = startServer({
       name,
-      flag,
+      move: `give --${flag} another address`,
       address,
       handler: (request) => app.fetch(request),
       log,

@@ -7,10 +7,10 @@
 import type { Logger } from "./telemetry/log.ts";
 import type { SpanAttributes, TraceSpan, Tracing } from "./telemetry/trace.ts";
 import type { CallMethod, CallParams } from "../schemas/calls.ts";
-import type { ServiceHealth } from "../schemas/health.ts";
 import type { ProxierSettings } from "../schemas/view.ts";
 import type { Clock } from "./clock.ts";
 import type { Revisions, ServiceUpdate } from "./diff.ts";
+import { HealthNews, type TellHealth } from "./health_news.ts";
 import type { Problem } from "./resolver/problem.ts";
 import { resolveService } from "./resolver/resolve.ts";
 import type { SyncKind } from "./scheduler.ts";
@@ -47,16 +47,14 @@ export interface SyncOptions {
   readonly log: Logger;
   /** Told of every sync that reached the plugin; must not throw. */
   readonly observe: (outcome: SyncOutcome) => void;
-  /**
-   * Told of all health-check node ports when they or their endpoints have changed, as soon as the
-   * kernel has the rules for them: a load balancer that is told too early sends connections that
-   * nobody takes. Must not throw.
-   */
-  readonly health?: (services: readonly ServiceHealth[]) => void;
+  /** Told what the kernel has, once it has it; must not throw. */
+  readonly landed: (order: Order) => void;
+  /** Told of the health check node ports; must not throw. */
+  readonly tellHealth: TellHealth;
 }
 
 /** What goes to the plugin. */
-type Order =
+export type Order =
   | { readonly method: "resync"; readonly params: CallParams["resync"] }
   | { readonly method: "apply"; readonly params: CallParams["apply"] };
 
@@ -92,6 +90,7 @@ const MOST_TOLD = 20;
  */
 export function createSync(options: SyncOptions): (kind: SyncKind) => Promise<void> {
   const { tracker, revisions, nodeName, settings, call, tracing, clock, log, observe } = options;
+  const healths = new HealthNews(options.tellHealth);
   /** Triggers of changes that no sync has landed yet: a failed one leaves them to the next. */
   let unlanded: readonly number[] = [];
 
@@ -120,28 +119,12 @@ export function createSync(options: SyncOptions): (kind: SyncKind) => Promise<vo
     else told.delete(key);
   };
 
-  const health = new Map<string, ServiceHealth>();
-  let healthIsNew = false;
-
-  const noteHealth = (key: string, now: ServiceHealth | undefined): void => {
-    const before = health.get(key);
-    if (before?.port === now?.port && before?.localEndpoints === now?.localEndpoints) return;
-    if (now === undefined) health.delete(key);
-    else health.set(key, now);
-    healthIsNew = true;
-  };
-
-  const tellHealth = (): void => {
-    if (healthIsNew) options.health?.([...health.values()]);
-    healthIsNew = false;
-  };
-
   const resolve = (changes: Changes): ServiceUpdate[] => {
     const node = { name: nodeName, zone: tracker.zone, addresses: tracker.addresses };
     return changes.services.map(({ key, service, slices }) => {
       const { views, problems, health } = resolveService(service, slices, node);
       report(key, problems);
-      noteHealth(key, health);
+      healths.take(key, health);
       return { key, views };
     });
   };
@@ -178,9 +161,10 @@ export function createSync(options: SyncOptions): (kind: SyncKind) => Promise<vo
         child.set(measureOrder(order));
         return order;
       });
+      healths.tellDrained();
       if (order === undefined) {
         unlanded = [];
-        tellHealth();
+        healths.tellAll();
         return;
       }
       span.set({ "weir.revision": revisions.revision });
@@ -198,7 +182,8 @@ export function createSync(options: SyncOptions): (kind: SyncKind) => Promise<vo
       }
       const endedAt = observed(unlanded);
       unlanded = [];
-      tellHealth();
+      options.landed(order);
+      healths.tellAll();
       if (!log.enabled(2)) return;
       log.v(2, "Synced", {
         ...describeOrder(order),

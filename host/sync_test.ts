@@ -5,7 +5,7 @@ import type { ProxierSettings } from "../schemas/view.ts";
 import { Revisions } from "./diff.ts";
 import { sampleEndpoint, sampleService, sampleSlice } from "./samples.ts";
 import { SimulatedClock } from "./simulated_clock.ts";
-import { createSync, type SyncOutcome } from "./sync.ts";
+import { createSync, type Order, type SyncOutcome } from "./sync.ts";
 import { createLog } from "./telemetry/log.ts";
 import { recordingTracer, spanTree } from "./telemetry/recording_tracer.ts";
 import { createTracing } from "./telemetry/trace.ts";
@@ -34,6 +34,7 @@ class Stage {
   readonly tracker = new Tracker({ nodeName: "here", startedAt: START });
   readonly calls: Called[] = [];
   readonly outcomes: SyncOutcome[] = [];
+  readonly landed: Order[] = [];
   /** What the load balancers were told, as `namespace/name:port localEndpoints`. */
   readonly health: string[][] = [];
   readonly log: string[] = [];
@@ -59,10 +60,11 @@ class Stage {
       callSite: () => "here.ts:1",
     }),
     observe: (outcome) => this.outcomes.push(outcome),
-    health: (services) =>
+    landed: (order) => this.landed.push(order),
+    tellHealth: (news) =>
       this.health.push(
-        services.map(({ namespace, name, port, localEndpoints }) =>
-          `${namespace}/${name}:${port} ${localEndpoints}`
+        [...news].map(([key, health]) =>
+          health === undefined ? `${key} gone` : `${key}:${health.port} ${health.localEndpoints}`
         ),
       ),
   });
@@ -160,9 +162,11 @@ Deno.test("a sync that fails says so in its trace, and its changes count for the
   stage.put(sliceAt(3, "10.0.0.2"));
   stage.plugin = () => Promise.reject(new Error("no"));
   await assert.rejects(stage.sync("apply"), /^Error: no$/);
+  assert.deepEqual(stage.landed.map(({ method }) => method), ["resync"]);
   stage.put(sliceAt(9, "10.0.0.3"));
   stage.plugin = () => stage.clock.advance(40);
   await stage.sync("resync");
+  assert.equal(stage.landed.length, 2);
 
   const at = stage.clock.now();
   assert.deepEqual(stage.outcomes, [
@@ -285,7 +289,7 @@ Deno.test("a load balancer is told of what no rule depends on too, and nothing t
   assert.deepEqual(stage.health.splice(0), [["default/web:32001 1"]]);
   stage.put(sampleService({ ...BALANCED, type: "NodePort", resourceVersion: "3" }));
   await stage.sync("apply");
-  assert.deepEqual(stage.health.splice(0), [[]]);
+  assert.deepEqual(stage.health.splice(0), [["default/web gone"]]);
 });
 
 Deno.test("at -v=2 each sync is one line with what it was and how long it took", async () => {

@@ -19,8 +19,8 @@ const GRACE_MS = 1000;
 export interface ServerOptions {
   /** For log lines: `health` or `metrics`. */
   readonly name: string;
-  /** The flag that moves it elsewhere, for the remedy. */
-  readonly flag: string;
+  /** How to move it elsewhere, for the remedy: `give --healthz-bind-address another address`. */
+  readonly move: string;
   readonly address: BindAddress;
   /** Answers a request. */
   readonly handler: (request: Request) => Response | Promise<Response>;
@@ -44,16 +44,16 @@ export interface Server {
 }
 
 /** What an operator can do about a failure to bind. */
-function remedy(error: unknown, { address, flag }: ServerOptions): string {
+function remedy(error: unknown, { address, move }: ServerOptions): string {
   if (error instanceof Deno.errors.AddrInUse) {
     return `another process listens on port ${address.port} (kube-proxy, or another weir?): ` +
-      `stop it or give --${flag} another address`;
+      `stop it or ${move}`;
   }
   if (error instanceof Deno.errors.AddrNotAvailable) {
-    return `no interface of this node has ${address.ip}: give --${flag} another address`;
+    return `no interface of this node has ${address.ip}: ${move}`;
   }
   if (error instanceof Deno.errors.PermissionDenied) {
-    return `ports below 1024 need CAP_NET_BIND_SERVICE: give --${flag} another port`;
+    return `ports below 1024 need CAP_NET_BIND_SERVICE: ${move}`;
   }
   return messageOf(error);
 }

@@ -14,7 +14,7 @@ function recordingLog(): { log: Log; lines: string[] } {
 function options(log: Log, signal: AbortSignal, more: Partial<ServerOptions> = {}): ServerOptions {
   return {
     name: "health",
-    flag: "healthz-bind-address",
+    move: "give --healthz-bind-address another address",
     address: { ip: "127.0.0.1", port: 0 },
     handler: () => new Response("hello"),
     log,
