@@ -24,9 +24,16 @@ export type DetectLocalMode = typeof DETECT_LOCAL_MODES[number];
 export const CONTENT_TYPES = ["application/vnd.kubernetes.protobuf", "application/json"] as const;
 
 /**
+ * What `nodePortAddresses` may name besides CIDRs. Source: 1.30 (`primary`), KEP-6032 in 1.37 (the
+ * others, and that they mix).
+ */
+export const NODE_PORT_KEYWORDS = ["primary", "localhost", "all"] as const;
+
+/**
  * The default of every field, in the shape of the input. The defaults are kube-proxy's but for
  * `nftables.minSyncPeriod` (1 s there), because weir's pause adapts to what a sync costs, and
- * `mode` (iptables there until KEP-5343 changes it to nftables).
+ * `mode` (iptables there until KEP-5343 changes it to nftables). That of `nodePortAddresses` is the
+ * one of nftables mode.
  */
 export const CONFIG_DEFAULTS = {
   manifests: "",
@@ -44,6 +51,7 @@ export const CONFIG_DEFAULTS = {
   clusterCIDR: "",
   detectLocalMode: "ClusterCIDR",
   detectLocal: { bridgeInterface: "", interfaceNamePrefix: "" },
+  nodePortAddresses: ["primary"],
   nftables: { masqueradeAll: false, masqueradeBit: 14, syncPeriod: 30_000, minSyncPeriod: 0 },
   logging: { verbosity: 0 },
 } as const;
@@ -79,6 +87,8 @@ export interface WeirConfig {
     /** For InterfaceNamePrefix, otherwise possibly "". */
     readonly interfaceNamePrefix: string;
   };
+  /** Canonical CIDRs and {@linkcode NODE_PORT_KEYWORDS}; never empty. */
+  readonly nodePortAddresses: readonly string[];
   readonly nftables: {
     readonly masqueradeAll: boolean;
     /** 0–31: the bit of the packet mark that means "masquerade". */
@@ -154,6 +164,17 @@ const clusterCIDRs = parsed((list): string[] | string => {
   return cidrs;
 });
 
+const nodePortAddress = v.pipe(
+  parsed((entry) => {
+    if (NODE_PORT_KEYWORDS.some((keyword) => keyword === entry)) return { text: entry };
+    const cidr = parseCidr(entry);
+    return cidr === undefined
+      ? `"${entry}" is neither a CIDR nor one of ${NODE_PORT_KEYWORDS.join(", ")}`
+      : { text: `${formatIp(cidr.network)}/${cidr.prefix}` };
+  }),
+  v.transform((entry) => entry.text),
+);
+
 const master = v.pipe(
   text,
   v.check((url) => {
@@ -210,6 +231,11 @@ const FieldsSchema = v.strictObject({
       interfaceNamePrefix: v.optional(interfaceName, defaults.detectLocal.interfaceNamePrefix),
     }),
     {},
+  ),
+  nodePortAddresses: v.pipe(
+    v.optional(v.array(nodePortAddress, "it is not a list"), [...defaults.nodePortAddresses]),
+    // In nftables mode kube-proxy takes an empty list for "primary" (KEP-3866).
+    v.transform((entries) => entries.length === 0 ? [...defaults.nodePortAddresses] : entries),
   ),
   nftables: v.optional(
     v.strictObject({

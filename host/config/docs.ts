@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Flag, FLAG_SECTIONS, flagDefault } from "./flags.ts";
+import { type Flag, FLAG_SECTIONS, flagDefault, formatFlagValue } from "./flags.ts";
 
 /** The comments between which the README holds the table. */
 export const DOCS_MARKERS = { begin: "<!-- flags: begin -->", end: "<!-- flags: end -->" } as const;
@@ -20,7 +20,9 @@ function setting(flag: Flag): string {
 }
 
 function row(flag: Flag): string {
-  const value = flagDefault(flag);
+  const fallback = flagDefault(flag);
+  // That of a flag without a field is shown too: it is what the flag does not do.
+  const value = fallback === false ? "false" : formatFlagValue(fallback);
   const name = `${flag.short === undefined ? "" : `\`-${flag.short}\`, `}\`--${flag.name}\``;
   const type = flag.placeholder === "" ? flag.type : `${flag.type} (${flag.placeholder})`;
   const deprecated = flag.deprecated === undefined ? "" : ` Deprecated: ${flag.deprecated}.`;

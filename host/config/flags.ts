@@ -6,8 +6,14 @@
  */
 import { CONFIG_DEFAULTS, CONTENT_TYPES, DETECT_LOCAL_MODES } from "../../schemas/config.ts";
 
-/** How a flag's value is written. Integers and floats as Go's strconv reads them. */
-export type FlagType = "string" | "bool" | "int32" | "float32";
+/**
+ * How a flag's value is written. Integers and floats as Go's strconv reads them; `strings` is a
+ * list, with commas between its entries or the flag repeated.
+ */
+export type FlagType = "string" | "strings" | "bool" | "int32" | "float32";
+
+/** What a flag comes to. */
+export type FlagValue = string | number | boolean | readonly string[];
 
 /** The headings of the help, in their order. */
 export const FLAG_SECTIONS = [
@@ -157,6 +163,18 @@ export const FLAGS: readonly Flag[] = [
     since: "1.24",
   },
   {
+    name: "nodeport-addresses",
+    type: "strings",
+    placeholder: "cidrs",
+    section: "This node",
+    target: field("nodePortAddresses"),
+    help:
+      "Where NodePorts and health check node ports answer: this node's addresses within these " +
+      "CIDRs. primary is the Node's own, all is every one but loopback, localhost relays TCP from " +
+      "127.0.0.1 and ::1; they mix. An IP family that is not named answers on all its addresses.",
+    since: "1.24",
+  },
+  {
     name: "proxy-mode",
     type: "string",
     placeholder: "mode",
@@ -173,6 +191,16 @@ export const FLAGS: readonly Flag[] = [
     section: "Data plane",
     target: field("nftables.masqueradeAll"),
     help: "Masquerade all traffic to ClusterIPs, whatever its source.",
+    since: "1.24",
+  },
+  {
+    name: "iptables-masquerade-bit",
+    type: "int32",
+    placeholder: "bit",
+    section: "Data plane",
+    target: field("nftables.masqueradeBit"),
+    help: "Bit of the packet mark, 0 to 31, that means that a packet is to be masqueraded. " +
+      "Its name is older than nftables mode, which it is for too.",
     since: "1.24",
   },
   {
@@ -229,13 +257,13 @@ export const FLAGS: readonly Flag[] = [
  *
  * @param flag A row.
  * @param defaults The defaults in the shape of the input.
- * @returns A string, a number or a boolean; false for an action.
+ * @returns The value; false for an action.
  * @throws {Error} When the row's path names no field, a fault of the table that a test rules out.
  */
 export function flagDefault(
   flag: Flag,
   defaults: Readonly<Record<string, unknown>> = CONFIG_DEFAULTS,
-): string | number | boolean {
+): FlagValue {
   if (flag.target.kind === "action") return false;
   let value: unknown = defaults;
   for (const key of flag.target.path.split(".")) {
@@ -246,5 +274,17 @@ export function flagDefault(
   if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
     return value;
   }
+  if (Array.isArray(value) && value.every((entry) => typeof entry === "string")) return value;
   throw new Error(`Cannot use flag "${flag.name}": no field is at ${flag.target.path}`);
+}
+
+/**
+ * A flag's value as one would write it.
+ *
+ * @param value For example a default.
+ * @returns Its text; "" for what need not be shown: an empty text or list, and false.
+ */
+export function formatFlagValue(value: FlagValue): string {
+  if (value === false) return "";
+  return Array.isArray(value) ? value.join(",") : String(value);
 }

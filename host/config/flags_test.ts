@@ -14,7 +14,13 @@ Deno.test("every flag has its own name, and every shorthand is one letter of its
 for (const flag of FLAGS) {
   Deno.test(`the row of --${flag.name} agrees with the configuration`, () => {
     const value = flagDefault(flag);
-    const types = { string: "string", bool: "boolean", int32: "number", float32: "number" };
+    const types = {
+      string: "string",
+      strings: "object",
+      bool: "boolean",
+      int32: "number",
+      float32: "number",
+    };
     assert.equal(typeof value, types[flag.type]);
     assert.equal(flag.placeholder === "", flag.type === "bool");
     assert.ok(FLAG_SECTIONS.includes(flag.section));
@@ -23,14 +29,15 @@ for (const flag of FLAGS) {
   });
 }
 
-Deno.test("every field of the configuration but the nftables timings and mark has a flag", () => {
+Deno.test("every field of the configuration but the nftables timings has a flag", () => {
   const leaves = (tree: object, at: string): string[] =>
     Object.entries(tree).flatMap(([key, value]) =>
-      typeof value === "object" && value !== null ? leaves(value, `${at}${key}.`) : [`${at}${key}`]
+      typeof value === "object" && value !== null && !Array.isArray(value)
+        ? leaves(value, `${at}${key}.`)
+        : [`${at}${key}`]
     );
   const set = FLAGS.flatMap((flag) => flag.target.kind === "action" ? [] : flag.target.path);
   assert.deepEqual(leaves(CONFIG_DEFAULTS, "").filter((path) => !set.includes(path)), [
-    "nftables.masqueradeBit",
     "nftables.syncPeriod",
     "nftables.minSyncPeriod",
   ]);

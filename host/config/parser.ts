@@ -7,7 +7,7 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import { WeirError } from "../../schemas/errors.ts";
-import { type Flag, FLAG_SECTIONS, flagDefault } from "./flags.ts";
+import { type Flag, FLAG_SECTIONS, flagDefault, formatFlagValue } from "./flags.ts";
 import { canonicalArguments } from "./pflag.ts";
 
 /** The help's width in columns. */
@@ -25,10 +25,17 @@ function flagTerm(flag: Flag): string {
 }
 
 function flagHelp(flag: Flag): string {
-  const value = flagDefault(flag);
-  const byDefault = value === "" || value === false ? "" : ` (default ${value})`;
+  const value = formatFlagValue(flagDefault(flag));
+  const byDefault = value === "" ? "" : ` (default ${value})`;
   const deprecated = flag.deprecated === undefined ? "" : ` Deprecated: ${flag.deprecated}.`;
   return flag.help + byDefault + deprecated;
+}
+
+/** As pflag's string slices: each time the flag is given, its entries are added. */
+function appended(value: string, before: string | undefined): string {
+  return before === undefined || before === "" || value === ""
+    ? before || value
+    : `${before},${value}`;
 }
 
 function program(flags: readonly Flag[], commands: readonly CommandSummary[]): Command {
@@ -57,6 +64,7 @@ function program(flags: readonly Flag[], commands: readonly CommandSummary[]): C
     for (const flag of flags.filter((row) => row.section === section)) {
       // After canonicalArguments() every flag has a value.
       const option = new Option(`--${flag.name} <${flag.placeholder || "bool"}>`, flagHelp(flag));
+      if (flag.type === "strings") option.argParser(appended);
       command.addOption(option.helpGroup(`${section}:`));
     }
   }
@@ -82,7 +90,8 @@ export function helpText(flags: readonly Flag[], commands: readonly CommandSumma
  *
  * @param args The command line without the program's name.
  * @param flags The table.
- * @returns The flags that were given, by name, each with its last value as written.
+ * @returns The flags that were given, by name, each with its last value as written; a list with
+ * all that were written, commas between.
  * @throws {WeirError} WEIR_CONFIG_INVALID for an unknown flag, a missing value or an argument that
  * is no flag.
  */

@@ -30,6 +30,20 @@ Deno.test("a flag given twice has its last value", () => {
   assert.deepEqual([...given], [["proxy-mode", "nftables"], ["v", "4"]]);
 });
 
+for (
+  const [args, value] of [
+    [["=10.0.0.0/8,primary", "=fd00::/8"], "10.0.0.0/8,primary,fd00::/8"],
+    [["=", "=all"], "all"],
+    [["=all", "="], "all"],
+    [["="], ""],
+  ] as const
+) {
+  Deno.test(`a list given as ${args.join(" and ")} has the entries of each time`, () => {
+    const given = parseFlags(args.map((text) => `--nodeport-addresses${text}`), FLAGS);
+    assert.equal(given.get("nodeport-addresses"), value);
+  });
+}
+
 const refused: readonly (readonly [string[], RegExp])[] = [
   [
     ["--cluster-cdr=1"],

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Flag } from "./flags.ts";
+import type { Flag, FlagValue } from "./flags.ts";
 
 /** What `strconv.ParseBool` takes. */
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
@@ -78,10 +78,12 @@ export interface Misspelling {
 export function parseFlagValue(
   type: Flag["type"],
   text: string,
-): { readonly value: string | number | boolean } | Misspelling {
+): { readonly value: FlagValue } | Misspelling {
   switch (type) {
     case "string":
       return { value: text };
+    case "strings":
+      return { value: text === "" ? [] : text.split(",") };
     case "bool": {
       const value = BOOLEANS.get(text);
       return value === undefined ? { why: "it is neither true nor false" } : { value };

@@ -57,11 +57,14 @@ const values: readonly (readonly [Parameters<typeof parseFlagValue>[0], string, 
   ["float32", "NaN", undefined],
   ["float32", " 1", undefined],
   ["string", " as is ", " as is "],
+  ["strings", "a,b", ["a", "b"]],
+  ["strings", "a, b,", ["a", " b", ""]],
+  ["strings", "", []],
 ];
 
 for (const [type, text, value] of values) {
   Deno.test(`${type} "${text}" is ${value === undefined ? "refused" : `read as ${value}`}`, () => {
     const read = parseFlagValue(type, text);
-    assert.equal("value" in read ? read.value : undefined, value);
+    assert.deepEqual("value" in read ? read.value : undefined, value);
   });
 }

@@ -6,7 +6,7 @@
 import * as v from "valibot";
 import { configSchema, type WeirConfig } from "../../schemas/config.ts";
 import { WeirError } from "../../schemas/errors.ts";
-import { type Flag, FLAGS } from "./flags.ts";
+import { type Flag, FLAGS, type FlagValue } from "./flags.ts";
 import { parseFlags } from "./parser.ts";
 import { parseFlagValue } from "./pflag.ts";
 
@@ -27,16 +27,20 @@ export type Request =
   };
 
 interface Tree {
-  [key: string]: string | number | boolean | Tree;
+  [key: string]: FlagValue | Tree;
 }
 
-function setAt(tree: Tree, path: readonly string[], value: string | number | boolean): void {
+function isTree(value: FlagValue | Tree | undefined): value is Tree {
+  return typeof value === "object" && !Array.isArray(value);
+}
+
+function setAt(tree: Tree, path: readonly string[], value: FlagValue): void {
   const [key, ...rest] = path;
   if (key === undefined) return;
   if (rest.length === 0) tree[key] = value;
   else {
     const inner = tree[key];
-    const branch = typeof inner === "object" ? inner : {};
+    const branch = isTree(inner) ? inner : {};
     tree[key] = branch;
     setAt(branch, rest, value);
   }
@@ -48,8 +52,12 @@ function frozen<Value>(value: Value): Value {
   return Object.freeze(value);
 }
 
-function refusal(flag: Flag, written: string, why: string): WeirError {
-  const path = flag.target.kind === "action" ? [] : flag.target.path.split(".");
+function refusal(
+  flag: Flag,
+  written: string,
+  why: string,
+  path = flag.target.kind === "action" ? [] : flag.target.path.split("."),
+): WeirError {
   return new WeirError("WEIR_CONFIG_INVALID", `Cannot use --${flag.name} "${written}": ${why}`, {
     path,
   });
@@ -106,13 +114,16 @@ export function resolveRequest(
   }
   for (const issue of result.issues ?? []) {
     const path = v.getDotPath(issue) ?? "";
-    const flag = flags.find((row) => row.target.kind !== "action" && row.target.path === path);
+    // An entry of a list is told of by the list's flag.
+    const flag = flags.find(({ target }) =>
+      target.kind !== "action" && (target.path === path || path.startsWith(`${target.path}.`))
+    );
     problems.push(
       flag === undefined
         ? new WeirError("WEIR_CONFIG_INVALID", `Cannot use field "${path}": ${issue.message}`, {
           path: path.split("."),
         })
-        : refusal(flag, given.get(flag.name) ?? "", issue.message),
+        : refusal(flag, given.get(flag.name) ?? "", issue.message, path.split(".")),
     );
   }
   return { type: "refused", problems };

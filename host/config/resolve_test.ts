@@ -28,6 +28,10 @@ Deno.test("a command line as DaemonSets have it becomes the configuration", () =
     "--healthz-bind-address=[::]:10256",
     "--metrics-bind-address=",
     "--masquerade-all",
+    "--iptables-masquerade-bit=15",
+    "--nodeport-addresses=primary,192.168.7.9/16",
+    "--nodeport_addresses",
+    "localhost",
     "--kube-api-content-type=application/json",
     "--kube-api-qps=2.5",
     "--kube-api-burst=0x14",
@@ -49,13 +53,33 @@ Deno.test("a command line as DaemonSets have it becomes the configuration", () =
     clusterCIDRs: ["10.244.0.0/16", "fd00:10:244::/56"],
     detectLocalMode: "InterfaceNamePrefix",
     detectLocal: { bridgeInterface: "", interfaceNamePrefix: "veth" },
-    nftables: { masqueradeAll: true, masqueradeBit: 14, syncPeriod: 30000, minSyncPeriod: 0 },
+    nodePortAddresses: ["primary", "192.168.0.0/16", "localhost"],
+    nftables: { masqueradeAll: true, masqueradeBit: 15, syncPeriod: 30000, minSyncPeriod: 0 },
     logging: { verbosity: 4 },
   });
 });
 
 Deno.test("without flags the node is named after the host, in lower case", () => {
   assert.equal(configOf().nodeName, "node-1");
+});
+
+for (const args of [[], ["--nodeport-addresses="]]) {
+  Deno.test(`NodePorts answer on the Node's own addresses with ${args[0] ?? "no flag"}`, () => {
+    assert.deepEqual(configOf(...args).nodePortAddresses, ["primary"]);
+  });
+}
+
+Deno.test("each entry of a list that cannot be used is told of with its flag and its place", () => {
+  const request = resolve("--nodeport-addresses=all,any,10.0.0.1");
+  assert.ok(request.type === "refused");
+  assert.deepEqual(request.problems.map(({ message }) => message), [
+    'Cannot use --nodeport-addresses "all,any,10.0.0.1": "any" is neither a CIDR nor one of primary, localhost, all',
+    'Cannot use --nodeport-addresses "all,any,10.0.0.1": "10.0.0.1" is neither a CIDR nor one of primary, localhost, all',
+  ]);
+  assert.deepEqual(request.problems.map(({ path }) => path), [
+    ["nodePortAddresses", "1"],
+    ["nodePortAddresses", "2"],
+  ]);
 });
 
 Deno.test("the configuration cannot be changed by anyone", () => {

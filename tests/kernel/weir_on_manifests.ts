@@ -120,7 +120,6 @@ export async function startOnManifests(
 
 /** The flags that mean these settings. */
 function flagsOf({ masqueradeAll, masqueradeBit, localMatches }: ProxierSettings): string[] {
-  assert.equal(masqueradeBit, 14, "the flag for another bit is not there yet");
   const cidrs = localMatches.flatMap((match) => match.type === "cidr" ? [match.cidr] : []);
   const prefixes = localMatches.flatMap((match) =>
     match.type === "interfacePrefix" ? [match.prefix] : []
@@ -128,6 +127,7 @@ function flagsOf({ masqueradeAll, masqueradeBit, localMatches }: ProxierSettings
   assert.equal(cidrs.length + prefixes.length, localMatches.length, "no flags for such matches");
   return [
     ...(masqueradeAll ? ["--masquerade-all"] : []),
+    `--iptables-masquerade-bit=${masqueradeBit}`,
     ...(cidrs.length > 0 ? [`--cluster-cidr=${cidrs.join(",")}`] : []),
     ...prefixes.flatMap((prefix) => [
       "--detect-local-mode=InterfaceNamePrefix",
