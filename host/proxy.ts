@@ -9,12 +9,15 @@ import { type IpFamily, type Node, type Source, type SourceEvent } from "../sche
 import { messageOf } from "../schemas/errors.ts";
 import type { NodeFeatures } from "../schemas/manifest.ts";
 import { LIMITS } from "../schemas/wire.ts";
+import { AddressWatch } from "./capabilities/address.ts";
 import { nftCapability } from "./capabilities/nft/nft.ts";
 import { openNft } from "./capabilities/nft/open.ts";
 import type { Clock } from "./clock.ts";
 import { Collector } from "./collector.ts";
 import { Detection } from "./detection.ts";
 import { Revisions } from "./diff.ts";
+import { selectNodePortAddresses } from "./node_port_addresses.ts";
+import { NodePortWatch } from "./node_port_watch.ts";
 import { detectorOf, type PluginGround, prepareJail, proxierOf, startPlugin } from "./plugins.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
@@ -178,6 +181,27 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
     log,
   });
 
+  const nodePorts = new NodePortWatch({
+    selection: selectNodePortAddresses(config.nodePortAddresses),
+    standalone: config.manifests !== "",
+    changed: () => {
+      serviceHealth.listenOn(nodePorts.listen);
+      scheduler.requestResync("the addresses of NodePorts have changed");
+      goOn();
+    },
+    clock,
+    log,
+  });
+  const addresses = new AddressWatch({
+    // Routes tell the node's own addresses only where no Node does; a pod is a route, too.
+    routes: config.manifests !== "",
+    onAddresses: (news) => {
+      nodePorts.observeKernel(news);
+      // Whether IPv6 is there decides how every address is bound.
+      serviceHealth.listenOn(nodePorts.listen);
+    },
+    onEnd: (reason) => log.error("Cannot watch this node's addresses", { reason }),
+  });
   const serviceHealth = new ServiceHealthServers({
     proxyHealthy: () => livez(facts(), clock.now(), healthTimeout(config)).report.healthy,
     log,
@@ -193,7 +217,7 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
       masqueradeAll: config.nftables.masqueradeAll,
       masqueradeBit: config.nftables.masqueradeBit,
       localMatches: detection.matches ?? [],
-      nodePorts: { type: "listed", addresses: [] },
+      nodePorts: nodePorts.addresses ?? { type: "listed", addresses: [] },
       serviceCIDRs: tracker.serviceCIDRs,
     }),
     call: async (method, params, options) =>
@@ -246,6 +270,7 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
   /** Syncs begin once there is something true to tell and somebody to tell it. */
   function goOn(): void {
     if (!tracker.ready || detection.matches === undefined) return;
+    if (nodePorts.addresses === undefined) return;
     if (proxier?.state().type === "ready") scheduler.resume();
   }
 
@@ -264,6 +289,7 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
     metrics.endpointChanges.inc(after.endpointSlices - before.endpointSlices);
     measurePending();
     detection.observe(tracker.node);
+    nodePorts.observeNode(tracker.node, tracker.nodeListed);
     if (tracker.serviceCIDRs !== ranges) {
       scheduler.requestResync("the ranges of cluster IPs have changed");
     }
@@ -301,6 +327,7 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
   } finally {
     failed.abort();
     detection.stop();
+    nodePorts.stop();
     collector.stop();
     await within(GRACE_MS, scheduler.stop(), clock);
     await Promise.allSettled([
@@ -308,6 +335,7 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
       proxierLoading.then((plugin) => plugin.stop()),
       detectorLoading.then((plugin) => plugin.stop()),
       monitor.close(),
+      addresses.close(),
       serviceHealth.stop(),
       ...servers.map((server) => server.finished),
     ]);

@@ -155,6 +155,11 @@ export class Tracker {
     return this.#synced.has("Service") && this.#synced.has("EndpointSlice");
   }
 
+  /** Whether Nodes have been listed: there is none when none has been seen then. */
+  get nodeListed(): boolean {
+    return this.#synced.has("Node");
+  }
+
   /** How many Services are known, those of which only slices exist among them. */
   get size(): number {
     return this.#entries.size;

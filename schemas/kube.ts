@@ -154,7 +154,10 @@ export interface Node {
   readonly labels: Readonly<Record<string, string>>;
   /** The CIDRs of the Node's pods, one per family at most; empty until allocated. */
   readonly podCIDRs: readonly string[];
-  /** The addresses of type InternalIP and ExternalIP, in the order of the status. */
+  /**
+   * The addresses of type InternalIP and after them those of type ExternalIP, each in the order of
+   * the status: the first of a family is the Node's own in it, as kube-proxy takes it.
+   */
   readonly addresses: readonly string[];
   /** Its taints, in the object's order. */
   readonly taints: readonly Taint[];

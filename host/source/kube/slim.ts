@@ -355,9 +355,9 @@ export function nodeOf(
     resourceVersion: metadata.resourceVersion,
     labels: metadata.labels,
     podCIDRs: podCIDRs.length === 0 && podCIDR !== "" ? [podCIDR] : podCIDRs,
-    addresses: addresses
-      .filter(({ type }) => type === "InternalIP" || type === "ExternalIP")
-      .map(({ address }) => address),
+    addresses: ["InternalIP", "ExternalIP"].flatMap((wanted) =>
+      addresses.filter(({ type }) => type === wanted).map(({ address }) => address)
+    ),
     taints,
     deleting: metadata.deleting,
   };

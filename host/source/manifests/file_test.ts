@@ -194,8 +194,8 @@ spec: {podCIDR: 10.244.1.0/24, taints: [{key: k, effect: NoSchedule}]}
 status:
   addresses:
     - {type: Hostname, address: worker-1}
-    - {type: InternalIP, address: 192.0.2.7}
     - {type: ExternalIP, address: 198.51.100.7}
+    - {type: InternalIP, address: 192.0.2.7}
 `;
   assert.deepEqual(only(text), {
     kind: "Node",

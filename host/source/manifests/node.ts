@@ -49,9 +49,10 @@ export function slimNode(manifest: NodeManifest): Omit<Node, "resourceVersion"> 
     name: metadata.name,
     labels: withPrefix(metadata.labels, "topology.kubernetes.io/"),
     podCIDRs: listed.length > 0 || single === undefined || single === null ? listed : [single],
-    addresses: (status?.addresses ?? [])
-      .filter(({ type }) => type === "InternalIP" || type === "ExternalIP")
-      .map(({ address }) => address),
+    addresses: ["InternalIP", "ExternalIP"].flatMap((wanted) =>
+      (status?.addresses ?? []).filter(({ type }) => type === wanted)
+        .map(({ address }) => address)
+    ),
     taints: spec?.taints ?? [],
     deleting: metadata.deletionTimestamp !== "",
   };
