@@ -19,6 +19,7 @@ import { Revisions } from "./diff.ts";
 import { selectNodePortAddresses } from "./node_port_addresses.ts";
 import { NodePortWatch } from "./node_port_watch.ts";
 import { detectorOf, type PluginGround, prepareJail, proxierOf, startPlugin } from "./plugins.ts";
+import { LocalhostNodePorts } from "./relay/localhost_node_ports.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { type HealthFacts, livez } from "./routes/proxy_health.ts";
@@ -181,8 +182,17 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
     log,
   });
 
+  const selection = selectNodePortAddresses(config.nodePortAddresses);
+  const localhostNodePorts = new LocalhostNodePorts({
+    families: FAMILIES.filter((family) => selection[family].loopback),
+    clock,
+    random,
+    log,
+    onListeners: (ip_family, count) => metrics.localhostNodePortListeners.set({ ip_family }, count),
+    onFailure: (ip_family) => metrics.localhostNodePortFailures.inc({ ip_family }),
+  });
   const nodePorts = new NodePortWatch({
-    selection: selectNodePortAddresses(config.nodePortAddresses),
+    selection,
     standalone: config.manifests !== "",
     changed: () => {
       serviceHealth.listenOn(nodePorts.listen);
@@ -242,7 +252,10 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
       }
       measurePending();
     },
-    landed: () => {},
+    landed: ({ method, params }) =>
+      method === "resync"
+        ? localhostNodePorts.replace(params.ports)
+        : localhostNodePorts.apply(params.upserts, params.removes),
     tellHealth: (news) => serviceHealth.update(news),
   });
 
@@ -337,6 +350,7 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
       monitor.close(),
       addresses.close(),
       serviceHealth.stop(),
+      localhostNodePorts.stop(),
       ...servers.map((server) => server.finished),
     ]);
     await kernel.close();

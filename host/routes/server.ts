@@ -8,6 +8,7 @@ import { type BindAddress, formatBindAddress } from "../../schemas/bind_address.
 import type { Log } from "../../schemas/capability.ts";
 import { messageOf, WeirError } from "../../schemas/errors.ts";
 import type { Clock } from "../clock.ts";
+import { sleep } from "../sleep.ts";
 
 /** Upstream's `wait.Until(fn, 5*time.Second)`. */
 const RETRY_MS = 5000;
@@ -56,19 +57,6 @@ function remedy(error: unknown, { address, move }: ServerOptions): string {
     return `ports below 1024 need CAP_NET_BIND_SERVICE: ${move}`;
   }
   return messageOf(error);
-}
-
-/** Waits, but not longer than until the signal. */
-function pause(clock: Clock, delay: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      cancel();
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const cancel = clock.after(delay, done);
-    signal.addEventListener("abort", done);
-  });
 }
 
 /**
@@ -126,7 +114,7 @@ async function bind(
       if (failures++ === 0) {
         log.error(`Cannot bind "${text}" for ${name}: ${state}`, { retrySeconds: RETRY_MS / 1000 });
       }
-      await pause(clock, RETRY_MS, signal);
+      await sleep(clock, RETRY_MS, signal);
     }
   }
   return undefined;

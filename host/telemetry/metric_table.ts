@@ -120,6 +120,18 @@ export const METRICS = {
     help: "[ALPHA] Cumulative proxy nftables sync failures",
     labels: ["ip_family"],
   },
+  localhostNodePortListeners: {
+    type: "gauge",
+    name: "kubeproxy_nftables_localhost_nodeport_listeners",
+    help: "[ALPHA] Number of active localhost NodePort listeners",
+    labels: ["ip_family"],
+  },
+  localhostNodePortFailures: {
+    type: "counter",
+    name: "kubeproxy_nftables_localhost_nodeport_listener_creation_failures_total",
+    help: "[ALPHA] Cumulative failures to listen for a localhost NodePort",
+    labels: ["ip_family"],
+  },
   healthz: {
     type: "counter",
     name: "kubeproxy_proxy_healthz_total",

@@ -87,6 +87,7 @@ export const GROUPS: readonly TestGroup[] = [
     paths: [
       "host/source/kube",
       "host/routes",
+      "host/relay",
       "host/capabilities/credentials_test.ts",
       "tests/kit",
     ],

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../../clock.ts";
-import { sleep } from "./sleep.ts";
+import { sleep } from "../../sleep.ts";
 
 /** Settings of a {@linkcode TokenBucket}. */
 export interface TokenBucketOptions {

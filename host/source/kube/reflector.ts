@@ -15,7 +15,7 @@ import type { Decoder, ListPage, ListReader, WatchEvent } from "./decoder.ts";
 import { lengthFrames, lineFrames } from "./frames.ts";
 import { KnownObjects } from "./known.ts";
 import { requestPath, type Resource } from "./resource.ts";
-import { sleep } from "./sleep.ts";
+import { sleep } from "../../sleep.ts";
 
 /** What a reflector stands on. */
 export interface ReflectorOptions {
