@@ -50,6 +50,12 @@ const upstream: readonly (readonly [string, MetricRow["type"], string])[] = [
   ["kubeproxy_sync_proxy_rules_service_changes_total", "counter", ""],
   ["kubeproxy_sync_proxy_rules_no_local_endpoints_total", "gauge", "ip_family,traffic_policy"],
   ["kubeproxy_sync_proxy_rules_nftables_sync_failures_total", "counter", "ip_family"],
+  ["kubeproxy_nftables_localhost_nodeport_listeners", "gauge", "ip_family"],
+  [
+    "kubeproxy_nftables_localhost_nodeport_listener_creation_failures_total",
+    "counter",
+    "ip_family",
+  ],
   ["kubeproxy_proxy_healthz_total", "counter", "code"],
   ["kubeproxy_proxy_livez_total", "counter", "code"],
 ];
