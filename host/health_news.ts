@@ -18,8 +18,8 @@ export type TellHealth = (news: ReadonlyMap<string, ServiceHealth | undefined>) 
  */
 export class HealthNews {
   readonly #tell: TellHealth;
-  /** The Services that have such a port, as far as they were taken in. */
-  readonly #known = new Set<string>();
+  /** The Services that have such a port, as they were taken in last. */
+  readonly #known = new Map<string, ServiceHealth>();
   readonly #untold = new Map<string, ServiceHealth | undefined>();
 
   /** @param tell Told each piece of news once. */
@@ -34,8 +34,10 @@ export class HealthNews {
    * @param health Undefined when it has no health check node port.
    */
   take(key: string, health: ServiceHealth | undefined): void {
-    if (health !== undefined) this.#known.add(key);
-    else if (!this.#known.delete(key)) return;
+    const before = this.#known.get(key);
+    if (before?.port === health?.port && before?.localEndpoints === health?.localEndpoints) return;
+    if (health === undefined) this.#known.delete(key);
+    else this.#known.set(key, health);
     this.#untold.set(key, health);
   }
 
