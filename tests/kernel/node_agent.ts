@@ -59,14 +59,15 @@ export class NodeAgent implements AsyncDisposable {
       name: "node",
       namespace: node.namespace,
       module: import.meta.resolve("./node_child.ts"),
-      permissions: ["--allow-net=127.0.0.1"],
+      // 192.0.2.1 is the node as the remote client sees it.
+      permissions: ["--allow-net=127.0.0.1,192.0.2.1"],
     });
   }
 
   /**
    * Fetches a page.
    *
-   * @param url On the node's loopback.
+   * @param url On an address of the node.
    * @returns The page, whatever its status.
    * @throws {Error} When nobody listens there.
    */

@@ -16,6 +16,17 @@ export class Pages {
   }
 
   /**
+   * Any page.
+   *
+   * @param url Where, as the node sees it.
+   * @returns The page.
+   * @throws {Error} When nobody answers.
+   */
+  at(url: string): Promise<Page> {
+    return this.#agent.get(url);
+  }
+
+  /**
    * A probe.
    *
    * @param name Which.
