@@ -19,11 +19,13 @@ import type { GrantedCapability } from "./capabilities/capability.ts";
 export interface PluginPolicy {
   /** Tables that it may own: those listed, or `own`: any one table that is not reserved. */
   readonly nft?: { readonly tables: "own" | readonly string[] };
+  /** Tracked flows that it may have removed: stale ones of service ports. */
+  readonly conntrack?: { readonly flows: "services" };
 }
 
 /** What each kind of plugin may do unless the operator says otherwise. */
 export const DEFAULT_POLICIES: Readonly<Record<PluginManifest["kind"], PluginPolicy>> = {
-  "proxier": { nft: { tables: "own" } },
+  "proxier": { nft: { tables: "own" }, conntrack: { flows: "services" } },
   "local-detector": {},
   "conntrack-tuner": {},
 };
@@ -116,6 +118,21 @@ function nftRefusal(
     : `${wish}, its policy allows ${tables.join(", ") || "none"}; allow it in the plugin's policy`;
 }
 
+function conntrackRefusal(
+  request: CapabilityRequests["conntrack"],
+  policy: PluginPolicy,
+): string | undefined {
+  if (request === undefined) return undefined;
+  const versions = CAPABILITY_VERSIONS["conntrack"] ?? [];
+  if (!versions.includes(request.version)) {
+    return `it wants conntrack version ${request.version}, weir has ${versions.join(", ")}; ` +
+      "use the plugin's release for this weir";
+  }
+  return policy.conntrack === undefined
+    ? "it wants conntrack, its policy allows none; allow it in the plugin's policy"
+    : undefined;
+}
+
 /**
  * Intersects a manifest with a policy.
  *
@@ -127,18 +144,26 @@ function nftRefusal(
  */
 export function decideGrants(manifest: PluginManifest, policy: PluginPolicy): Grants {
   const { requires, uses } = manifest;
-  const refused = nftRefusal(requires.nft, policy);
+  const refused = nftRefusal(requires.nft, policy) ??
+    conntrackRefusal(requires.conntrack, policy);
   if (refused !== undefined) throw refusal(manifest.name, refused);
-  if (requires.nft !== undefined) return { nft: requires.nft };
-  if (uses.nft !== undefined && nftRefusal(uses.nft, policy) === undefined) {
-    return { nft: uses.nft };
-  }
-  return {};
+  // What is required comes first, and what is only used is granted as far as it is allowed.
+  const [nft] = [requires.nft, uses.nft].filter((request) =>
+    request !== undefined && nftRefusal(request, policy) === undefined
+  );
+  const [conntrack] = [requires.conntrack, uses.conntrack].filter((request) =>
+    request !== undefined && conntrackRefusal(request, policy) === undefined
+  );
+  return {
+    ...(nft === undefined ? {} : { nft }),
+    ...(conntrack === undefined ? {} : { conntrack }),
+  };
 }
 
 /** Makes capabilities out of grants; the lead of the flow passes them in. */
 export interface CapabilityFactories {
   readonly nft: (grant: NonNullable<Grants["nft"]>) => GrantedCapability;
+  readonly conntrack: (grant: NonNullable<Grants["conntrack"]>) => GrantedCapability;
 }
 
 /** The capabilities of one running plugin by name; what is not in here was not granted. */
@@ -154,5 +179,6 @@ export type BoundCapabilities = ReadonlyMap<string, GrantedCapability>;
 export function bindGrants(grants: Grants, factories: CapabilityFactories): BoundCapabilities {
   const bound = new Map<string, GrantedCapability>();
   if (grants.nft !== undefined) bound.set("nft", factories.nft(grants.nft));
+  if (grants.conntrack !== undefined) bound.set("conntrack", factories.conntrack(grants.conntrack));
   return bound;
 }

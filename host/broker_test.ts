@@ -10,6 +10,7 @@ import {
 } from "./broker.ts";
 
 const nft = (table: string) => ({ nft: { version: 1, table } }) as const;
+const conntrack = { conntrack: { version: 1 } } as const;
 
 function manifest(requires: CapabilityRequests = {}, uses: CapabilityRequests = {}) {
   return { kind: "proxier", name: "p", version: "1.0.0", api: 1, requires, uses } as const;
@@ -56,6 +57,20 @@ const GRANTED: readonly Granted[] = [
     policy: { nft: { tables: "own" } },
     grants: nft("a"),
   },
+  {
+    what: "conntrack is granted beside a table",
+    requires: nft("weir"),
+    uses: conntrack,
+    policy: { nft: { tables: "own" }, conntrack: { flows: "services" } },
+    grants: { ...nft("weir"), ...conntrack },
+  },
+  {
+    what: "conntrack that is only used is left out where it is not allowed",
+    requires: nft("weir"),
+    uses: conntrack,
+    policy: { nft: { tables: "own" } },
+    grants: nft("weir"),
+  },
 ];
 
 for (const { what, requires, uses, policy, grants } of GRANTED) {
@@ -97,8 +112,19 @@ for (const [what, table, policy, message] of REFUSED) {
   });
 }
 
-Deno.test("by default a proxier may own a table, and no one else touches nftables", () => {
-  assert.deepEqual(DEFAULT_POLICIES["proxier"], { nft: { tables: "own" } });
+Deno.test("a plugin is refused that cannot work without conntrack and is not allowed it", () => {
+  assert.throws(() => decideGrants(manifest(conntrack), { nft: { tables: "own" } }), {
+    code: "WEIR_PLUGIN_REFUSED",
+    message: 'Cannot start plugin "p": it wants conntrack, its policy allows none; ' +
+      "allow it in the plugin's policy",
+  });
+});
+
+Deno.test("by default a proxier may own a table and have flows removed, and no one else", () => {
+  assert.deepEqual(DEFAULT_POLICIES["proxier"], {
+    nft: { tables: "own" },
+    conntrack: { flows: "services" },
+  });
   assert.deepEqual(DEFAULT_POLICIES["local-detector"], {});
   assert.deepEqual(DEFAULT_POLICIES["conntrack-tuner"], {});
   for (const table of ["kube-proxy", "filter", "nat"]) assert.ok(RESERVED_TABLES.has(table));
@@ -111,6 +137,10 @@ const MANIFESTS: readonly (readonly [string, unknown, RegExp])[] = [
     ...manifest(),
     requires: { nft: { version: 2, table: "t" } },
   }, /requires.nft.version/],
+  ["another version of conntrack", {
+    ...manifest(),
+    uses: { conntrack: { version: 2 } },
+  }, /uses.conntrack.version/],
   ["an unknown capability", { ...manifest(), requires: { shell: {} } }, /requires.shell/],
   ["a table name with a slash", { ...manifest(), requires: nft("a/b") }, /requires.nft.table/],
   ["no name", { api: 1 }, /"unknown": /],
@@ -126,14 +156,14 @@ for (const [what, input, expected] of MANIFESTS) {
 }
 
 Deno.test("only what was granted is bound", () => {
-  const made: Grants["nft"][] = [];
-  const factories = {
-    nft: (grant: NonNullable<Grants["nft"]>) => {
-      made.push(grant);
-      return { invoke: () => Promise.resolve({ value: {} }), close() {} };
-    },
+  const made: unknown[] = [];
+  const factory = (grant: unknown) => {
+    made.push(grant);
+    return { invoke: () => Promise.resolve({ value: {} }), close() {} };
   };
+  const factories = { nft: factory, conntrack: factory };
   assert.deepEqual([...bindGrants({}, factories).keys()], []);
   assert.deepEqual([...bindGrants(nft("weir"), factories).keys()], ["nft"]);
-  assert.deepEqual(made, [{ version: 1, table: "weir" }]);
+  assert.deepEqual([...bindGrants(conntrack, factories).keys()], ["conntrack"]);
+  assert.deepEqual(made, [{ version: 1, table: "weir" }, { version: 1 }]);
 });

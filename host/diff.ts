@@ -65,6 +65,9 @@ export function sameView(one: ServicePortView, other: ServicePortView): boolean 
   );
 }
 
+/** Told of every service port that is replaced by another state of it, or by nothing. */
+export type OnReplaced = (before: ServicePortView, now: ServicePortView | undefined) => void;
+
 const NO_VIEWS: readonly ServicePortView[] = [];
 
 function byId(one: ServicePortView, other: ServicePortView): number {
@@ -81,6 +84,12 @@ export class Revisions {
   #ports = 0;
   readonly #dropped = { internal: { IPv4: 0, IPv6: 0 }, external: { IPv4: 0, IPv6: 0 } };
   readonly #services = new Map<string, readonly ServicePortView[]>();
+  readonly #onReplaced: OnReplaced;
+
+  /** @param onReplaced For whoever must know what was; called before the revision is handed out. */
+  constructor(onReplaced: OnReplaced = () => {}) {
+    this.#onReplaced = onReplaced;
+  }
 
   /** The revision handed out last; 0 before the first. */
   get revision(): number {
@@ -111,6 +120,26 @@ export class Revisions {
    */
   of(key: string): readonly ServicePortView[] {
     return this.#services.get(key) ?? NO_VIEWS;
+  }
+
+  /**
+   * Looks up a service port.
+   *
+   * @param id Its id, as `default/web:http/TCP/IPv4`.
+   * @returns The port, or undefined when there is none.
+   */
+  find(id: string): ServicePortView | undefined {
+    const [, key = ""] = /^([^/]+\/[^/:]+)/.exec(id) ?? [];
+    return this.of(key).find((view) => view.id === id);
+  }
+
+  /**
+   * Goes through all service ports; what changes meanwhile may be met in either state.
+   *
+   * @returns Every port, in no particular order.
+   */
+  *all(): Generator<ServicePortView> {
+    for (const views of this.#services.values()) yield* views;
   }
 
   /**
@@ -161,7 +190,7 @@ export class Revisions {
     let at = 0;
     let old = former[0];
     for (const view of views) {
-      for (; old !== undefined && old.id < view.id; old = former[++at]) removes?.push(old.id);
+      for (; old !== undefined && old.id < view.id; old = former[++at]) this.#remove(old, removes);
       if (old?.id !== view.id) {
         upserts?.push(view);
         kept.push(view);
@@ -169,10 +198,13 @@ export class Revisions {
       }
       const same = sameView(old, view);
       kept.push(same ? old : view);
-      if (!same) upserts?.push(view);
+      if (!same) {
+        upserts?.push(view);
+        this.#onReplaced(old, view);
+      }
       old = former[++at];
     }
-    for (; old !== undefined; old = former[++at]) removes?.push(old.id);
+    for (; old !== undefined; old = former[++at]) this.#remove(old, removes);
     this.#ports += kept.length - former.length;
     for (const view of former) this.#countDrops(view, -1);
     for (const view of kept) this.#countDrops(view, 1);
@@ -183,5 +215,10 @@ export class Revisions {
   #countDrops({ family, internal, external }: ServicePortView, change: 1 | -1): void {
     if (internal === "drop") this.#dropped.internal[family] += change;
     if (external?.verdict === "drop") this.#dropped.external[family] += change;
+  }
+
+  #remove(view: ServicePortView, removes: string[] | undefined): void {
+    removes?.push(view.id);
+    this.#onReplaced(view, undefined);
   }
 }

@@ -181,3 +181,39 @@ Deno.test("Ports whose policy is Local without a local endpoint are counted by f
   revisions.advance([{ key: "k", views: [] }]);
   assert.deepEqual(counts(), [[0, 0], [0, 0]]);
 });
+
+Deno.test("Whoever must know what was is told of every port that changes or goes, by a diff or not", () => {
+  const replaced: string[] = [];
+  const revisions = new Revisions((before, now) => {
+    const [was, is] = [before.clusterIP, now?.clusterIP ?? "gone"];
+    replaced.push(`${before.id}: ${was} is ${is}`);
+  });
+  const key = "default/web";
+  const [one, other] = [view("a"), view("b")];
+  revisions.advance([{ key, views: [one, other] }]);
+  assert.deepEqual(replaced, [], "what is new replaces nothing");
+  revisions.advance([{ key, views: [{ ...one }, other] }]);
+  assert.deepEqual(replaced, [], "what is equal has not changed");
+  revisions.advance([{ key, views: [view("a", { clusterIP: "10.96.0.2" }), other] }]);
+  revisions.absorb([{ key, views: [other] }]);
+  revisions.advance([{ key, views: [] }]);
+  assert.deepEqual(replaced, [
+    "a: 10.96.0.1 is 10.96.0.2",
+    "a: 10.96.0.2 is gone",
+    "b: 10.96.0.1 is gone",
+  ]);
+});
+
+Deno.test("A service port is found by its id, and all can be gone through", () => {
+  const revisions = new Revisions();
+  const ids = ["default/web:http/TCP/IPv4", "default/web:http/UDP/IPv4"];
+  revisions.absorb([
+    { key: "default/web", views: ids.map((id) => view(id)) },
+    { key: "default/api", views: [view("default/api/TCP/IPv4")] },
+  ]);
+  for (const id of [...ids, "default/api/TCP/IPv4"]) assert.equal(revisions.find(id)?.id, id);
+  for (const id of ["default/web", "default/web:http/TCP/IPv6", "default/db/TCP/IPv4", "", "/"]) {
+    assert.equal(revisions.find(id), undefined, id);
+  }
+  assert.equal([...revisions.all()].length, 3);
+});

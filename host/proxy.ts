@@ -8,12 +8,17 @@ import type { WeirConfig } from "../schemas/config.ts";
 import { type IpFamily, type Node, type Source, type SourceEvent } from "../schemas/kube.ts";
 import { messageOf } from "../schemas/errors.ts";
 import type { NodeFeatures } from "../schemas/manifest.ts";
+import type { ProxierSettings } from "../schemas/view.ts";
 import { LIMITS } from "../schemas/wire.ts";
 import { AddressWatch } from "./capabilities/address.ts";
+import { conntrackCapability } from "./capabilities/conntrack/conntrack.ts";
+import { ConntrackKernel } from "./capabilities/conntrack/kernel.ts";
 import { nftCapability } from "./capabilities/nft/nft.ts";
 import { openNft } from "./capabilities/nft/open.ts";
 import type { Clock } from "./clock.ts";
 import { Collector } from "./collector.ts";
+import { Reconciler } from "./conntrack/reconciler.ts";
+import { servingEndpoints } from "./conntrack/serving.ts";
 import { Detection } from "./detection.ts";
 import { Revisions } from "./diff.ts";
 import { selectNodePortAddresses } from "./node_port_addresses.ts";
@@ -103,7 +108,27 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
   let detector: SupervisedPlugin | undefined;
 
   const tracker = new Tracker({ nodeName: config.nodeName, startedAt: clock.now() });
-  const revisions = new Revisions();
+  const revisions = new Revisions((before, now) => reconciler.replaced(before, now));
+
+  // Tracked flows, once a proxier asks for it.
+  let table: ConntrackKernel | undefined;
+  const reconciler = new Reconciler({
+    table: () => table ??= new ConntrackKernel(),
+    ports: {
+      find: (id) => revisions.find(id),
+      all: () => revisions.all(),
+      serving: (view) => servingEndpoints(tracker.lookUp(view.namespace, view.name).slices, view),
+    },
+    nodePorts: () => settings().nodePorts,
+    protocols: config.conntrack.removeTCPFlows ? ["UDP", "TCP"] : ["UDP"],
+    limits: LIMITS,
+    clock,
+    log,
+    observe: ({ family, milliseconds, deleted }) => {
+      metrics.conntrackDuration.observe({ ip_family: family }, milliseconds / 1000);
+      metrics.conntrackDeleted.inc({ ip_family: family }, deleted);
+    },
+  });
 
   // The kernel, and whoever else writes to our tables.
   const tables = new Set<string>();
@@ -133,6 +158,7 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
         tables.add(grant.table);
         return nftCapability(grant, { kernel });
       },
+      conntrack: () => conntrackCapability({ request: (ids) => reconciler.request(ids) }),
     },
   };
   const jail = prepareJail(ground);
@@ -219,17 +245,18 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
   });
 
   const collector = new Collector({ collect: environment.collect, clock });
+  const settings = (): ProxierSettings => ({
+    masqueradeAll: config.nftables.masqueradeAll,
+    masqueradeBit: config.nftables.masqueradeBit,
+    localMatches: detection.matches ?? [],
+    nodePorts: nodePorts.addresses ?? { type: "listed", addresses: [] },
+    serviceCIDRs: tracker.serviceCIDRs,
+  });
   const sync = createSync({
     tracker,
     revisions,
     nodeName: config.nodeName,
-    settings: () => ({
-      masqueradeAll: config.nftables.masqueradeAll,
-      masqueradeBit: config.nftables.masqueradeBit,
-      localMatches: detection.matches ?? [],
-      nodePorts: nodePorts.addresses ?? { type: "listed", addresses: [] },
-      serviceCIDRs: tracker.serviceCIDRs,
-    }),
+    settings,
     call: async (method, params, options) =>
       await (await proxierLoading).call(method, params, options),
     tracing,
@@ -306,6 +333,7 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
     if (tracker.serviceCIDRs !== ranges) {
       scheduler.requestResync("the ranges of cluster IPs have changed");
     }
+    reconciler.endpointsChanged();
     if (news) scheduler.changed();
     goOn();
   }
@@ -351,6 +379,7 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
       addresses.close(),
       serviceHealth.stop(),
       localhostNodePorts.stop(),
+      reconciler.stop().then(() => table?.close()),
       ...servers.map((server) => server.finished),
     ]);
     await kernel.close();

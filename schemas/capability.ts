@@ -5,6 +5,7 @@
  * @module
  */
 import * as v from "valibot";
+import { MOST_RECONCILED_IDS } from "./conntrack.ts";
 
 /** An nf_tables family that a grant can cover. */
 export type NftFamily = "ip" | "ip6" | "inet";
@@ -40,6 +41,19 @@ export const NftListSchema = v.variant("what", [
 export type NftList =
   | { readonly what: "tables" | "chains" | "rules" | "sets"; readonly family: NftFamily }
   | { readonly what: "elements"; readonly family: NftFamily; readonly set: string };
+
+/**
+ * Parameters of `conntrack.reconcile`: the ids of the service ports whose endpoints or addresses
+ * the plugin has just changed in the kernel, or `all`. Ids that the host does not know are passed
+ * over. The result is `{}` and comes at once: the flows are removed later, and what is asked for
+ * until then is done together.
+ */
+export const ConntrackReconcileSchema = v.strictObject({
+  ids: v.union([
+    v.literal("all"),
+    v.pipe(v.array(v.pipe(v.string(), v.maxLength(256))), v.maxLength(MOST_RECONCILED_IDS)),
+  ]),
+});
 
 /**
  * What comes with an error WEIR_NFT_KERNEL: the message (counted from 0 within the commit) that

@@ -53,6 +53,7 @@ export const CONFIG_DEFAULTS = {
   detectLocal: { bridgeInterface: "", interfaceNamePrefix: "" },
   nodePortAddresses: ["primary"],
   nftables: { masqueradeAll: false, masqueradeBit: 14, syncPeriod: 30_000, minSyncPeriod: 0 },
+  conntrack: { removeTCPFlows: false },
   logging: { verbosity: 0 },
 } as const;
 
@@ -97,6 +98,10 @@ export interface WeirConfig {
     readonly syncPeriod: number;
     /** Milliseconds between syncs; 0 lets the pause adapt. */
     readonly minSyncPeriod: number;
+  };
+  readonly conntrack: {
+    /** Remove tracked TCP flows to endpoints that are gone, as is done for UDP in any case. */
+    readonly removeTCPFlows: boolean;
   };
   readonly logging: {
     /** klog's -v: 0 and up. */
@@ -243,6 +248,15 @@ const FieldsSchema = v.strictObject({
       masqueradeBit: v.optional(integer(0, 31), defaults.nftables.masqueradeBit),
       syncPeriod: v.optional(integer(1, 2 ** 31 - 1), defaults.nftables.syncPeriod),
       minSyncPeriod: v.optional(integer(0, 2 ** 31 - 1), defaults.nftables.minSyncPeriod),
+    }),
+    {},
+  ),
+  conntrack: v.optional(
+    v.strictObject({
+      removeTCPFlows: v.optional(
+        v.boolean("it is not a boolean"),
+        defaults.conntrack.removeTCPFlows,
+      ),
     }),
     {},
   ),

@@ -24,11 +24,17 @@ export interface CapabilityRequests {
     /** 1–63 of a–z, 0–9 and -, starting with a letter. */
     readonly table: string;
   } | undefined;
+  /** To have tracked flows removed that the service ports' changes have left without a way. */
+  readonly conntrack?: {
+    /** The capability's version. */
+    readonly version: 1;
+  } | undefined;
 }
 
 /** The schema of {@linkcode CapabilityRequests}. */
 export const CapabilityRequestsSchema = v.strictObject({
   nft: v.optional(v.strictObject({ version: v.literal(1), table: Name })),
+  conntrack: v.optional(v.strictObject({ version: v.literal(1) })),
 }) satisfies v.GenericSchema<unknown, CapabilityRequests>;
 
 /**
@@ -76,4 +82,6 @@ export interface NodeFeatures {
 export interface Grants {
   /** The one nf_tables table the plugin may read and write, in the families ip, ip6 and inet. */
   readonly nft?: { readonly version: 1; readonly table: string };
+  /** Tracked flows to addresses of service ports; which of them are stale the host decides. */
+  readonly conntrack?: { readonly version: 1 };
 }

@@ -7,6 +7,7 @@
  */
 import * as v from "valibot";
 import type { CallMethod } from "./calls.ts";
+import { MOST_RECONCILED_IDS } from "./conntrack.ts";
 import type { Grants, NodeFeatures } from "./manifest.ts";
 import { PluginManifestSchema } from "./manifest.ts";
 
@@ -16,6 +17,7 @@ export const API_VERSIONS: readonly number[] = [1];
 /** The versions of each capability that this host has. */
 export const CAPABILITY_VERSIONS: Readonly<Record<string, readonly number[]>> = {
   nft: [1],
+  conntrack: [1],
   log: [1],
   metric: [1],
 };
@@ -56,6 +58,12 @@ export const LIMITS = {
   logLinesBurst: 500,
   /** Different metrics (name and labels) of one plugin in all its lives; further ones are dropped. */
   metricSeries: 200,
+  /** Ids that one invocation of conntrack may name. */
+  conntrackIds: MOST_RECONCILED_IDS,
+  /** Milliseconds between two reconciliations of conntrack, at least. */
+  conntrackRestMs: 100,
+  /** And so many times as long as the last one took: it has at most a tenth of the time. */
+  conntrackRestFactor: 9,
   /** Bytes a plugin may write to stderr per second, averaged. */
   stderrBytesPerSecond: 256 * KIB,
   /** Bytes it may write to stderr at once before the average counts. */

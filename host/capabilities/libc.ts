@@ -19,6 +19,12 @@ const SYMBOLS = {
     result: "isize",
   },
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
+  recvBeside: {
+    name: "recv",
+    parameters: ["i32", "buffer", "usize", "i32"],
+    result: "isize",
+    nonblocking: true,
+  },
   recvfrom: {
     parameters: ["i32", "buffer", "usize", "i32", "buffer", "buffer"],
     result: "isize",

@@ -84,6 +84,37 @@ function sequenceOf(message: Uint8Array): number {
   return new DataView(message.buffer, message.byteOffset).getUint32(8, true);
 }
 
+/** How one pass of a dump went: `interrupted` when something changed meanwhile. */
+export type DumpOutcome = "complete" | "interrupted";
+
+/** Takes the messages of one step of a dump. */
+function readStep(
+  action: string,
+  mine: number,
+  messages: readonly NetlinkMessage[],
+  take: (message: NetlinkMessage) => void,
+): { readonly interrupted: boolean; readonly over: boolean } {
+  let interrupted = false;
+  for (const answer of messages) {
+    if (answer.sequence !== mine) continue;
+    if ((answer.flags & NLM_F.DUMP_INTR) !== 0) interrupted = true;
+    if (answer.type === NLMSG.ERROR) {
+      const { errno: number, detail } = readAcknowledgement(answer);
+      throw new NetlinkError(action, number, detail);
+    }
+    if (answer.type === NLMSG.DONE) {
+      // Its payload is the dump's outcome as a negative errno.
+      const number = -new DataView(answer.bytes.buffer, answer.bytes.byteOffset + 16, 4)
+        .getInt32(0, true);
+      if (number === EINTR) return { interrupted: true, over: true };
+      if (number > 0) throw new NetlinkError(action, number, "");
+      return { interrupted, over: true };
+    }
+    take(answer);
+  }
+  return { interrupted, over: false };
+}
+
 /** A netlink socket. It belongs to the network namespace in which it was opened. */
 export class NetlinkSocket {
   readonly #fd: number;
@@ -249,7 +280,7 @@ export class NetlinkSocket {
       restart();
       this.#mustBeOpen();
       this.#sendNow(ioVector([message]), [message], message.length);
-      if (await this.#drain(action, sequenceOf(message), take) === "consistent") return;
+      if (await this.#drain(action, sequenceOf(message), take) === "complete") return;
     }
     throw new NetlinkError(action, EINTR, `it changed during each of ${DUMP_TRIES} listings`);
   }
@@ -258,33 +289,58 @@ export class NetlinkSocket {
     action: string,
     mine: number,
     take: (message: NetlinkMessage) => void,
-  ): Promise<"consistent" | "interrupted"> {
-    let outcome: "consistent" | "interrupted" = "consistent";
+  ): Promise<DumpOutcome> {
+    let outcome: DumpOutcome = "complete";
     for (let steps = 1;; steps++) {
       const received = this.receive();
       // The next piece of a dump is prepared by the receive before it: nothing means it is over.
       if (received.type === "nothing") throw new NetlinkError(action, EAGAIN, "the dump stopped");
       if (received.type === "overrun") throw new NetlinkError(action, ENOBUFS, "");
-      for (const answer of received.messages) {
-        if (answer.sequence !== mine) continue;
-        if ((answer.flags & NLM_F.DUMP_INTR) !== 0) outcome = "interrupted";
-        if (answer.type === NLMSG.ERROR) {
-          const { errno: number, detail } = readAcknowledgement(answer);
-          throw new NetlinkError(action, number, detail);
-        }
-        if (answer.type === NLMSG.DONE) {
-          // Its payload is the dump's outcome as a negative errno.
-          const number = -new DataView(answer.bytes.buffer, answer.bytes.byteOffset + 16, 4)
-            .getInt32(0, true);
-          if (number === EINTR) return "interrupted";
-          if (number > 0) throw new NetlinkError(action, number, "");
-          return outcome;
-        }
-        take(answer);
-      }
+      const step = readStep(action, mine, received.messages, take);
+      if (step.interrupted) outcome = "interrupted";
+      if (step.over) return outcome;
       // 100,000 elements are some 300 steps; others get their turn in between.
       if (steps % 16 === 0) await nextTurn();
     }
+  }
+
+  /**
+   * Lists something that changes all the time, such as tracked flows, in one pass: whether it
+   * changed meanwhile is said and not repaired. The kernel searches on another thread, for it may
+   * look through all of a large table before it finds the next match.
+   *
+   * @param action What is listed, for the error: `list flows "IPv4 UDP"`.
+   * @param message One message with NLM_F_REQUEST and NLM_F_DUMP.
+   * @param take Called for every message; its bytes are its own.
+   * @returns `interrupted` when some may be missing or there twice.
+   * @throws {NetlinkError} With the kernel's errno when it refuses.
+   */
+  async scan(
+    action: string,
+    message: Uint8Array<ArrayBuffer>,
+    take: (message: NetlinkMessage) => void,
+  ): Promise<DumpOutcome> {
+    await this.send([message], "large");
+    const mine = sequenceOf(message);
+    let outcome: DumpOutcome = "complete";
+    for (let steps = 1;; steps++) {
+      const step = readStep(action, mine, await this.#receiveBeside(action), take);
+      if (step.interrupted) outcome = "interrupted";
+      if (step.over) return outcome;
+      // To wait for another thread gives nobody else a turn when it is done already.
+      if (steps % 4 === 0) await nextTurn();
+    }
+  }
+
+  async #receiveBeside(action: string): Promise<readonly NetlinkMessage[]> {
+    this.#mustBeOpen();
+    const flags = MSG_DONTWAIT | MSG_TRUNC;
+    const room = BigInt(RECEIVE_BYTES);
+    const size = Number(await libc().recvBeside(this.#fd, this.#buffer, room, flags));
+    if (size > RECEIVE_BYTES) throw new NetlinkError(action, ENOBUFS, "");
+    // errno stayed on the other thread: either nothing is there, or what was there got lost.
+    if (size < 0) throw new NetlinkError(action, EAGAIN, "the dump stopped");
+    return [...readMessages(this.#buffer.slice(0, size))];
   }
 
   /**

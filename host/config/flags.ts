@@ -204,6 +204,16 @@ export const FLAGS: readonly Flag[] = [
     since: "1.24",
   },
   {
+    name: "conntrack-remove-tcp-flows",
+    type: "bool",
+    placeholder: "",
+    section: "Data plane",
+    target: option("conntrack.removeTCPFlows"),
+    help: "Forget tracked TCP flows too whose endpoint is gone, as is always done for UDP: a " +
+      "client that goes on is reset at once instead of waiting for its own timeout.",
+    since: "weir",
+  },
+  {
     name: "healthz-bind-address",
     type: "string",
     placeholder: "ip:port",

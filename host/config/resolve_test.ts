@@ -32,6 +32,7 @@ Deno.test("a command line as DaemonSets have it becomes the configuration", () =
     "--nodeport-addresses=primary,192.168.7.9/16",
     "--nodeport_addresses",
     "localhost",
+    "--conntrack-remove-tcp-flows",
     "--kube-api-content-type=application/json",
     "--kube-api-qps=2.5",
     "--kube-api-burst=0x14",
@@ -55,6 +56,7 @@ Deno.test("a command line as DaemonSets have it becomes the configuration", () =
     detectLocal: { bridgeInterface: "", interfaceNamePrefix: "veth" },
     nodePortAddresses: ["primary", "192.168.0.0/16", "localhost"],
     nftables: { masqueradeAll: true, masqueradeBit: 15, syncPeriod: 30000, minSyncPeriod: 0 },
+    conntrack: { removeTCPFlows: true },
     logging: { verbosity: 4 },
   });
 });

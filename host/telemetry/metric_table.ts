@@ -132,6 +132,19 @@ export const METRICS = {
     help: "[ALPHA] Cumulative failures to listen for a localhost NodePort",
     labels: ["ip_family"],
   },
+  conntrackDuration: {
+    type: "histogram",
+    name: "kubeproxy_conntrack_reconciler_sync_duration_seconds",
+    help: "[ALPHA] ReconcileConntrackFlowsLatency latency in seconds",
+    labels: ["ip_family"],
+    buckets: SYNC_BUCKETS,
+  },
+  conntrackDeleted: {
+    type: "counter",
+    name: "kubeproxy_conntrack_reconciler_deleted_entries_total",
+    help: "[ALPHA] Cumulative conntrack flows deleted by conntrack reconciler",
+    labels: ["ip_family"],
+  },
   healthz: {
     type: "counter",
     name: "kubeproxy_proxy_healthz_total",

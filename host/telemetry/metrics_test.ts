@@ -56,6 +56,8 @@ const upstream: readonly (readonly [string, MetricRow["type"], string])[] = [
     "counter",
     "ip_family",
   ],
+  ["kubeproxy_conntrack_reconciler_sync_duration_seconds", "histogram", "ip_family"],
+  ["kubeproxy_conntrack_reconciler_deleted_entries_total", "counter", "ip_family"],
   ["kubeproxy_proxy_healthz_total", "counter", "code"],
   ["kubeproxy_proxy_livez_total", "counter", "code"],
 ];

@@ -3,7 +3,16 @@
  *
  * @module
  */
-import { defineProxier, type IpFamily, type NftClient, NftError, WeirError } from "weir";
+import {
+  type ConntrackClient,
+  defineProxier,
+  type IpFamily,
+  type Log,
+  messageOf,
+  type NftClient,
+  NftError,
+  WeirError,
+} from "weir";
 import { explain } from "./explain.ts";
 import { Mirror, type StandingTables } from "./mirror.ts";
 import { OBJECTS, TABLE_NAME } from "./objects.ts";
@@ -47,23 +56,40 @@ async function replace(
   }
 }
 
+/**
+ * Has stale flows looked for. The rules are in force whatever comes of it, so that nobody waits for
+ * it and nothing is undone when it fails.
+ */
+function reconcile(
+  conntrack: ConntrackClient | undefined,
+  ids: "all" | readonly string[],
+  log: Log,
+): void {
+  conntrack?.reconcile(ids).catch((thrown) => {
+    log.warn("stale connections stay as they are", { error: messageOf(thrown) });
+  });
+}
+
 export default defineProxier({
   name: "proxier-nftables",
   version: "0.1.0",
   api: 1,
   requires: { nft: { version: 1, table: TABLE_NAME } },
+  // Connections that are translated stay so, whatever becomes of the rules.
+  uses: { conntrack: { version: 1 } },
 
-  async resync(snapshot, { nft, log }) {
+  async resync(snapshot, { nft, conntrack, log }) {
     current = undefined;
     const mirror = new Mirror(snapshot.settings);
     await replace(nft, (tx, standing) => mirror.replace(tx, snapshot.ports, standing));
     current = { mirror, revision: snapshot.revision };
+    reconcile(conntrack, "all", log);
     for (const id of mirror.shadowed) {
       log.warn("another service port has the same address, protocol and port", { id });
     }
   },
 
-  async apply(diff, { nft, log }) {
+  async apply(diff, { nft, conntrack, log }) {
     const known = current;
     if (known?.revision !== diff.from) {
       throw new WeirError(
@@ -80,6 +106,7 @@ export default defineProxier({
     if (mirror.apply(tx, diff) === "applied") await tx.commit();
     else await replace(nft, (tx, standing) => mirror.renew(tx, standing));
     current = { mirror, revision: diff.to };
+    reconcile(conntrack, [...diff.upserts.map(({ id }) => id), ...diff.removes], log);
     const { shadowed } = mirror;
     for (const { id } of diff.upserts) {
       if (shadowed.has(id)) {

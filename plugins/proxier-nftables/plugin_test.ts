@@ -33,10 +33,25 @@ async function running() {
   return { kernel, plugin };
 }
 
-Deno.test("it is granted its own table and no other", async () => {
+Deno.test("it is granted its own table and no other, and to have stale flows removed", async () => {
   const { plugin } = await running();
   await using _ = plugin;
-  assert.deepEqual(plugin.grants, { nft: GRANT });
+  assert.deepEqual(plugin.grants, { nft: GRANT, conntrack: { version: 1 } });
+});
+
+Deno.test("it has the flows of what it changed looked for, once the kernel has the rules", async () => {
+  const kernel = fakeNft(GRANT);
+  const asked: unknown[] = [];
+  await using plugin = await loopback(proxier, {
+    nft: (method, params, attachment) => kernel.invoke("nft", method, params, attachment),
+    conntrack: (ids) => asked.push([kernel.commits, ids]),
+  });
+  const other = viewOf({ ...SAMPLE, service: 2, address: 2 });
+  await plugin.call("resync", { revision: 1, settings: SETTINGS, ports: [view] });
+  await plugin.call("apply", { from: 1, to: 2, upserts: [other], removes: [view.id] });
+  kernel.failNext({ message: 0, errno: 12, name: "ENOMEM", detail: "" });
+  await assert.rejects(plugin.call("apply", { from: 2, to: 3, upserts: [view], removes: [] }));
+  assert.deepEqual(asked, [[1, "all"], [2, [other.id, view.id]]]);
 });
 
 Deno.test("a resync and each apply are one transaction", async () => {

@@ -15,6 +15,7 @@ import type {
 import type { CapabilityRequests, NodeFeatures, PluginManifest } from "../../schemas/manifest.ts";
 import type { Diff, LocalMatch, Snapshot } from "../../schemas/view.ts";
 import type { Metric } from "./metric.ts";
+import type { ConntrackClient } from "./conntrack.ts";
 import type { NftClient } from "./nft/client.ts";
 import type { Pipe } from "./serve.ts";
 import { serve } from "./serve.ts";
@@ -37,6 +38,9 @@ export type Capabilities<Requires, Uses> =
   & BasicCapabilities
   & (Requires extends { readonly nft: object } ? { readonly nft: NftClient }
     : Uses extends { readonly nft: object } ? { readonly nft?: NftClient }
+    : unknown)
+  & (Requires extends { readonly conntrack: object } ? { readonly conntrack: ConntrackClient }
+    : Uses extends { readonly conntrack: object } ? { readonly conntrack?: ConntrackClient }
     : unknown);
 
 /** The fields of a manifest that an author writes; the kind comes from the function called. */

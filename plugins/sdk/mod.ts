@@ -13,6 +13,8 @@ export type {
   Plugin,
   ProxierDefinition,
 } from "./definition.ts";
+export { conntrackClient } from "./conntrack.ts";
+export type { ConntrackClient } from "./conntrack.ts";
 export type { Metric } from "./metric.ts";
 export type { Pipe } from "./serve.ts";
 export type { Fill } from "../../schemas/frame.ts";

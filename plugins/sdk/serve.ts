@@ -18,6 +18,7 @@ import type {
   ResultMessage,
 } from "../../schemas/wire.ts";
 import { wireLog } from "./log.ts";
+import { type ConntrackClient, conntrackClient } from "./conntrack.ts";
 import { type Metric, wireMetric } from "./metric.ts";
 import { type NftClient, nftClient } from "./nft/client.ts";
 import { unpackParams } from "../../schemas/packing.ts";
@@ -38,6 +39,7 @@ export interface GivenCapabilities {
   readonly metric: Metric;
   readonly features: NodeFeatures;
   readonly nft?: NftClient;
+  readonly conntrack?: ConntrackClient;
 }
 
 /** A plugin's handlers by call; what they return becomes the call's result. */
@@ -136,9 +138,13 @@ class Server {
   }
 
   #capabilities(call: number): GivenCapabilities {
-    const { nft } = this.#grants;
-    if (nft === undefined) return this.#basic;
-    return { ...this.#basic, nft: nftClient(nft, this.#invoke(call)) };
+    const { nft, conntrack } = this.#grants;
+    const invoke = this.#invoke(call);
+    return {
+      ...this.#basic,
+      ...(nft === undefined ? {} : { nft: nftClient(nft, invoke) }),
+      ...(conntrack === undefined ? {} : { conntrack: conntrackClient(invoke) }),
+    };
   }
 
   #invoke(call: number): Invoke {

@@ -4,6 +4,7 @@
  * @module
  */
 import { formatTable } from "../../host/cli/style.ts";
+import type { Reconciliation } from "./conntrack.ts";
 import type { Measurement } from "./measure.ts";
 import { quantile } from "./statistics.ts";
 
@@ -124,4 +125,23 @@ function mixedTargets(mixed: Measurement, plain: Measurement | undefined): Targe
       met: ratio <= 1.5,
     };
   });
+}
+
+/**
+ * Compares reconciliations of conntrack with their target.
+ *
+ * @param rounds Some, of equal tables.
+ * @returns The target, met or not, with how long a whole reconciliation took in its name.
+ */
+export function flowTargets(rounds: readonly Reconciliation[]): Target[] {
+  const [first] = rounds;
+  if (first === undefined) return [];
+  const stretch = quantile(rounds.map(({ longestStretch }) => longestStretch), 0.5);
+  const took = quantile(rounds.map(({ milliseconds }) => milliseconds), 0.5);
+  return [{
+    name: `longest stretch while ${first.flows} flows are reconciled in ${ms(took)} ms, p50`,
+    wanted: "≤ 20 ms",
+    found: ms(stretch),
+    met: stretch <= 20,
+  }];
 }

@@ -14,8 +14,12 @@ import { NetworkNamespace, withNamespaceRights } from "../../host/capabilities/n
 import deno from "../../deno.json" with { type: "json" };
 import { formatTable } from "../../host/cli/style.ts";
 import { loadPlugin } from "../../host/sandbox/code.ts";
+import { measureReconciliation, type Reconciliation } from "./conntrack.ts";
 import { measure, type Measurement } from "./measure.ts";
-import { table, targets } from "./report.ts";
+import { flowTargets, table, targets } from "./report.ts";
+
+/** Tracked flows of a busy node. */
+const FLOWS = 100_000;
 
 /** weir as `deno task weir` runs it, without a shell in between. */
 function weirCommand(): readonly string[] {
@@ -69,8 +73,7 @@ async function outside(): Promise<number> {
   return (await new Deno.Command(program, { args }).spawn().status).code;
 }
 
-function progress(size: number, mixed: boolean, step: string): void {
-  const text = `${String(size).padStart(6)} ${mixed ? "mixed " : ""}Services: ${step}`;
+function progress(text: string): void {
   if (Deno.stderr.isTerminal()) {
     Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
   } else console.error(text);
@@ -95,12 +98,20 @@ async function inside(): Promise<number> {
         changes: Number(options.changes),
         upstreamLoads: mixed ? 0 : 3,
         weir: weirCommand(),
-        progress: (step) => progress(plan.services, mixed, step),
+        progress: (step) => progress(`${plan.services}${mixed ? " mixed" : ""} Services: ${step}`),
       }),
     );
   }
+  progress(`${FLOWS} tracked flows are reconciled`);
+  const flows: Reconciliation[] = [];
+  for (let round = 0; round < 5; round++) {
+    using node = NetworkNamespace.create("node");
+    // A promise must not leave the namespace, so it is begun inside.
+    const { measuring } = node.inside(() => ({ measuring: measureReconciliation(FLOWS, 10) }));
+    flows.push(await measuring);
+  }
   if (Deno.stderr.isTerminal()) console.error();
-  const goals = targets(measurements);
+  const goals = [...targets(measurements), ...flowTargets(flows)];
   console.log(table(measurements).trimEnd());
   console.log();
   console.log(
@@ -110,7 +121,7 @@ async function inside(): Promise<number> {
     ).trimEnd(),
   );
   const machine = { kernel: Deno.osRelease(), cpus: navigator.hardwareConcurrency };
-  const report = { at: new Date().toISOString(), machine, measurements, targets: goals };
+  const report = { at: new Date().toISOString(), machine, measurements, flows, targets: goals };
   await Deno.writeTextFile(options.json, JSON.stringify(report, null, 2) + "\n");
   return 0;
 }

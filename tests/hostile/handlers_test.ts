@@ -87,6 +87,11 @@ const FATAL: readonly Fatal[] = [
         new WeirError("WEIR_GRANT_EXCEEDED", 'Cannot list table "other": it is not granted'),
       ),
   },
+  ...["names too many ports", "names a flow of others"].map((attack) => ({
+    attack,
+    code: "WEIR_GRANT_EXCEEDED",
+    reason: /Cannot call method "conntrack.reconcile": ids: /,
+  })),
 ];
 
 for (const { attack, code: expected, reason, limits, deadlineMs, nft } of FATAL) {

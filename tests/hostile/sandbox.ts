@@ -6,6 +6,7 @@
 import { bindGrants, decideGrants, DEFAULT_POLICIES } from "../../host/broker.ts";
 import type { CapabilityAnswer } from "../../host/capabilities/capability.ts";
 import { loadPlugin, type PluginCode } from "../../host/sandbox/code.ts";
+import { conntrackCapability } from "../../host/capabilities/conntrack/conntrack.ts";
 import { systemClock } from "../../host/clock.ts";
 import type { SandboxEvent } from "../../host/sandbox/event.ts";
 import { type Jail, probeJail } from "../../host/sandbox/jail.ts";
@@ -113,7 +114,11 @@ export async function runHostile(code: PluginCode, options: HostileOptions): Pro
     grant: (manifest) => {
       const grants = decideGrants(manifest, DEFAULT_POLICIES[manifest.kind]);
       const invoke = options.nft ?? (() => Promise.resolve({ value: {} }));
-      return { grants, capabilities: bindGrants(grants, { nft: () => ({ invoke, close() {} }) }) };
+      const capabilities = bindGrants(grants, {
+        nft: () => ({ invoke, close() {} }),
+        conntrack: () => conntrackCapability({ request: () => {} }),
+      });
+      return { grants, capabilities };
     },
     limits,
     clock: systemClock,

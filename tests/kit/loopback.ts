@@ -11,6 +11,7 @@ import {
   type PluginPolicy,
 } from "../../host/broker.ts";
 import type { CapabilityAnswer, GrantedCapability } from "../../host/capabilities/capability.ts";
+import { conntrackCapability } from "../../host/capabilities/conntrack/conntrack.ts";
 import { systemClock } from "../../host/clock.ts";
 import { Connection } from "../../host/sandbox/connection.ts";
 import type { SandboxEvent } from "../../host/sandbox/event.ts";
@@ -32,6 +33,8 @@ export interface LoopbackOptions {
     params: unknown,
     attachment: Uint8Array,
   ) => CapabilityAnswer | Promise<CapabilityAnswer>;
+  /** Told of what the plugin wishes to have reconciled; left out, its wishes are just granted. */
+  readonly conntrack?: (ids: "all" | readonly string[]) => void;
   /** What the operator allows; what the plugin's kind may by default if left out. */
   readonly policy?: PluginPolicy;
   /** The node; Linux 6.18 if left out. */
@@ -166,7 +169,9 @@ export async function loopback(plugin: Plugin, options: LoopbackOptions = {}): P
     node: options.node ?? { os: "linux", kernel: "6.18.0" },
     grant: (manifest) => {
       const grants = decideGrants(manifest, options.policy ?? DEFAULT_POLICIES[manifest.kind]);
-      return { grants, capabilities: bindGrants(grants, { nft: () => nft }) };
+      const conntrack = conntrackCapability({ request: (ids) => options.conntrack?.(ids) });
+      const factories = { nft: () => nft, conntrack: () => conntrack };
+      return { grants, capabilities: bindGrants(grants, factories) };
     },
     limits: { ...LIMITS, ...options.limits },
     clock: systemClock,

@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { defineProxier, type Log, type NftClient } from "weir";
+import { type ConntrackClient, defineProxier, type Log, type NftClient } from "weir";
 
 /** What an attack may use. */
 interface Weapons {
   readonly nft: NftClient;
+  readonly conntrack: ConntrackClient | undefined;
   readonly log: Log;
 }
 
@@ -95,6 +96,13 @@ const ATTACKS: Readonly<Record<string, (weapons: Weapons) => unknown>> = {
   "floods invocations": ({ nft }) =>
     Promise.all(Array.from({ length: 1000 }, () => nft.list("tables", "ip"))),
   "exceeds its grant": ({ nft }) => nft.list("tables", "ip"),
+  "names too many ports": ({ conntrack }) => {
+    // The client would say "all" instead: it is told of few, and JSON of many.
+    const ids = Object.assign(["x"], { toJSON: () => Array<string>(501).fill("x") });
+    return conntrack?.reconcile(ids);
+  },
+  "names a flow of others": ({ conntrack }) =>
+    conntrack?.reconcile({ length: 1, protocol: 17, source: "10.0.0.1" } as unknown as string[]),
   "reads a file": () => builtin("node:fs", "readFileSync", "/etc/hostname"),
   "reads a file asynchronously": () => builtin("node:fs/promises", "readFile", "/etc/hostname"),
   "writes a file": () => builtin("node:fs", "writeFileSync", "/tmp/weir-hostile", "x"),
@@ -154,9 +162,10 @@ export default defineProxier({
   version: "0.1.0",
   api: 1,
   requires: { nft: { version: 1, table: "hostile" } },
-  async resync(_, { nft, log, features }) {
+  uses: { conntrack: { version: 1 } },
+  async resync(_, { nft, conntrack, log, features }) {
     attack = features.kernel;
-    await ATTACKS[attack]?.({ nft, log });
+    await ATTACKS[attack]?.({ nft, conntrack, log });
   },
   apply() {},
   explain: () => [{ at: "plugin", match: attack ?? "nothing yet", outcome: "alive" }],

@@ -9,7 +9,7 @@ import type { AgentReply, AgentRequest, Connect, Exchange, Listen } from "./prot
 /** What a connection needs said; the rest has defaults. */
 export type ConnectTo =
   & Pick<Connect, "transport" | "address" | "port">
-  & Partial<Pick<Connect, "count" | "concurrency" | "timeout">>;
+  & Partial<Pick<Connect, "count" | "concurrency" | "timeout" | "sourcePort">>;
 
 /** Requests go out at once; this many connections are under way together unless told. */
 const CONCURRENCY = 16;

@@ -110,7 +110,7 @@ function connectTcp({ address, port, timeout }: Connect): Promise<Exchange> {
 
 /** One packet there and one back, over a socket that learns of ICMP errors. */
 async function exchangePacket(
-  { transport, address, port, timeout }: Connect,
+  { transport, address, port, timeout, sourcePort: fixedPort }: Connect,
 ): Promise<Exchange> {
   const started = performance.now();
   const version = versionOf(address);
@@ -118,6 +118,9 @@ async function exchangePacket(
   try {
     const sourcePort = 20000 + Math.floor(Math.random() * 40000);
     const tag = 1 + Math.floor(Math.random() * 0xfffffffe);
+    if (transport === "udp" && fixedPort !== undefined) {
+      socket.bind({ ip: version === 4 ? "0.0.0.0" : "::", port: fixedPort });
+    }
     socket.connect({ ip: address, port: transport === "sctp" ? 0 : port });
     socket.send(
       transport === "udp" ? new TextEncoder().encode("who?") : writeSctp({

@@ -37,6 +37,8 @@ export interface Connect {
   readonly concurrency: number;
   /** Milliseconds until an unanswered one counts as ETIMEDOUT. */
   readonly timeout: number;
+  /** 1–65535, UDP only: send from this port, so that several are one flow; absent for any. */
+  readonly sourcePort?: number;
 }
 
 /** A request to an agent. */
