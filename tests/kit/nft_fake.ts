@@ -35,14 +35,21 @@ function concatenated(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /** The elements of a set as the kernel lists them. */
-function listElements(family: number, table: string, name: string, set: FakeSet): Uint8Array {
+function listElements(
+  family: number,
+  table: string,
+  name: string,
+  set: FakeSet,
+  now: number,
+): Uint8Array {
   const writer = new MessageWriter();
   for (const element of set.elements.values()) {
+    if (element.expires <= now) continue;
     writer.beginMessage(MESSAGE.NEWSETELEM, NLM.REQUEST, family);
     writer.string(ELEMENT_LIST.TABLE, table);
     writer.string(ELEMENT_LIST.SET, name);
     const list = writer.open(ELEMENT_LIST.ELEMENTS);
-    writer.bytes(1, element);
+    writer.bytes(1, element.bytes);
     writer.close(list);
     writer.endMessage();
   }
@@ -67,7 +74,9 @@ function list(kernel: FakeKernel, granted: string, params: unknown): Uint8Array 
       return concatenated([...table.sets.values()].map((set) => set.bytes));
     case "elements": {
       const set = table.sets.get(request.set);
-      return set === undefined ? new Uint8Array() : listElements(family, granted, request.set, set);
+      return set === undefined
+        ? new Uint8Array()
+        : listElements(family, granted, request.set, set, kernel.now());
     }
   }
 }
@@ -76,7 +85,8 @@ function list(kernel: FakeKernel, granted: string, params: unknown): Uint8Array 
  * Makes an nft capability without a kernel.
  *
  * @param grant The table that the plugin may write.
- * @returns The capability, empty.
+ * @param kernel Whose tables they are; one of its own when absent.
+ * @returns The capability.
  *
  * @example A transaction takes effect as a whole or not at all
  * ```ts
@@ -101,8 +111,10 @@ function list(kernel: FakeKernel, granted: string, params: unknown): Uint8Array 
  * assert.equal((await nft.elements(ips)).length, 1);
  * ```
  */
-export function fakeNft(grant: NonNullable<Grants["nft"]>): FakeNft {
-  const kernel = new FakeKernel();
+export function fakeNft(
+  grant: NonNullable<Grants["nft"]>,
+  kernel: FakeKernel = new FakeKernel(),
+): FakeNft {
   let commits = 0;
   let next: NftFailure | undefined;
   const invoke: Invoke = async (_capability, method, params, attachment = new Uint8Array()) => {

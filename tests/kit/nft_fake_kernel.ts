@@ -24,28 +24,54 @@ import { WeirError } from "../../schemas/errors.ts";
 
 type Attributes = ReadonlyMap<number, Uint8Array>;
 
+/** An element of a set or map. */
+export interface FakeElement {
+  /** Its attributes. */
+  readonly bytes: Uint8Array;
+  /** When it is no longer there, on the kernel's clock in milliseconds; Infinity without a time. */
+  readonly expires: number;
+}
+
 /** A set or map. */
 export interface FakeSet {
+  /** Its NEWSET, whole. */
   readonly bytes: Uint8Array;
   /** The most elements; 0 is without limit. */
   readonly size: number;
-  /** By key, each the bytes of its attributes. */
-  readonly elements: Map<string, Uint8Array>;
+  /** Milliseconds that an element lives unless it says otherwise; 0 is for ever. */
+  readonly timeout: number;
+  /** By {@linkcode elementKey}. One that has expired may still be in here. */
+  readonly elements: Map<string, FakeElement>;
 }
 
 /** A rule. */
-interface FakeRule {
+export interface FakeRule {
+  /** Its NEWRULE, whole. */
   readonly bytes: Uint8Array;
+  /** The attribute that holds its expressions. */
   readonly expressions: Uint8Array;
+}
+
+/** A chain. */
+export interface FakeChain {
+  /** Its NEWCHAIN, whole. */
+  readonly bytes: Uint8Array;
+  /** First to last. */
+  rules: FakeRule[];
 }
 
 /** A table. */
 export interface FakeTable {
-  /** Its NEWTABLE, whole; chains, sets and rules likewise. */
+  /** Its NEWTABLE, whole. */
   readonly bytes: Uint8Array;
-  readonly chains: Map<string, { readonly bytes: Uint8Array; rules: FakeRule[] }>;
+  /** By name, in the order in which they were made. */
+  readonly chains: Map<string, FakeChain>;
+  /** By name, anonymous sets too. */
   readonly sets: Map<string, FakeSet>;
 }
+
+/** NFTA_SET_ELEM_TIMEOUT, NFTA_SET_ELEM_EXPIRATION and NFTA_SET_ELEM_KEY_END. */
+const ELEMENT_TIME = { TIMEOUT: 4, EXPIRATION: 5, KEY_END: 10 } as const;
 
 /** The errors that are made, by their names of Linux. */
 const ERRNO = { ENOENT: 2, EBUSY: 16, EEXIST: 17, ENFILE: 23 } as const;
@@ -73,11 +99,43 @@ function sizeOf(description: Uint8Array | undefined): number {
   return size === undefined ? 0 : new DataView(size.buffer, size.byteOffset).getUint32(0);
 }
 
+/** A 64-bit number, or undefined without one. */
+function number64(bytes: Uint8Array | undefined): number | undefined {
+  if (bytes === undefined) return undefined;
+  return Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0));
+}
+
+/** The value in data. */
+function valueOf(data: Uint8Array | undefined): Uint8Array {
+  const parts = new Map(attributes(data ?? new Uint8Array()));
+  return parts.get(DATA.VALUE) ?? new Uint8Array();
+}
+
+/**
+ * What tells an element of a set from the others.
+ *
+ * @param key The key's bytes; of an interval those of its beginning.
+ * @param end The bytes of the last key of an interval of a concatenation.
+ * @param flags Of the element, see NFTA_SET_ELEM_FLAGS.
+ * @returns Text that compares.
+ */
+export function elementKey(key: Uint8Array, end?: Uint8Array, flags = 0): string {
+  return `${hex(key)}-${hex(end)}-${flags}`;
+}
+
 /** What an element's key and data are, as text that compares. */
 function identity(element: Uint8Array): { readonly key: string; readonly data: string } {
   const parts = new Map(attributes(element));
-  const flags = parts.get(ELEMENT.FLAGS);
-  return { key: hex(parts.get(ELEMENT.KEY)) + hex(flags), data: hex(parts.get(ELEMENT.DATA)) };
+  const flags = parts.get(ELEMENT.FLAGS)?.[3] ?? 0;
+  const end = parts.get(ELEMENT_TIME.KEY_END);
+  return {
+    key: elementKey(
+      valueOf(parts.get(ELEMENT.KEY)),
+      end === undefined ? undefined : valueOf(end),
+      flags,
+    ),
+    data: hex(parts.get(ELEMENT.DATA)),
+  };
 }
 
 /** The chain that a verdict in data names. */
@@ -117,6 +175,27 @@ export class FakeKernel {
   readonly #tables = new Map<string, FakeTable>();
   /** What takes back the commands of the batch so far. */
   #undo: (() => void)[] = [];
+  /**
+   * Tells the time.
+   *
+   * @returns Milliseconds of any clock that never goes back.
+   */
+  readonly now: () => number;
+
+  /**
+   * Makes a kernel without tables.
+   *
+   * @param now Its clock in milliseconds, by which elements expire; one that stands still when
+   * absent.
+   */
+  constructor(now: () => number = () => 0) {
+    this.now = now;
+  }
+
+  /** All tables with their families, in the order in which they were made. */
+  get tables(): readonly { readonly family: number; readonly table: FakeTable }[] {
+    return [...this.#tables].map(([key, table]) => ({ family: parseInt(key), table }));
+  }
 
   /**
    * Finds a table.
@@ -208,7 +287,8 @@ export class FakeKernel {
       case MESSAGE.NEWSET:
         if (!table.sets.has(set)) {
           const size = sizeOf(found.get(SET.DESC));
-          this.#set(table.sets, set, { bytes: message, size, elements: new Map() });
+          const timeout = number64(found.get(SET.TIMEOUT)) ?? 0;
+          this.#set(table.sets, set, { bytes: message, size, timeout, elements: new Map() });
         }
         return;
       case MESSAGE.DELSET:
@@ -260,8 +340,11 @@ export class FakeKernel {
       for (const key of [...set.elements.keys()]) this.#delete(set.elements, key);
       return;
     }
+    const now = this.now();
     for (const [, element] of attributes(list)) {
       const { key, data } = identity(element);
+      const there = set.elements.get(key);
+      if (there !== undefined && there.expires <= now) this.#delete(set.elements, key);
       if (type === MESSAGE.DELSETELEM) {
         this.#delete(set.elements, key);
         continue;
@@ -270,12 +353,20 @@ export class FakeKernel {
       if (target !== undefined && !table.chains.has(target)) throw new Refusal("ENOENT");
       const before = set.elements.get(key);
       // nft_add_set_elem: the same element again is fine, with other data it is not.
-      if (before !== undefined && identity(before).data !== data) throw new Refusal("EEXIST");
+      if (before !== undefined && identity(before.bytes).data !== data) throw new Refusal("EEXIST");
       const full = set.size > 0 && set.elements.size >= set.size;
       if (before === undefined && full) throw new Refusal("ENFILE");
-      this.#set(set.elements, key, element);
+      this.#set(set.elements, key, { bytes: element, expires: expiry(set, element, now) });
     }
   }
+}
+
+/** When an element that is added now expires. */
+function expiry(set: FakeSet, element: Uint8Array, now: number): number {
+  const parts = new Map(attributes(element));
+  const lives = number64(parts.get(ELEMENT_TIME.EXPIRATION)) ??
+    number64(parts.get(ELEMENT_TIME.TIMEOUT)) ?? set.timeout;
+  return lives === 0 ? Infinity : now + lives;
 }
 
 /** What rules and elements refer to. */
@@ -290,7 +381,7 @@ function used(table: FakeTable): { readonly sets: Set<string>; readonly chains: 
   }
   for (const set of table.sets.values()) {
     for (const element of set.elements.values()) {
-      const target = chainOf(new Map(attributes(element)).get(ELEMENT.DATA));
+      const target = chainOf(new Map(attributes(element.bytes)).get(ELEMENT.DATA));
       if (target !== undefined) found.chains.add(target);
     }
   }
