@@ -20,7 +20,7 @@ export type { Outcome, PluginStateName, SandboxEvent } from "../../host/sandbox/
 export type { CallMethod, CallParams, CallResult, CallResults } from "../../schemas/calls.ts";
 export { LIMITS, type Limits } from "../../schemas/wire.ts";
 export { Topology } from "./packet/topology.ts";
-export type { Addresses, Member, TopologyOptions } from "./packet/topology.ts";
+export type { Addresses, Member, OtherNode, TopologyOptions } from "./packet/topology.ts";
 export type { NetworkNamespace } from "../../host/capabilities/namespace.ts";
 export type { Agent, ConnectTo } from "./packet/agent.ts";
 export type { Connect, Exchange, Listen, Transport } from "./packet/protocol.ts";

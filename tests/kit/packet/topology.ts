@@ -4,12 +4,14 @@
  *     client pod ─┐
  *     backend 0 ──┤
  *     backend 1 ──┼── node ── remote client
- *     …          ─┘      │
- *                    internet (empty)
+ *     …          ─┘    │   │
+ *              internet    other node ── pods elsewhere
+ *               (empty)
  *
  * Every pod has a link of its own to the node, a single address of each family and the node as its
  * router, as most network plugins do it. The remote client routes everything through the node, so
- * it can reach cluster IPs.
+ * it can reach cluster IPs. The other node and its pods are there when asked for, and route everything
+ * through the node as well.
  *
  * @module
  */
@@ -25,22 +27,31 @@ export interface Addresses {
   readonly 6: string;
 }
 
-/** The pods' networks of this node. */
+/** The cluster's pods: this node's, and those elsewhere. */
 export const POD_CIDR: Addresses = { 4: "10.244.0.0/16", 6: "fd00:10:244::/64" };
 
 /** The node as the pods see it. */
-const GATEWAY: Addresses = { 4: "10.244.0.1", 6: "fd00:10:244::1" };
+export const GATEWAY: Addresses = { 4: "10.244.0.1", 6: "fd00:10:244::1" };
 /** The node as the internet sees it. */
-const OUTSIDE: Addresses = { 4: "198.51.100.1", 6: "2001:db8:1::1" };
+export const OUTSIDE: Addresses = { 4: "198.51.100.1", 6: "2001:db8:1::1" };
 /** The node's own router, which takes everything and answers nothing. */
 const VOID: Addresses = { 4: "198.51.100.2", 6: "2001:db8:1::2" };
-/** The node as the remote client sees it. */
-const NODE: Addresses = { 4: "192.0.2.1", 6: "2001:db8::1" };
-const REMOTE: Addresses = { 4: "192.0.2.2", 6: "2001:db8::2" };
+/** The node as the remote client and other nodes see it: its primary address. */
+export const NODE: Addresses = { 4: "192.0.2.1", 6: "2001:db8::1" };
+/** Another address of the node, on the link to the remote client. */
+export const NODE_SECOND: Addresses = { 4: "192.0.2.9", 6: "2001:db8::9" };
+/** A machine outside the cluster. */
+export const REMOTE: Addresses = { 4: "192.0.2.2", 6: "2001:db8::2" };
+/** Another node of the cluster. */
+export const OTHER_NODE: Addresses = { 4: "192.0.2.5", 6: "2001:db8::5" };
+/** That node's pods, within {@linkcode POD_CIDR}. */
+export const ELSEWHERE_CIDR: Addresses = { 4: "10.244.1.0/24", 6: "fd00:10:244::1:0/112" };
+/** That node as its pods see it. */
+const ELSEWHERE_GATEWAY: Addresses = { 4: "10.244.1.1", 6: "fd00:10:244::1:1" };
 
 /** A namespace with an agent inside. */
 export interface Member {
-  /** `node`, `client`, `remote`, `backend-0`, … */
+  /** `node`, `client`, `remote`, `backend-0`, `other-node`, `elsewhere-0`, … */
   readonly name: string;
   /** Its own addresses; the node's as the remote client sees it. */
   readonly addresses: Addresses;
@@ -56,11 +67,36 @@ export interface TopologyOptions {
   readonly backends?: number;
   /** The port on which every backend answers, by TCP, UDP and SCTP; 8080 when absent. */
   readonly port?: number;
+  /** How many pods on another node, which answer on the port too; 0 when absent. */
+  readonly elsewhere?: number;
 }
 
-/** Pod number `index` of the node. */
-function podAddresses(index: number): Addresses {
+/** Another node of the cluster. */
+export interface OtherNode {
+  /** The node itself. */
+  readonly node: Member;
+  /** Its pods, which answer by their names `elsewhere-0`, `elsewhere-1`, … */
+  readonly pods: readonly Member[];
+}
+
+/**
+ * The addresses of a pod of the node.
+ *
+ * @param index 0 is the client pod, 1 the first backend, and so on.
+ * @returns Both addresses.
+ */
+export function podAddresses(index: number): Addresses {
   return { 4: `10.244.0.${10 + index}`, 6: `fd00:10:244::${(10 + index).toString(16)}` };
+}
+
+/**
+ * The addresses of a pod of the other node.
+ *
+ * @param index From 0.
+ * @returns Both addresses.
+ */
+export function elsewhereAddresses(index: number): Addresses {
+  return { 4: `10.244.1.${10 + index}`, 6: `fd00:10:244::1:${(10 + index).toString(16)}` };
 }
 
 /**
@@ -95,6 +131,8 @@ export class Topology implements AsyncDisposable {
   readonly backends: readonly Member[];
   /** A machine outside the cluster. */
   readonly remote: Member;
+  /** Another node with its pods; undefined unless pods elsewhere were asked for. */
+  readonly elsewhere: OtherNode | undefined;
   readonly #stack: AsyncDisposableStack;
 
   private constructor(
@@ -103,6 +141,7 @@ export class Topology implements AsyncDisposable {
       readonly client: Member;
       readonly backends: readonly Member[];
       readonly remote: Member;
+      readonly elsewhere: OtherNode | undefined;
     },
     stack: AsyncDisposableStack,
   ) {
@@ -110,6 +149,7 @@ export class Topology implements AsyncDisposable {
     this.client = members.client;
     this.backends = members.backends;
     this.remote = members.remote;
+    this.elsewhere = members.elsewhere;
     this.#stack = stack;
   }
 
@@ -121,7 +161,7 @@ export class Topology implements AsyncDisposable {
    * @throws {WeirError} WEIR_NAMESPACE without the right to make namespaces.
    */
   static async create(options: TopologyOptions = {}): Promise<Topology> {
-    const { backends: count = 3, port = 8080 } = options;
+    const { backends: count = 3, port = 8080, elsewhere: others = 0 } = options;
     await using stack = new AsyncDisposableStack();
     const add = (name: string, addresses: Addresses): Member => {
       const namespace = stack.use(NetworkNamespace.create(name));
@@ -142,15 +182,22 @@ export class Topology implements AsyncDisposable {
     for (const [index, pod] of pods.entries()) join(node.namespace, `pod${index}`, GATEWAY, pod);
     const remote = add("remote", REMOTE);
     join(node.namespace, "uplink", NODE, remote);
+    addSecond(node.namespace);
+    const elsewhere = others === 0 ? undefined : joinOther(
+      node.namespace,
+      add("other-node", OTHER_NODE),
+      Array.from({ length: others }, (_, at) => add(`elsewhere-${at}`, elsewhereAddresses(at))),
+    );
     exit(node.namespace, stack.use(NetworkNamespace.create("internet")));
     const [client, ...backends] = pods;
     if (client === undefined) throw new TypeError("Cannot build topology: it has no client");
     using links = new Links(node.namespace);
-    for (const link of ["wan", "uplink", ...pods.map((_, index) => `pod${index}`)]) {
+    const peer = elsewhere === undefined ? [] : [PEER];
+    for (const link of ["wan", "uplink", ...peer, ...pods.map((_, index) => `pod${index}`)]) {
       await links.running(link);
     }
-    for (const backend of backends) await serve(backend, port);
-    return new Topology({ node, client, backends, remote }, stack.move());
+    for (const server of [...backends, ...elsewhere?.pods ?? []]) await serve(server, port);
+    return new Topology({ node, client, backends, remote, elsewhere }, stack.move());
   }
 
   /** Ends the agents and lets go of the namespaces. */
@@ -191,6 +238,30 @@ function join(node: NetworkNamespace, link: string, router: Addresses, member: M
     far.addRoute({ to: `${router[version]}/${bits}`, link: "eth0" });
     far.addRoute({ to: all, link: "eth0", via: router[version] });
   }
+}
+
+/** The node's link to the other node. */
+export const PEER = "peer";
+
+/** A second address of the node, which the remote client reaches as it reaches everything. */
+function addSecond(node: NetworkNamespace): void {
+  using links = new Links(node);
+  links.addAddress("uplink", `${NODE_SECOND[4]}/32`);
+  links.addAddress("uplink", `${NODE_SECOND[6]}/128`);
+}
+
+/** Connects the other node to the node, and its pods to it. */
+function joinOther(node: NetworkNamespace, other: Member, pods: readonly Member[]): OtherNode {
+  route(other.namespace);
+  join(node, PEER, NODE, other);
+  for (const [index, pod] of pods.entries()) {
+    join(other.namespace, `pod${index}`, ELSEWHERE_GATEWAY, pod);
+  }
+  using links = new Links(node);
+  for (const version of [4, 6] as const) {
+    links.addRoute({ to: ELSEWHERE_CIDR[version], link: PEER, via: OTHER_NODE[version] });
+  }
+  return { node: other, pods };
 }
 
 /**

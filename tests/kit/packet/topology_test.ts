@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Topology } from "./topology.ts";
+import { NODE_SECOND, Topology } from "./topology.ts";
 
 Deno.test("every member reaches every backend by its own address, and is seen as itself", async () => {
   await using topology = await Topology.create({ backends: 2, port: 9000 });
@@ -18,6 +18,27 @@ Deno.test("every member reaches every backend by its own address, and is seen as
         }
       }
     }
+  }
+});
+
+Deno.test("pods elsewhere are reached through the node and the other one, and seen as themselves", async () => {
+  await using topology = await Topology.create({ backends: 1, port: 9000, elsewhere: 2 });
+  const { client, remote, node, backends, elsewhere } = topology;
+  assert.ok(elsewhere !== undefined);
+  for (const version of [4, 6] as const) {
+    for (const from of [client, remote, node, elsewhere.node, ...elsewhere.pods]) {
+      for (const to of [...backends, ...elsewhere.pods]) {
+        const address = to.addresses[version];
+        const exchange = await from.agent.connectOnce({ transport: "tcp", address, port: 9000 });
+        const where = `IPv${version} from ${from.name} to ${to.name}`;
+        assert.equal(exchange.outcome === "answered" && exchange.by, to.name, where);
+        const seen = exchange.outcome === "answered" ? exchange.from : "";
+        if (!from.name.includes("node")) assert.equal(seen, from.addresses[version], where);
+      }
+    }
+    const address = NODE_SECOND[version];
+    const refused = await remote.agent.connectOnce({ transport: "tcp", address, port: 9000 });
+    assert.equal(refused.outcome === "failed" && refused.error, "ECONNREFUSED");
   }
 });
 
