@@ -35,6 +35,8 @@ const DYNAMIC: readonly RegExp[] = [
   /^host\/sandbox\/bootstrap[a-z_]*\.ts$/,
   // The OpenTelemetry SDK costs 30 MB: it is loaded only when an OTLP endpoint is configured.
   /^host\/telemetry\/[a-z_]+\.ts$/,
+  // Whose proxier the conformance suite tests is said on the command line.
+  /^tests\/conformance\/proxier\.ts$/,
 ];
 
 /** The middle of the flow and all that a plugin is: given equal input they give equal output. */
