@@ -222,6 +222,8 @@ export class Place {
     return this.nodePortService({
       type: "LoadBalancer",
       loadBalancerIngress: [this.ingress()],
+      // The API server allots it with externalTrafficPolicy Local, which a case may turn to.
+      healthCheckNodePort: this.nodePort(MOST - 1),
       ...fields,
     });
   }
