@@ -76,6 +76,22 @@ function words(exchanges: readonly Exchange[]): string[] {
   return [...new Set(exchanges.map(wordOf))];
 }
 
+/**
+ * Tells the addresses of hosts, which refuse by themselves; any other address leads into the void.
+ *
+ * @param address Canonical text.
+ * @returns Whether somebody has it.
+ */
+export function isHost(address: string): boolean {
+  return isNodeAddress(address) ||
+    Object.values(ADDRESSES).some((own) => Object.values(own).includes(address));
+}
+
+/** Who stops the node's own packet on its way out makes send(2) fail, which is silence or refusal. */
+function ownFailure({ from, to }: Flow, found: readonly string[]): "EPERM" | undefined {
+  return from === "node" && to.protocol !== "TCP" && found[0] === "EPERM" ? "EPERM" : undefined;
+}
+
 /** Forgets all connections: IPCTNL_MSG_CT_DELETE of NFNL_SUBSYS_CTNETLINK without a tuple. */
 function forgetConnections(namespace: NetworkNamespace): void {
   const socket = namespace.inside(() => new NetlinkSocket(NETLINK.NETFILTER));
@@ -130,7 +146,7 @@ export class PacketCluster implements AsyncDisposable {
       ...{ "backend-0": member("backend-0"), "backend-1": member("backend-1") },
       ...{ "elsewhere-0": member("elsewhere-0"), "elsewhere-1": member("elsewhere-1") },
     };
-    for (const { namespace } of [node, members["other-node"]]) unlimited(namespace);
+    for (const { namespace } of all) unlimited(namespace);
     for (const name of [...BACKENDS, ...ELSEWHERE]) {
       const { agent, addresses } = members[name];
       const listener = {
@@ -146,12 +162,38 @@ export class PacketCluster implements AsyncDisposable {
     return new PacketCluster(topology, members);
   }
 
-  /** The node, which is to be programmed. */
-  get node(): Member {
-    return this.#topology.node;
+  /**
+   * Opens the node's kernel to a proxier.
+   *
+   * @param plugin Which.
+   * @returns Who takes its transactions; to be disposed with `await using`.
+   */
+  open(plugin: Plugin): AsyncDisposable & { readonly nft: NftAnswerer } {
+    const { namespace } = this.#topology.node;
+    const kernel = namespace.inside(() => new NftKernel({ now: () => performance.now() }));
+    const capability = nftCapability(grantOf(plugin), { kernel });
+    return {
+      nft: (...call) => capability.invoke(...call),
+      [Symbol.asyncDispose]: () => kernel.close(),
+    };
   }
 
-  #connect({ from, to }: Flow, more: Partial<ConnectTo>): Promise<readonly Exchange[]> {
+  /** Makes the node forget all connections: a client may get an earlier one's port again. */
+  forgetConnections(): void {
+    forgetConnections(this.#topology.node.namespace);
+  }
+
+  /**
+   * Makes connections.
+   *
+   * @param flow Who connects where.
+   * @param more How many, and for how long each waits for an answer.
+   * @returns How they went.
+   */
+  connect(
+    { from, to }: Pick<Flow, "from" | "to">,
+    more: Partial<Pick<ConnectTo, "count" | "timeout">>,
+  ): Promise<readonly Exchange[]> {
     const { address, port, protocol } = to;
     const transport = TRANSPORT[protocol];
     return this.#members[from].agent.connect({ transport, address, port, ...more });
@@ -161,8 +203,8 @@ export class PacketCluster implements AsyncDisposable {
     const { expect } = flow;
     if (expect.kind !== "sticks") return undefined;
     // The client's first packet decides; two at once might both be the first.
-    const first = await this.#connect(flow, { count: 1 });
-    const rest = await this.#connect(flow, { count: enough(expect.endpoints.length) });
+    const first = await this.connect(flow, { count: 1 });
+    const rest = await this.connect(flow, { count: enough(expect.endpoints.length) });
     const [chosen = ""] = words(first);
     const wanted = stuck.get(expect.label) ?? chosen;
     stuck.set(expect.label, wanted);
@@ -176,7 +218,7 @@ export class PacketCluster implements AsyncDisposable {
     const { expect, from, to } = flow;
     if (expect.kind !== "reaches") return undefined;
     const count = enough(expect.endpoints.length);
-    const exchanges = await this.#connect(flow, { count });
+    const exchanges = await this.connect(flow, { count });
     const fault = compared(words(exchanges), expect.endpoints, "");
     if (fault !== undefined || expect.seen === undefined) return fault;
     const own = ADDRESSES[from][to.address.includes(":") ? 6 : 4];
@@ -188,27 +230,23 @@ export class PacketCluster implements AsyncDisposable {
   }
 
   async #check(flow: Flow, stuck: Map<string, string>): Promise<string | undefined> {
-    const { expect, from, to } = flow;
+    const { expect, to } = flow;
     switch (expect.kind) {
       case "reaches":
         return await this.#reach(flow);
       case "sticks":
         return await this.#stick(flow, stuck);
       case "rejected": {
-        const found = words(await this.#connect(flow, { count: 2, timeout: REFUSAL }));
-        // Whose own packet is rejected on its way out hears it from send(2) itself.
-        const own = from === "node" && to.protocol !== "TCP" && found[0] === "EPERM";
-        return compared(found, [own ? "EPERM" : "ECONNREFUSED"], "");
+        const found = words(await this.connect(flow, { count: 2, timeout: REFUSAL }));
+        return compared(found, [ownFailure(flow, found) ?? "ECONNREFUSED"], "");
       }
-      case "dropped":
-        return compared(words(await this.#connect(flow, { count: 2, timeout: SILENCE })), [
-          "ETIMEDOUT",
-        ], "");
+      case "dropped": {
+        const found = words(await this.connect(flow, { count: 2, timeout: SILENCE }));
+        return compared(found, [ownFailure(flow, found) ?? "ETIMEDOUT"], "");
+      }
       case "untouched": {
-        // A host that has the address refuses by itself; any other leads into the void.
-        const real = isNodeAddress(to.address) ||
-          Object.values(ADDRESSES).some((own) => Object.values(own).includes(to.address));
-        const found = await this.#connect(flow, { count: 2, timeout: real ? REFUSAL : SILENCE });
+        const real = isHost(to.address);
+        const found = await this.connect(flow, { count: 2, timeout: real ? REFUSAL : SILENCE });
         return compared(words(found), [real ? "ECONNREFUSED" : "ETIMEDOUT"], "");
       }
     }
@@ -233,29 +271,21 @@ export class PacketCluster implements AsyncDisposable {
   async run(plugin: Plugin, cases: readonly ConformanceCase[]): Promise<FlowResult[]> {
     const [{ settings, node } = { settings: undefined, node: undefined }] = cases;
     if (settings === undefined) return [];
-    const kernel = this.node.namespace.inside(() =>
-      new NftKernel({ now: () => performance.now() })
-    );
-    try {
-      const capability = nftCapability(grantOf(plugin), { kernel });
-      const nft: NftAnswerer = (...call) => capability.invoke(...call);
-      await using proxier = await ConformanceProxier.start(plugin, { settings, node, nft });
-      const results: FlowResult[] = [];
-      const stuck = new Map(cases.map((each) => [each, new Map<string, string>()]));
-      const last = Math.max(...cases.map(({ steps }) => steps.length));
-      for (let index = 0; index < last; index++) {
-        await proxier.serve(
-          cases.flatMap(({ steps }) => (steps[index] ?? steps.at(-1))?.objects ?? []),
-        );
-        // A UDP client that gets an earlier one's port again would follow its connection.
-        forgetConnections(this.node.namespace);
-        await this.#step(cases, index, stuck, results);
-      }
-      await proxier.cleanup();
-      return results;
-    } finally {
-      await kernel.close();
+    await using kernel = this.open(plugin);
+    const { nft } = kernel;
+    await using proxier = await ConformanceProxier.start(plugin, { settings, node, nft });
+    const results: FlowResult[] = [];
+    const stuck = new Map(cases.map((each) => [each, new Map<string, string>()]));
+    const last = Math.max(...cases.map(({ steps }) => steps.length));
+    for (let index = 0; index < last; index++) {
+      await proxier.serve(
+        cases.flatMap(({ steps }) => (steps[index] ?? steps.at(-1))?.objects ?? []),
+      );
+      this.forgetConnections();
+      await this.#step(cases, index, stuck, results);
     }
+    await proxier.cleanup();
+    return results;
   }
 
   async #step(

@@ -51,12 +51,16 @@ export type TraceOutcome =
   | {
     /** Refused with an answer. */
     readonly kind: "rejected";
+    /** Where; at `output` the node's own sendto(2) fails besides, unless it is TCP's. */
+    readonly hook: "prerouting" | "input" | "forward" | "output" | "postrouting";
     /** What the sender hears. */
     readonly answer: "tcp reset" | "port unreachable" | `icmp code ${number}`;
   }
   | {
     /** Gone without an answer. */
     readonly kind: "dropped";
+    /** Where; at `output` the node's own sendto(2) fails, unless it is TCP's. */
+    readonly hook: "prerouting" | "input" | "forward" | "output" | "postrouting";
   }
   | {
     /** The node knows no way there. */
@@ -109,7 +113,7 @@ class Journey {
     this.#effects = effects;
   }
 
-  #run(base: Base, iif: string, oif: string): End {
+  #run(hook: Hook, base: Base, iif: string, oif: string): End {
     const end = runChain(base, {
       packet: this.#packet,
       iif,
@@ -123,18 +127,19 @@ class Journey {
     }, this.path);
     if (end.to === "accept") return undefined;
     return end.to === "reject" && end.answer !== "nothing"
-      ? { kind: "rejected", answer: end.answer }
-      : { kind: "dropped" };
+      ? { kind: "rejected", hook, answer: end.answer }
+      : { kind: "dropped", hook };
   }
 
   /** The kernel's own nat hook: nat chains decide once, then the decision is applied. */
-  #translate(which: "source" | "destination", chains: readonly Base[], iif: string, oif: string) {
+  #translate(hook: Hook, chains: readonly Base[], iif: string, oif: string): End {
+    const which = hook === "prerouting" || hook === "output" ? "destination" : "source";
     const connection = this.#connection;
     if (connection === undefined) return undefined;
     const decided = which === "source" ? "newSource" : "newDestination";
     for (const base of chains) {
       if (connection[decided] !== undefined) break;
-      const end = this.#run(base, iif, oif);
+      const end = this.#run(hook, base, iif, oif);
       if (end !== undefined) return end;
     }
     const end = connection[decided] ?? this.#packet[which];
@@ -164,12 +169,12 @@ class Journey {
       // Nat chains run at the kernel's own priority, whatever theirs says (nf_nat_inet_fn).
       steps.push({
         priority: first ? PRIORITY.natDestination : PRIORITY.natSource,
-        step: () => this.#translate(first ? "destination" : "source", nat, iif, oif),
+        step: () => this.#translate(hook, nat, iif, oif),
       });
     }
     for (const base of chains) {
       if (base.type === "nat") continue;
-      steps.push({ priority: base.priority, step: () => this.#run(base, iif, oif) });
+      steps.push({ priority: base.priority, step: () => this.#run(hook, base, iif, oif) });
     }
     steps.sort((one, other) => one.priority - other.priority);
     for (const { step } of steps) {
