@@ -52,7 +52,12 @@ async function compare(
     const ways = tracer.ways(tracedFlow(flow));
     const may = new Set(ways.map((way) => told(way, flow)));
     for (const exchange of await cluster.connect(flow, { count: 3, timeout: SILENCE })) {
-      const found = happened(exchange);
+      let found = happened(exchange);
+      if (found === "ETIMEDOUT" && !may.has(found)) {
+        // On a starved machine an answer may be late; silence where none should be stays silence.
+        const [later] = await cluster.connect(flow, { count: 1 });
+        if (later !== undefined) found = happened(later);
+      }
       assert.ok(
         may.has(found),
         `${JSON.stringify(flow)}: the kernel says ${found}, the tracer ${[...may].join(" or ")}\n` +
