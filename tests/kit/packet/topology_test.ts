@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { NODE_SECOND, Topology } from "./topology.ts";
+import { type Member, NODE_SECOND, Topology } from "./topology.ts";
 
 Deno.test("every member reaches every backend by its own address, and is seen as itself", async () => {
   await using topology = await Topology.create({ backends: 2, port: 9000 });
@@ -25,9 +25,11 @@ Deno.test("pods elsewhere are reached through the node and the other one, and se
   await using topology = await Topology.create({ backends: 1, port: 9000, elsewhere: 2 });
   const { client, remote, node, backends, elsewhere } = topology;
   assert.ok(elsewhere !== undefined);
+  const clients: readonly Member[] = [client, remote, node, elsewhere.node, ...elsewhere.pods];
+  const servers: readonly Member[] = [...backends, ...elsewhere.pods];
   for (const version of [4, 6] as const) {
-    for (const from of [client, remote, node, elsewhere.node, ...elsewhere.pods]) {
-      for (const to of [...backends, ...elsewhere.pods]) {
+    for (const from of clients) {
+      for (const to of servers) {
         const address = to.addresses[version];
         const exchange = await from.agent.connectOnce({ transport: "tcp", address, port: 9000 });
         const where = `IPv${version} from ${from.name} to ${to.name}`;
