@@ -9,7 +9,11 @@ import deno from "../deno.json" with { type: "json" };
 import type { WeirConfig } from "../schemas/config.ts";
 import type { CredentialSource } from "../schemas/credentials.ts";
 import { credentialSource, SERVICE_ACCOUNT_DIRECTORY } from "./capabilities/credentials.ts";
-import { type CliCommand, type CliIo, runCli } from "./cli/cli.ts";
+import { withLeftoverStore } from "./capabilities/leftovers/store.ts";
+import { cleanUp } from "./cleanup.ts";
+import { cleanupReport } from "./cli/cleanup.ts";
+import { type CliCommand, type CliIo, EXIT_CODES, runCli } from "./cli/cli.ts";
+import { createStyle, wantsColour } from "./cli/style.ts";
 import { systemClock } from "./clock.ts";
 import { runProxy } from "./proxy.ts";
 import { openSource } from "./source/open.ts";
@@ -129,6 +133,23 @@ function collector(): (() => void) | undefined {
   return gc === undefined ? undefined : () => gc({ type: "major", flavor: "last-resort" });
 }
 
+/** Milliseconds in which a proxy that still runs has put back what was removed. */
+const SETTLE = 500;
+
+async function cleanup(dryRun: boolean, { stdout, terminal, env }: CliIo): Promise<number> {
+  const outcomes = await withLeftoverStore((store) =>
+    cleanUp({
+      store,
+      owners: ["kube-proxy", "weir"],
+      dryRun,
+      settle: () => new Promise((resume) => setTimeout(resume, SETTLE)),
+    })
+  );
+  const { text, clean } = cleanupReport(outcomes, createStyle(wantsColour(terminal.stdout, env)));
+  stdout(text);
+  return clean ? EXIT_CODES.done : EXIT_CODES.failed;
+}
+
 /** What the demo gives to the weir that it starts. */
 const PROXY_PERMISSIONS = [
   "--v8-flags=--expose-gc",
@@ -157,5 +178,5 @@ const demo: CliCommand = {
 };
 
 Deno.exit(
-  await runCli(Deno.args, io, { version: deno.version, proxy, commands: [demo] }),
+  await runCli(Deno.args, io, { version: deno.version, proxy, cleanup, commands: [demo] }),
 );

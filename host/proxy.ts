@@ -13,6 +13,7 @@ import { LIMITS } from "../schemas/wire.ts";
 import { AddressWatch } from "./capabilities/address.ts";
 import { conntrackCapability } from "./capabilities/conntrack/conntrack.ts";
 import { ConntrackKernel } from "./capabilities/conntrack/kernel.ts";
+import { withLeftoverStore } from "./capabilities/leftovers/store.ts";
 import { nftCapability } from "./capabilities/nft/nft.ts";
 import { openNft } from "./capabilities/nft/open.ts";
 import type { Clock } from "./clock.ts";
@@ -34,6 +35,7 @@ import type { SandboxEvent } from "./sandbox/event.ts";
 import type { SupervisedPlugin } from "./sandbox/supervisor.ts";
 import { describeFailure, Scheduler } from "./scheduler.ts";
 import { createSync } from "./sync.ts";
+import { Takeover } from "./takeover.ts";
 import type { Logger } from "./telemetry/log.ts";
 import type { MetricRegistry } from "./telemetry/metrics.ts";
 import { PluginMetrics } from "./telemetry/plugin_metrics.ts";
@@ -286,6 +288,7 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
     tellHealth: (news) => serviceHealth.update(news),
   });
 
+  const takeover = new Takeover({ withStore: withLeftoverStore, clock, log });
   const scheduler = new Scheduler({
     clock,
     random,
@@ -298,7 +301,10 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
           metrics.syncLastQueuedTimestamp.set({ ip_family }, at / 1000);
         }
       },
-      completed: () => {},
+      completed: (_at, kind) => {
+        // The first sync is one, and only a full one has put all rules into the kernel.
+        if (kind === "resync") takeover.begin();
+      },
       failed: (_at, kind, thrown, delay) => {
         // Whoever is stopped in the middle has not failed.
         if (!until.aborted) log.error(describeFailure(kind, thrown, delay));
@@ -375,6 +381,7 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
       running,
       proxierLoading.then((plugin) => plugin.stop()),
       detectorLoading.then((plugin) => plugin.stop()),
+      takeover.stop(),
       monitor.close(),
       addresses.close(),
       serviceHealth.stop(),

@@ -119,11 +119,12 @@ export class Links implements Disposable {
   /**
    * Opens a socket inside a namespace.
    *
-   * @param namespace Whose links.
+   * @param namespace Whose links; the calling thread's when absent, which needs no right to move.
    * @throws {WeirError} WEIR_NETLINK or WEIR_NAMESPACE when the kernel refuses.
    */
-  constructor(namespace: NetworkNamespace) {
-    this.#socket = namespace.inside(() => new NetlinkSocket(NETLINK.ROUTE));
+  constructor(namespace?: NetworkNamespace) {
+    const open = () => new NetlinkSocket(NETLINK.ROUTE);
+    this.#socket = namespace === undefined ? open() : namespace.inside(open);
   }
 
   /**

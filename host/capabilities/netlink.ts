@@ -16,7 +16,7 @@ import {
 } from "./netlink_message.ts";
 
 /** Netlink's protocols that weir speaks. Source: include/uapi/linux/netlink.h. */
-export const NETLINK = { ROUTE: 0, NETFILTER: 12 } as const;
+export const NETLINK = { ROUTE: 0, NETFILTER: 12, GENERIC: 16 } as const;
 
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;

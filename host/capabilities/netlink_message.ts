@@ -87,6 +87,34 @@ export function* readMessages(bytes: Uint8Array): Generator<NetlinkMessage> {
   }
 }
 
+/** An attribute of a message or of another attribute. */
+export interface NetlinkAttribute {
+  /** Without the flags of {@linkcode ATTRIBUTE_TYPE}. */
+  readonly type: number;
+  /** Its value, as a view of the message's memory. */
+  readonly value: Uint8Array;
+}
+
+/**
+ * Lists the attributes of a message that came from the kernel, where equal types repeat.
+ *
+ * @param bytes The message or the content of a nested attribute.
+ * @param start Where its first attribute begins: 0 within an attribute.
+ * @returns The attributes in their order.
+ */
+export function* listAttributes(bytes: Uint8Array, start: number): Generator<NetlinkAttribute> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = start; at + ATTRIBUTE_HEADER <= bytes.length;) {
+    const length = view.getUint16(at, true);
+    if (length < ATTRIBUTE_HEADER || at + length > bytes.length) break;
+    yield {
+      type: view.getUint16(at + 2, true) & ATTRIBUTE_TYPE,
+      value: bytes.subarray(at + ATTRIBUTE_HEADER, at + length),
+    };
+    at += align(length);
+  }
+}
+
 /**
  * Reads the attributes of a message that came from the kernel.
  *
@@ -95,17 +123,8 @@ export function* readMessages(bytes: Uint8Array): Generator<NetlinkMessage> {
  * @returns The value of each attribute by its type; of equal types the last.
  */
 export function readAttributes(bytes: Uint8Array, start: number): Map<number, Uint8Array> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const found = new Map<number, Uint8Array>();
-  for (let at = start; at + ATTRIBUTE_HEADER <= bytes.length;) {
-    const length = view.getUint16(at, true);
-    if (length < ATTRIBUTE_HEADER || at + length > bytes.length) break;
-    found.set(
-      view.getUint16(at + 2, true) & ATTRIBUTE_TYPE,
-      bytes.subarray(at + ATTRIBUTE_HEADER, at + length),
-    );
-    at += align(length);
-  }
+  for (const { type, value } of listAttributes(bytes, start)) found.set(type, value);
   return found;
 }
 

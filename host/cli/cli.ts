@@ -6,7 +6,7 @@
 import type { WeirConfig } from "../../schemas/config.ts";
 import { messageOf, WeirError } from "../../schemas/errors.ts";
 import { FLAGS } from "../config/flags.ts";
-import { helpText } from "../config/parser.ts";
+import { type CommandSummary, helpText } from "../config/parser.ts";
 import { resolveRequest } from "../config/resolve.ts";
 import { createStyle, wantsColour } from "./style.ts";
 
@@ -42,8 +42,18 @@ export interface CliActions {
    * Runs the proxy until it is stopped; settles with the exit code. The warnings are for its log.
    */
   readonly proxy: (config: WeirConfig, warnings: readonly string[]) => Promise<number>;
+  /**
+   * Removes what kube-proxy and weir left on this node, or lists it; settles with the exit code.
+   */
+  readonly cleanup: (dryRun: boolean, io: CliIo) => Promise<number>;
   readonly commands: readonly CliCommand[];
 }
+
+/** The subcommand that means the flag --cleanup, with all that may stand beside it. */
+const CLEANUP: CommandSummary = {
+  name: "cleanup",
+  summary: "Remove what kube-proxy or weir left on this node; --dry-run only lists it",
+};
 
 /** Exit codes: done, failed while running, and the command line cannot be used. */
 export const EXIT_CODES = { done: 0, failed: 1, usage: 2 } as const;
@@ -58,10 +68,11 @@ async function dispatch(args: readonly string[], io: CliIo, actions: CliActions)
   const [name, ...rest] = args;
   const command = actions.commands.find((candidate) => candidate.name === name);
   if (command !== undefined) return await command.run(rest, io);
-  const request = resolveRequest(args, io.hostname);
+  const words = name === CLEANUP.name ? [`--${CLEANUP.name}`, ...rest] : args;
+  const request = resolveRequest(words, io.hostname);
   switch (request.type) {
     case "help":
-      io.stdout(helpText(FLAGS, actions.commands));
+      io.stdout(helpText(FLAGS, [CLEANUP, ...actions.commands]));
       return EXIT_CODES.done;
     case "version":
       // kube-proxy prints "Kubernetes v1.x.y".
@@ -71,6 +82,8 @@ async function dispatch(args: readonly string[], io: CliIo, actions: CliActions)
       for (const problem of request.problems) reportFailure(io, problem);
       io.stderr("Run weir --help for the flags.\n");
       return EXIT_CODES.usage;
+    case "cleanup":
+      return await actions.cleanup(request.dryRun, io);
     case "proxy":
       return await actions.proxy(request.config, request.warnings);
   }

@@ -12,6 +12,7 @@ async function run(
   const err: string[] = [];
   const configs: WeirConfig[] = [];
   const demos: (readonly string[])[] = [];
+  const cleanups: { readonly dryRun: boolean }[] = [];
   const terminal = options.terminal ?? false;
   const code = await runCli(args, {
     stdout: (text) => out.push(text),
@@ -26,6 +27,10 @@ async function run(
       configs.push(config);
       return 0;
     },
+    cleanup: async (dryRun) => {
+      cleanups.push({ dryRun });
+      return 3;
+    },
     commands: [{
       name: "demo",
       summary: "Show it in throw-away namespaces.",
@@ -35,7 +40,7 @@ async function run(
       },
     }],
   });
-  return { code, out: out.join(""), err: err.join(""), configs, demos };
+  return { code, out: out.join(""), err: err.join(""), configs, demos, cleanups };
 }
 
 Deno.test("weir --version prints its name and version, as kube-proxy does", async () => {
@@ -104,4 +109,47 @@ Deno.test("errors are red on a terminal, and plain with NO_COLOR", async () => {
   const fail = new Error("no");
   assert.equal((await run([], { fail, terminal: true })).err, "\x1b[31mweir:\x1b[39m no\n");
   assert.equal((await run([], { fail, terminal: true, env: { NO_COLOR: "1" } })).err, "weir: no\n");
+});
+
+const CLEANUPS = [
+  [["cleanup"], false],
+  [["--cleanup"], false],
+  [["--cleanup=true", "--proxy-mode=nftables", "-v", "4"], false],
+  [["cleanup", "--dry-run"], true],
+  [["--cleanup", "--dry-run"], true],
+  [["--dry-run", "--cleanup"], true],
+  [["cleanup", "--dry-run=false"], false],
+] as const;
+
+for (const [args, dryRun] of CLEANUPS) {
+  Deno.test(`weir ${args.join(" ")} ${dryRun ? "lists" : "removes"} what was left, and starts no proxy`, async () => {
+    const { code, cleanups, configs } = await run(args);
+    assert.deepEqual({ code, cleanups, configs }, { code: 3, cleanups: [{ dryRun }], configs: [] });
+  });
+}
+
+const REFUSED = [
+  [["--dry-run"], /^weir: Cannot use --dry-run "true": it goes with --cleanup only/],
+  [["cleanup", "everything"], /^weir: Cannot use command line "weir --cleanup everything": /],
+  [["cleanup", "--dry-run=perhaps"], /^weir: Cannot use --dry-run "perhaps": /],
+] as const;
+
+for (const [args, says] of REFUSED) {
+  Deno.test(`weir ${args.join(" ")} is refused and nothing is removed`, async () => {
+    const { code, err, cleanups, configs } = await run(args);
+    assert.deepEqual({ code, cleanups, configs }, { code: 2, cleanups: [], configs: [] });
+    assert.match(err, says);
+  });
+}
+
+Deno.test("weir --cleanup=false is the proxy, as with kube-proxy", async () => {
+  const { code, cleanups, configs } = await run(["--cleanup=false"]);
+  assert.deepEqual({ code, cleanups }, { code: 0, cleanups: [] });
+  assert.equal(configs.length, 1);
+});
+
+Deno.test("weir cleanup --help is the help, which lists the subcommand", async () => {
+  const { code, out, cleanups } = await run(["cleanup", "--help"]);
+  assert.deepEqual({ code, cleanups }, { code: 0, cleanups: [] });
+  assert.match(out, /^ +cleanup +Remove what kube-proxy or weir left/m);
 });

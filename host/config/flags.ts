@@ -25,6 +25,9 @@ export const FLAG_SECTIONS = [
   "Other",
 ] as const;
 
+/** What to do instead of proxying; `dry-run` says how `cleanup` is meant. */
+export type FlagAction = "help" | "version" | "cleanup" | "dry-run";
+
 /**
  * What a flag sets. `field`: a field of KubeProxyConfiguration, by its dotted path. `option`: a
  * setting that only the command line has, by its path in the same input. `action`: what to do
@@ -33,7 +36,7 @@ export const FLAG_SECTIONS = [
 export type FlagTarget =
   | { readonly kind: "field"; readonly path: string }
   | { readonly kind: "option"; readonly path: string }
-  | { readonly kind: "action"; readonly action: "help" | "version" };
+  | { readonly kind: "action"; readonly action: FlagAction };
 
 /** One row: one flag. */
 export interface Flag {
@@ -240,6 +243,25 @@ export const FLAGS: readonly Flag[] = [
     target: field("logging.verbosity"),
     help: "Verbosity of the log; 4 shows debugging.",
     since: "1.24",
+  },
+  {
+    name: "cleanup",
+    type: "bool",
+    placeholder: "",
+    section: "Other",
+    target: { kind: "action", action: "cleanup" },
+    help: "Remove all rules, sets and devices that kube-proxy, in any mode, or weir left on this " +
+      "node, and exit: weir cleanup.",
+    since: "1.24",
+  },
+  {
+    name: "dry-run",
+    type: "bool",
+    placeholder: "",
+    section: "Other",
+    target: { kind: "action", action: "dry-run" },
+    help: "With --cleanup, only list what would be removed.",
+    since: "weir",
   },
   {
     name: "version",

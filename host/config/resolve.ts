@@ -15,6 +15,11 @@ export type Request =
   | { readonly type: "help" }
   | { readonly type: "version" }
   | {
+    readonly type: "cleanup";
+    /** Only list what would be removed. */
+    readonly dryRun: boolean;
+  }
+  | {
     readonly type: "proxy";
     readonly config: WeirConfig;
     /** What to log at start: uses of deprecated flags. */
@@ -108,8 +113,17 @@ export function resolveRequest(
   const { tree, problems, warnings, actions } = readValues(given, flags);
   if (actions.has("help")) return { type: "help" };
   if (actions.has("version")) return { type: "version" };
+  if (actions.has("dry-run") && !actions.has("cleanup")) {
+    problems.push(
+      new WeirError(
+        "WEIR_CONFIG_INVALID",
+        'Cannot use --dry-run "true": it goes with --cleanup only',
+      ),
+    );
+  }
   const result = v.safeParse(configSchema(hostname), tree);
   if (result.success && problems.length === 0) {
+    if (actions.has("cleanup")) return { type: "cleanup", dryRun: actions.has("dry-run") };
     return { type: "proxy", config: frozen(result.output), warnings };
   }
   for (const issue of result.issues ?? []) {

@@ -1,0 +1,76 @@
+/**
+ * The sets of ipset, over netlink. Source: include/uapi/linux/netfilter/ipset/ip_set.h.
+ *
+ * @module
+ */
+import { WeirError } from "../../../schemas/errors.ts";
+import { NETLINK, NetlinkError, NetlinkSocket } from "../netlink.ts";
+import { MessageWriter, NLM_F, readAttributes, readText } from "../netlink_message.ts";
+import { isAbsent } from "./absence.ts";
+import type { SetLeftover } from "./leftover.ts";
+import { isKubeProxySet } from "./ownership.ts";
+
+/** NFNL_SUBSYS_IPSET. */
+const SUBSYSTEM = 6;
+const COMMAND = { DESTROY: 3, LIST: 7 } as const;
+const ATTRIBUTES = 20;
+const ATTRIBUTE = { PROTOCOL: 1, SETNAME: 2, FLAGS: 6 } as const;
+/** The protocol that every kernel since 2.6.39 speaks: IPSET_PROTOCOL_MIN. */
+const PROTOCOL = new Uint8Array([6]);
+/** IPSET_FLAG_LIST_SETNAME, in network order: names alone, no elements. */
+const NAMES_ONLY = new Uint8Array([0, 0, 0, 2]);
+/** IPSET_ERR_BUSY: ipset has error numbers of its own, from 4096 on. */
+const BUSY = 4100;
+
+function request(command: number, flags: number): MessageWriter {
+  // nfgenmsg's family is not looked at here.
+  return new MessageWriter(SUBSYSTEM << 8 | command, NLM_F.REQUEST | flags, 1)
+    .fixed([0, 0, 0, 0]).bytes(ATTRIBUTE.PROTOCOL, PROTOCOL);
+}
+
+/**
+ * Finds kube-proxy's sets.
+ *
+ * @returns One leftover for each.
+ * @throws {NetlinkError} When the kernel refuses.
+ */
+export async function findSets(): Promise<readonly SetLeftover[]> {
+  const socket = new NetlinkSocket(NETLINK.NETFILTER);
+  let names: string[] = [];
+  try {
+    const question = request(COMMAND.LIST, NLM_F.DUMP).bytes(ATTRIBUTE.FLAGS, NAMES_ONLY).finish();
+    await socket.dump('list sets "of ipset"', question, ({ bytes }) => {
+      const name = readAttributes(bytes, ATTRIBUTES).get(ATTRIBUTE.SETNAME);
+      if (name !== undefined) names.push(readText(name));
+    }, () => {
+      names = [];
+    });
+  } catch (fault) {
+    if (!(fault instanceof NetlinkError) || !isAbsent(fault.errno)) throw fault;
+  } finally {
+    socket.close();
+  }
+  return names.filter(isKubeProxySet).sort()
+    .map((name) => ({ place: "ipset", owner: "kube-proxy", name }));
+}
+
+/**
+ * Destroys a set.
+ *
+ * @param leftover As it was found.
+ * @throws {WeirError} WEIR_NETLINK when the kernel refuses, as it does while a rule uses the set.
+ */
+export function removeSet({ name }: SetLeftover): void {
+  const socket = new NetlinkSocket(NETLINK.NETFILTER);
+  try {
+    const message = request(COMMAND.DESTROY, NLM_F.ACK).text(ATTRIBUTE.SETNAME, name);
+    socket.request(`destroy set "${name}"`, message.finish());
+  } catch (fault) {
+    if (!(fault instanceof NetlinkError) || fault.errno !== BUSY) throw fault;
+    throw new WeirError("WEIR_NETLINK", `Cannot destroy set "${name}": a rule uses it`, {
+      cause: fault,
+    });
+  } finally {
+    socket.close();
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * All places of one network namespace in which a proxy leaves something.
+ *
+ * @module
+ */
+import { messageOf, WeirError } from "../../../schemas/errors.ts";
+import { errnoOf } from "../errno.ts";
+import { NftKernel } from "../nft/kernel.ts";
+import { errnoOfFault, isGone } from "./absence.ts";
+import { findXtChains, removeXtChains } from "./iptables_legacy.ts";
+import { findSets, removeSet } from "./ipset.ts";
+import { findIpvs, removeDevice, removeIpvs } from "./ipvs.ts";
+import { type Leftover, type LeftoverStore, PLACES } from "./leftover.ts";
+import { findNftChains, findTables, removeNftChains, removeTable } from "./nf_tables.ts";
+import { findCounters, removeCounter } from "./nfacct.ts";
+
+const NOT_ALLOWED: ReadonlySet<number> = new Set([errnoOf("EPERM"), errnoOf("EACCES")]);
+
+function refusal(fault: unknown): unknown {
+  const errno = errnoOfFault(fault);
+  if (errno === undefined || !NOT_ALLOWED.has(errno)) return fault;
+  return new WeirError(
+    "WEIR_NETLINK",
+    `Cannot look for leftovers "of this network namespace": ${messageOf(fault)}; ` +
+      "run weir as root or with CAP_NET_ADMIN",
+    { cause: fault },
+  );
+}
+
+/**
+ * Opens what is on a node.
+ *
+ * @param kernel nf_tables of the namespace of the calling thread, in which everything else is
+ * looked for, too.
+ * @returns Finds and removes.
+ */
+export function leftoverStore(kernel: NftKernel): LeftoverStore {
+  const remove = async (leftover: Leftover): Promise<void> => {
+    switch (leftover.place) {
+      case "nftables":
+        return await removeTable(kernel, leftover);
+      case "iptables-nft":
+        return await removeNftChains(kernel, leftover);
+      case "iptables-legacy":
+        return await removeXtChains(leftover);
+      case "ipset":
+        return removeSet(leftover);
+      case "nfacct":
+        return removeCounter(leftover);
+      case "ipvs":
+        return removeIpvs();
+      case "link":
+        return removeDevice(leftover);
+    }
+  };
+  return {
+    async find() {
+      try {
+        const found: Leftover[] = [
+          ...await findTables(kernel),
+          ...await findNftChains(kernel),
+          ...findXtChains(),
+          ...await findSets(),
+          ...await findCounters(),
+          ...findIpvs(),
+        ];
+        return found.sort((a, b) => PLACES.indexOf(a.place) - PLACES.indexOf(b.place));
+      } catch (fault) {
+        throw refusal(fault);
+      }
+    },
+    async remove(leftover) {
+      try {
+        await remove(leftover);
+      } catch (fault) {
+        if (!isGone(fault)) throw fault;
+      }
+    },
+  };
+}
+
+/**
+ * Opens what is on the node for as long as something is done with it.
+ *
+ * @param work What.
+ * @returns What it returned.
+ * @throws {WeirError} WEIR_NETLINK when the kernel refuses a socket, or whatever `work` threw.
+ */
+export async function withLeftoverStore<T>(
+  work: (store: LeftoverStore) => Promise<T>,
+): Promise<T> {
+  const kernel = new NftKernel({ now: () => performance.now() });
+  try {
+    return await work(leftoverStore(kernel));
+  } finally {
+    await kernel.close();
+  }
+}
