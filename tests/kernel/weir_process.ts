@@ -15,8 +15,12 @@ import { NODE_NAME } from "./program.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
-/** The command of the task, without its flags for weir: `deno run <permissions> mod.ts`. */
-function taskCommand(): string[] {
+/**
+ * The command of the task `weir`.
+ *
+ * @returns `deno run <permissions> mod.ts`, without flags for weir; to be run in the repository.
+ */
+export function taskCommand(): string[] {
   const path = Deno.execPath();
   const words = deno.tasks.weir.command
     .replace("$(deno eval -p 'Deno.execPath()')", path)

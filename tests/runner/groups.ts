@@ -138,7 +138,7 @@ export const GROUPS: readonly TestGroup[] = [
     paths: ["tests/kernel"],
     kind: "tests",
     place: "namespaces",
-    tools: ["unshare", "ip", "nft"],
+    tools: ["unshare", "ip", "nft", "iptables-nft", "iptables-legacy", "ipset", "nfacct"],
     permissions: [
       "--ignore-env",
       "--allow-read",

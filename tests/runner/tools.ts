@@ -5,7 +5,15 @@
  */
 
 /** A program that a test group can need. */
-export type Tool = "nft" | "ip" | "unshare" | "openssl";
+export type Tool =
+  | "nft"
+  | "ip"
+  | "unshare"
+  | "openssl"
+  | "iptables-nft"
+  | "iptables-legacy"
+  | "ipset"
+  | "nfacct";
 
 /** The Debian package of each program. */
 export const PACKAGES: Readonly<Record<Tool, string>> = {
@@ -16,6 +24,11 @@ export const PACKAGES: Readonly<Record<Tool, string>> = {
   unshare: "util-linux",
   /** Certificates for mutual TLS. */
   openssl: "openssl",
+  /** What kube-proxy uses to make what weir cleans up: both kinds, sets and counters. */
+  "iptables-nft": "iptables",
+  "iptables-legacy": "iptables",
+  ipset: "ipset",
+  nfacct: "nfacct",
 };
 
 /** Where Debian puts programs: an unprivileged PATH has no sbin. */

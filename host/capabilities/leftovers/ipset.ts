@@ -6,7 +6,7 @@
 import { WeirError } from "../../../schemas/errors.ts";
 import { NETLINK, NetlinkError, NetlinkSocket } from "../netlink.ts";
 import { MessageWriter, NLM_F, readAttributes, readText } from "../netlink_message.ts";
-import { isAbsent } from "./absence.ts";
+import { IPSET_ERR_BUSY, isAbsent } from "./refusal.ts";
 import type { SetLeftover } from "./leftover.ts";
 import { isKubeProxySet } from "./ownership.ts";
 
@@ -19,8 +19,6 @@ const ATTRIBUTE = { PROTOCOL: 1, SETNAME: 2, FLAGS: 6 } as const;
 const PROTOCOL = new Uint8Array([6]);
 /** IPSET_FLAG_LIST_SETNAME, in network order: names alone, no elements. */
 const NAMES_ONLY = new Uint8Array([0, 0, 0, 2]);
-/** IPSET_ERR_BUSY: ipset has error numbers of its own, from 4096 on. */
-const BUSY = 4100;
 
 function request(command: number, flags: number): MessageWriter {
   // nfgenmsg's family is not looked at here.
@@ -66,7 +64,7 @@ export function removeSet({ name }: SetLeftover): void {
     const message = request(COMMAND.DESTROY, NLM_F.ACK).text(ATTRIBUTE.SETNAME, name);
     socket.request(`destroy set "${name}"`, message.finish());
   } catch (fault) {
-    if (!(fault instanceof NetlinkError) || fault.errno !== BUSY) throw fault;
+    if (!(fault instanceof NetlinkError) || fault.errno !== IPSET_ERR_BUSY) throw fault;
     throw new WeirError("WEIR_NETLINK", `Cannot destroy set "${name}": a rule uses it`, {
       cause: fault,
     });

@@ -14,7 +14,7 @@ import {
   readText,
 } from "../netlink_message.ts";
 import { NFT_ATTRIBUTES, NFT_SUBSYSTEM, type NftKernel } from "../nft/kernel.ts";
-import { isAbsent, isGone } from "./absence.ts";
+import { isAbsent, isGone } from "./refusal.ts";
 import type { Jump, NftChainsLeftover, RuleFamily, TableLeftover } from "./leftover.ts";
 import { IPTABLES_TABLES, isKubeProxyChain, OWNED_TABLES, ownerOfTable } from "./ownership.ts";
 

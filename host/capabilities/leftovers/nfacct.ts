@@ -6,7 +6,7 @@
  */
 import { NETLINK, NetlinkError, NetlinkSocket } from "../netlink.ts";
 import { MessageWriter, NLM_F, readAttributes, readText } from "../netlink_message.ts";
-import { isAbsent } from "./absence.ts";
+import { isAbsent } from "./refusal.ts";
 import type { CounterLeftover } from "./leftover.ts";
 import { isKubeProxyCounter } from "./ownership.ts";
 

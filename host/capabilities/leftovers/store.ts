@@ -6,7 +6,7 @@
 import { messageOf, WeirError } from "../../../schemas/errors.ts";
 import { errnoOf } from "../errno.ts";
 import { NftKernel } from "../nft/kernel.ts";
-import { errnoOfFault, isGone } from "./absence.ts";
+import { errnoOfFault, isBusy, isGone } from "./refusal.ts";
 import { findXtChains, removeXtChains } from "./iptables_legacy.ts";
 import { findSets, removeSet } from "./ipset.ts";
 import { findIpvs, removeDevice, removeIpvs } from "./ipvs.ts";
@@ -16,7 +16,7 @@ import { findCounters, removeCounter } from "./nfacct.ts";
 
 const NOT_ALLOWED: ReadonlySet<number> = new Set([errnoOf("EPERM"), errnoOf("EACCES")]);
 
-function refusal(fault: unknown): unknown {
+function explained(fault: unknown): unknown {
   const errno = errnoOfFault(fault);
   if (errno === undefined || !NOT_ALLOWED.has(errno)) return fault;
   return new WeirError(
@@ -28,6 +28,15 @@ function refusal(fault: unknown): unknown {
 }
 
 /**
+ * Milliseconds after the removal of rules in which what they used may still be in use: nf_tables
+ * lets go of a rule's matches on a thread of its own, after the commit has been answered
+ * (nf_tables_trans_destroy_work).
+ */
+const RELEASE = 2_000;
+/** Milliseconds between two attempts. */
+const POLL = 10;
+
+/**
  * Opens what is on a node.
  *
  * @param kernel nf_tables of the namespace of the calling thread, in which everything else is
@@ -35,18 +44,31 @@ function refusal(fault: unknown): unknown {
  * @returns Finds and removes.
  */
 export function leftoverStore(kernel: NftKernel): LeftoverStore {
+  let rulesRemoved = -Infinity;
+  const unused = async (remove: () => void): Promise<void> => {
+    for (;;) {
+      try {
+        return remove();
+      } catch (fault) {
+        if (!isBusy(fault) || performance.now() > rulesRemoved + RELEASE) throw fault;
+        await new Promise((resume) => setTimeout(resume, POLL));
+      }
+    }
+  };
   const remove = async (leftover: Leftover): Promise<void> => {
     switch (leftover.place) {
       case "nftables":
         return await removeTable(kernel, leftover);
       case "iptables-nft":
-        return await removeNftChains(kernel, leftover);
+        await removeNftChains(kernel, leftover);
+        rulesRemoved = performance.now();
+        return;
       case "iptables-legacy":
         return await removeXtChains(leftover);
       case "ipset":
-        return removeSet(leftover);
+        return await unused(() => removeSet(leftover));
       case "nfacct":
-        return removeCounter(leftover);
+        return await unused(() => removeCounter(leftover));
       case "ipvs":
         return removeIpvs();
       case "link":
@@ -66,7 +88,7 @@ export function leftoverStore(kernel: NftKernel): LeftoverStore {
         ];
         return found.sort((a, b) => PLACES.indexOf(a.place) - PLACES.indexOf(b.place));
       } catch (fault) {
-        throw refusal(fault);
+        throw explained(fault);
       }
     },
     async remove(leftover) {

@@ -1,6 +1,6 @@
 /**
  * How kernels say that something is not there: a subsystem, in which then nothing can have been
- * left, or a thing that somebody else has removed meanwhile.
+ * left, or a thing that somebody else has removed meanwhile; or that it is in use.
  *
  * @module
  */
@@ -49,4 +49,18 @@ export function errnoOfFault(fault: unknown): number | undefined {
 export function isGone(fault: unknown): boolean {
   const errno = errnoOfFault(fault);
   return errno !== undefined && GONE.has(errno);
+}
+
+/** IPSET_ERR_BUSY: ipset has error numbers of its own, from 4096 on. */
+export const IPSET_ERR_BUSY = 4100;
+
+/**
+ * Whether the kernel refused because something is in use.
+ *
+ * @param fault What was thrown.
+ * @returns True when a rule holds it.
+ */
+export function isBusy(fault: unknown): boolean {
+  const errno = errnoOfFault(fault);
+  return errno === errnoOf("EBUSY") || errno === IPSET_ERR_BUSY;
 }
