@@ -7,7 +7,7 @@ import { NetworkNamespace } from "../../host/capabilities/namespace.ts";
 import type { ProxiedService } from "./kube_proxy.ts";
 import { ManifestFolder } from "./manifest_folder.ts";
 import { nft, type ProgramResult, runInside, succeed } from "./namespace_program.ts";
-import { type ProxyMode, putForeign, putKubeProxy, stateOf } from "./node_rules.ts";
+import { type ProxyMode, putForeign, putKubelet, putKubeProxy, stateOf } from "./node_rules.ts";
 import { taskCommand, WeirProcess } from "./weir_process.ts";
 
 type Place = { readonly namespace: NetworkNamespace };
@@ -81,13 +81,13 @@ for (const proxy of MODES) {
 Deno.test("a node on which every mode has run once, and weir, is clean after one run of --cleanup", async () => {
   using namespace = NetworkNamespace.create("node");
   const node = { namespace };
-  for (const backend of ["nft", "legacy"] as const) {
-    if (backend === "nft") await putForeign(node, backend);
-  }
+  await putForeign(node, "nft");
+  await putKubelet(node, "legacy");
   const before = await stateOf(node);
   for (const mode of ["ipvs", "userspace"] as const) {
     await putKubeProxy(node, { mode, backend: "nft" }, SERVICES);
   }
+  await putKubeProxy(node, { mode: "iptables", backend: "legacy" }, SERVICES);
   await putKubeProxy(node, { mode: "nftables" }, SERVICES);
   await nft(node, "add table ip weir; add chain ip weir services; add table ip6 weir");
   // The dummy device's kind is not in every kernel; what tells is its name.

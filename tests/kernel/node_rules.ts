@@ -26,20 +26,15 @@ function program(backend: Backend, family: RuleFamily, action: "restore" | "save
 }
 
 /**
- * Writes down all that a node has.
+ * Writes down all that a node has, with what the rules of the older iptables have counted.
  *
  * @param place The node.
- * @param options `counters`: with those of the older iptables, which count everybody's packets.
  * @returns Text that is equal when the node is.
  */
-export async function stateOf(
-  place: Place,
-  options: { readonly counters: boolean } = { counters: true },
-): Promise<string> {
+export async function stateOf(place: Place): Promise<string> {
   const saved: string[] = [];
   for (const family of ["ip", "ip6"] as const) {
-    const flags = options.counters ? ["-c"] : [];
-    const text = await succeed(place, [program("legacy", family, "save"), ...flags]);
+    const text = await succeed(place, [program("legacy", family, "save"), "-c"]);
     saved.push(text.replaceAll(/^#.*\n/gm, ""));
   }
   return [
@@ -140,15 +135,22 @@ export async function putForeign(place: Place, backend: Backend): Promise<void> 
 }
 
 /**
- * Gives a node the kubelet's chain that kube-proxy's rules lead to.
+ * Gives a node the kubelet's chain that kube-proxy's rules lead to, and iptables' tables.
  *
  * @param place The node.
  * @param backend What the kubelet uses.
  */
 export async function putKubelet(place: Place, backend: Backend): Promise<void> {
-  const chain =
-    "*nat\n:KUBE-MARK-MASQ - [0:0]\n-A KUBE-MARK-MASQ -j MARK --or-mark 0x4000\nCOMMIT\n";
-  for (const family of ["ip", "ip6"] as const) await restore(place, backend, family, chain);
+  const chains = `*filter
+COMMIT
+*mangle
+COMMIT
+*nat
+:KUBE-MARK-MASQ - [0:0]
+-A KUBE-MARK-MASQ -j MARK --or-mark 0x4000
+COMMIT
+`;
+  for (const family of ["ip", "ip6"] as const) await restore(place, backend, family, chains);
 }
 
 /** A mode of kube-proxy, and what it writes with. */
