@@ -46,16 +46,21 @@ export async function stateOf(place: Place): Promise<string> {
   ].join("\n");
 }
 
+/**
+ * The lock of the older iptables is a file of root's, which nobody else may open, and which all
+ * namespaces of a machine share. A file of everybody's can be locked as well.
+ */
+const LOCK = "XTABLES_LOCKFILE=/dev/null";
+
 async function restore(
   place: Place,
   backend: Backend,
   family: RuleFamily,
   input: string,
 ): Promise<void> {
-  // Both wait for a lock, which other tests on this machine may hold.
   const wait = backend === "legacy" ? ["--wait"] : [];
-  const flags = ["--noflush", "--counters", ...wait];
-  await succeed(place, [program(backend, family, "restore"), ...flags], input);
+  const command = [program(backend, family, "restore"), "--noflush", "--counters", ...wait];
+  await succeed(place, ["env", LOCK, ...command], input);
 }
 
 /**

@@ -82,16 +82,26 @@ class XtSocket implements Disposable {
     );
   }
 
-  #get(option: number, buffer: Uint8Array<ArrayBuffer>, table: string): void {
+  /** Returns false when the table has another size than the buffer was made for. */
+  #get(option: number, buffer: Uint8Array<ArrayBuffer>, table: string): boolean {
     const size = fixed(4);
     new DataView(size.buffer).setUint32(0, buffer.length, true);
     const { level } = FAMILY[this.#family];
-    if (libc().getsockopt(this.#fd, level, option, buffer, size) < 0) {
-      throw refusal("read", this.#family, table, errno());
-    }
+    if (libc().getsockopt(this.#fd, level, option, buffer, size) >= 0) return true;
+    const number = errno();
+    if (number === errnoOf("EAGAIN")) return false;
+    throw refusal("read", this.#family, table, number);
   }
 
   read(name: string): Reading {
+    for (let tries = 1; tries <= TRIES; tries++) {
+      const reading = this.#read(name);
+      if (reading !== undefined) return reading;
+    }
+    throw refusal("read", this.#family, name, errnoOf("EAGAIN"));
+  }
+
+  #read(name: string): Reading | undefined {
     const info = fixed(INFO_BYTES);
     info.set(new TextEncoder().encode(name));
     this.#get(GET_INFO, info, name);
@@ -102,7 +112,7 @@ class XtSocket implements Disposable {
     const buffer = fixed(PREFIX_BYTES + size);
     buffer.set(new TextEncoder().encode(name));
     new DataView(buffer.buffer).setUint32(NAME_BYTES, size, true);
-    this.#get(GET_ENTRIES, buffer, name);
+    if (!this.#get(GET_ENTRIES, buffer, name)) return undefined;
     return {
       count: view.getUint32(76, true),
       table: {
