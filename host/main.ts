@@ -134,7 +134,7 @@ function collector(): (() => void) | undefined {
 }
 
 /** Milliseconds in which a proxy that still runs has put back what was removed. */
-const SETTLE = 500;
+const SETTLE = 2_000;
 
 async function cleanup(dryRun: boolean, { stdout, terminal, env }: CliIo): Promise<number> {
   const outcomes = await withLeftoverStore((store) =>
