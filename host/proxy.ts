@@ -377,7 +377,7 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
     nodePorts.stop();
     collector.stop();
     await within(GRACE_MS, scheduler.stop(), clock);
-    await Promise.allSettled([
+    const all = Promise.allSettled([
       running,
       proxierLoading.then((plugin) => plugin.stop()),
       detectorLoading.then((plugin) => plugin.stop()),
@@ -388,8 +388,8 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
       localhostNodePorts.stop(),
       reconciler.stop().then(() => table?.close()),
       ...servers.map((server) => server.finished),
-    ]);
-    await kernel.close();
+    ]).then(() => kernel.close());
+    await within(REST_MS, all, clock);
     log.info("Stopped; the kernel keeps the rules");
   }
 }
@@ -399,6 +399,12 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
  * keep the process, and one that is cut off has left the old or the new rules whole.
  */
 const GRACE_MS = 300;
+
+/**
+ * Milliseconds for everything else to end: supervisors count on two seconds in all, and nothing of
+ * it is missed in the kernel.
+ */
+const REST_MS = 1_000;
 
 /** Waits for something, but no longer than a while; it must not reject. */
 async function within(limit: number, work: Promise<void>, clock: Clock): Promise<void> {
