@@ -88,13 +88,13 @@ for (const [sentence, name, reason] of FATAL) {
 Deno.test("a proxier that reaches for the tables of others is killed, and they stay as they were", async () => {
   await using cluster = await startTurncoat();
   const { topology: { node, backends }, weir } = cluster;
-  for (const table of ["kube-proxy", "filter"]) {
+  for (const table of ["cilium", "filter"]) {
     await nft(node, `add table ip ${table}`);
     await nft(node, `add chain ip ${table} precious`);
   }
   await weir.serve(web(backends.slice(1)));
   const before = await nft(node, "list ruleset");
-  for (const [index, table] of ["kube-proxy", "filter"].entries()) {
+  for (const [index, table] of ["cilium", "filter"].entries()) {
     await attack(cluster, `attack-${table}`, index + 1);
     await stillServes(cluster);
     assert.match(

@@ -28,7 +28,7 @@ const ATTACKS: Readonly<Record<string, (nft: NftClient) => Promise<void>>> = {
   "attack-flood": () => {
     for (;;) console.error("x".repeat(65536));
   },
-  "attack-kube-proxy": (nft) => commitElsewhere(nft, "kube-proxy"),
+  "attack-cilium": (nft) => commitElsewhere(nft, "cilium"),
   "attack-filter": (nft) => commitElsewhere(nft, "filter"),
 };
 
