@@ -3,14 +3,11 @@
  *
  * @module
  */
-import { parseBindAddress } from "../schemas/bind_address.ts";
 import type { WeirConfig } from "../schemas/config.ts";
 import { type IpFamily, type Node, type Source, type SourceEvent } from "../schemas/kube.ts";
-import { messageOf } from "../schemas/errors.ts";
 import type { NodeFeatures } from "../schemas/manifest.ts";
 import type { ProxierSettings } from "../schemas/view.ts";
 import { LIMITS } from "../schemas/wire.ts";
-import { AddressWatch } from "./capabilities/address.ts";
 import { conntrackCapability } from "./capabilities/conntrack/conntrack.ts";
 import { ConntrackKernel } from "./capabilities/conntrack/kernel.ts";
 import { withLeftoverStore } from "./capabilities/leftovers/store.ts";
@@ -22,15 +19,10 @@ import { Reconciler } from "./conntrack/reconciler.ts";
 import { servingEndpoints } from "./conntrack/serving.ts";
 import { Detection } from "./detection.ts";
 import { Revisions } from "./diff.ts";
-import { selectNodePortAddresses } from "./node_port_addresses.ts";
-import { NodePortWatch } from "./node_port_watch.ts";
+import { NodePorts } from "./node_ports/node_ports.ts";
 import { detectorOf, type PluginGround, prepareJail, proxierOf, startPlugin } from "./plugins.ts";
-import { LocalhostNodePorts } from "./relay/localhost_node_ports.ts";
-import { healthRoutes } from "./routes/health.ts";
-import { metricsRoutes } from "./routes/metrics.ts";
 import { type HealthFacts, livez } from "./routes/proxy_health.ts";
-import { type Server, startServer } from "./routes/server.ts";
-import { ServiceHealthServers } from "./routes/service_health_servers.ts";
+import { healthTimeout, startServers } from "./routes/servers.ts";
 import type { SandboxEvent } from "./sandbox/event.ts";
 import type { SupervisedPlugin } from "./sandbox/supervisor.ts";
 import { describeFailure, Scheduler } from "./scheduler.ts";
@@ -210,40 +202,18 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
     log,
   });
 
-  const selection = selectNodePortAddresses(config.nodePortAddresses);
-  const localhostNodePorts = new LocalhostNodePorts({
-    families: FAMILIES.filter((family) => selection[family].loopback),
-    clock,
-    random,
-    log,
-    onListeners: (ip_family, count) => metrics.localhostNodePortListeners.set({ ip_family }, count),
-    onFailure: (ip_family) => metrics.localhostNodePortFailures.inc({ ip_family }),
-  });
-  const nodePorts = new NodePortWatch({
-    selection,
-    standalone: config.manifests !== "",
+  const nodePorts = new NodePorts({
+    config,
+    families: FAMILIES,
+    proxyHealthy: () => livez(facts(), clock.now(), healthTimeout(config)).report.healthy,
     changed: () => {
-      serviceHealth.listenOn(nodePorts.listen);
       scheduler.requestResync("the addresses of NodePorts have changed");
       goOn();
     },
     clock,
+    random,
     log,
-  });
-  const addresses = new AddressWatch({
-    // Routes tell the node's own addresses only where no Node does; a pod is a route, too.
-    routes: config.manifests !== "",
-    onAddresses: (news) => {
-      nodePorts.observeKernel(news);
-      // Whether IPv6 is there decides how every address is bound.
-      serviceHealth.listenOn(nodePorts.listen);
-    },
-    onEnd: (reason) => log.error("Cannot watch this node's addresses", { reason }),
-  });
-  const serviceHealth = new ServiceHealthServers({
-    proxyHealthy: () => livez(facts(), clock.now(), healthTimeout(config)).report.healthy,
-    log,
-    clock,
+    metrics,
   });
 
   const collector = new Collector({ collect: environment.collect, clock });
@@ -281,11 +251,8 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
       }
       measurePending();
     },
-    landed: ({ method, params }) =>
-      method === "resync"
-        ? localhostNodePorts.replace(params.ports)
-        : localhostNodePorts.apply(params.upserts, params.removes),
-    tellHealth: (news) => serviceHealth.update(news),
+    landed: (order) => nodePorts.landed(order),
+    tellHealth: (news) => nodePorts.tellHealth(news),
   });
 
   const takeover = new Takeover({ withStore: withLeftoverStore, clock, log });
@@ -356,7 +323,7 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
       state?.type === "parked" ? [{ plugin, reason: state.reason }] : []
     ),
   });
-  const servers = serve(config, environment, until, facts);
+  const servers = startServers({ config, registry, facts, clock, log, signal: until });
 
   // Only the node's own pod ranges have to be waited for.
   if (config.detectLocalMode !== "NodeCIDR") detection.observe(undefined);
@@ -374,7 +341,6 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
   } finally {
     failed.abort();
     detection.stop();
-    nodePorts.stop();
     collector.stop();
     await within(GRACE_MS, scheduler.stop(), clock);
     const all = Promise.allSettled([
@@ -383,9 +349,7 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
       detectorLoading.then((plugin) => plugin.stop()),
       takeover.stop(),
       monitor.close(),
-      addresses.close(),
-      serviceHealth.stop(),
-      localhostNodePorts.stop(),
+      nodePorts.stop(),
       reconciler.stop().then(() => table?.close()),
       ...servers.map((server) => server.finished),
     ]).then(() => kernel.close());
@@ -412,58 +376,4 @@ async function within(limit: number, work: Promise<void>, clock: Clock): Promise
   const cancel = clock.after(limit, late.resolve);
   await Promise.race([work, late.promise]);
   cancel();
-}
-
-/** Milliseconds that a change may wait before the proxier is unhealthy (KEP-3836). */
-function healthTimeout(config: WeirConfig): number {
-  return 2 * config.nftables.syncPeriod;
-}
-
-/** Starts the health and metrics servers that the configuration asks for. */
-function serve(
-  config: WeirConfig,
-  { clock, log, registry }: ProxyEnvironment,
-  signal: AbortSignal,
-  facts: () => HealthFacts,
-): Server[] {
-  const { metrics } = registry;
-  const health = healthRoutes({
-    facts,
-    now: () => clock.now(),
-    timeout: healthTimeout(config),
-    observe: (probe, code) => metrics[probe].inc({ code: String(code) }),
-  });
-  const pages = metricsRoutes({ metrics: registry, config, limits: LIMITS });
-  return [
-    {
-      name: "health",
-      flag: "healthz-bind-address",
-      text: config.healthzBindAddress,
-      port: 10256,
-      app: health,
-    },
-    {
-      name: "metrics",
-      flag: "metrics-bind-address",
-      text: config.metricsBindAddress,
-      port: 10249,
-      app: pages,
-    },
-  ].flatMap(({ name, flag, text, port, app }) => {
-    if (text === "") return [];
-    const address = parseBindAddress(text, port);
-    if (typeof address === "string") return [];
-    const server = startServer({
-      name,
-      move: `give --${flag} another address`,
-      address,
-      handler: (request) => app.fetch(request),
-      log,
-      clock,
-      onTaken: "retry",
-      signal,
-    });
-    server.bound.catch((thrown) => log.error(messageOf(thrown)));
-    return [server];
-  });
 }

@@ -4,7 +4,7 @@ import {
   primaryAddresses,
   resolveNodePortAddresses,
   selectNodePortAddresses,
-} from "./node_port_addresses.ts";
+} from "./addresses.ts";
 
 const LOCAL = [
   "127.0.0.1",

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import type { Log } from "../schemas/capability.ts";
-import { selectNodePortAddresses } from "./node_port_addresses.ts";
-import { NodePortWatch } from "./node_port_watch.ts";
-import { sampleNode } from "./samples.ts";
-import { SimulatedClock } from "./simulated_clock.ts";
+import type { Log } from "../../schemas/capability.ts";
+import { selectNodePortAddresses } from "./addresses.ts";
+import { NodePortWatch } from "./watch.ts";
+import { sampleNode } from "../samples.ts";
+import { SimulatedClock } from "../simulated_clock.ts";
 
 const KERNEL = {
   addresses: ["127.0.0.1", "192.0.2.7", "10.0.0.7", "::1", "fd00::7"],

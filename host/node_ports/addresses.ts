@@ -6,9 +6,9 @@
  *
  * @module
  */
-import { type Cidr, formatIp, ipBytes, ipFamily, parseCidr, parseIp } from "../schemas/ip.ts";
-import type { IpFamily } from "../schemas/kube.ts";
-import type { NodePortAddresses } from "../schemas/view.ts";
+import { type Cidr, formatIp, ipBytes, ipFamily, parseCidr, parseIp } from "../../schemas/ip.ts";
+import type { IpFamily } from "../../schemas/kube.ts";
+import type { NodePortAddresses } from "../../schemas/view.ts";
 
 const FAMILIES: readonly IpFamily[] = ["IPv4", "IPv6"];
 

@@ -3,16 +3,16 @@
  *
  * @module
  */
-import type { Log } from "../schemas/capability.ts";
-import type { IpFamily, Node } from "../schemas/kube.ts";
-import type { NodePortAddresses } from "../schemas/view.ts";
-import type { Clock } from "./clock.ts";
+import type { Log } from "../../schemas/capability.ts";
+import type { IpFamily, Node } from "../../schemas/kube.ts";
+import type { NodePortAddresses } from "../../schemas/view.ts";
+import type { Clock } from "../clock.ts";
 import {
   listenAddresses,
   type NodePortSelection,
   primaryAddresses,
   resolveNodePortAddresses,
-} from "./node_port_addresses.ts";
+} from "./addresses.ts";
 
 /** What the node's kernel says of its addresses. */
 export interface KernelAddresses {
