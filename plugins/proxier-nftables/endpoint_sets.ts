@@ -35,6 +35,8 @@ export class EndpointSets {
   readonly #numbers = new Set<number>();
   /** The numbers that are not what the name hashes to. */
   readonly #moved = new Map<string, number>();
+  /** The set that was changed last, whose number is mostly asked for next. */
+  #last = { id: "", name: "cluster" as SetName, number: 0 };
   /** Names of sets that are gone; their numbers are free from the next transaction on. */
   #gone: string[] = [];
   /** The size that stands for a number of endpoints and seconds of affinity. */
@@ -57,6 +59,7 @@ export class EndpointSets {
     for (const name of this.#gone) {
       this.#numbers.delete(this.#numberOf(name));
       this.#moved.delete(name);
+      this.#last = { id: "", name: "cluster", number: 0 };
     }
     this.#gone = [];
   }
@@ -69,7 +72,8 @@ export class EndpointSets {
    * @returns 1 to 2³²−1.
    */
   number(id: string, name: SetName): number {
-    return this.#numberOf(`${id} ${name}`);
+    const { id: lastId, name: lastName, number } = this.#last;
+    return id === lastId && name === lastName ? number : this.#numberOf(`${id} ${name}`);
   }
 
   /**
@@ -104,8 +108,8 @@ export class EndpointSets {
   ): void {
     const full = `${id} ${name}`;
     if (before.slots === "" && after.slots === "") return;
-    if (before.slots === "") this.#take(full);
-    const number = this.#numberOf(full);
+    const number = before.slots === "" ? this.#take(full) : this.#numberOf(full);
+    this.#last = { id, name, number };
     words[0] = number;
     this.#changeSize(tx, before, after);
     const had = before.affinitySeconds > 0;
@@ -122,12 +126,13 @@ export class EndpointSets {
   }
 
   /** Gives a set its number: the same in every life of the plugin, save where two collide. */
-  #take(full: string): void {
+  #take(full: string): number {
     const wanted = hash(full) || 1;
     let number = wanted;
     while (this.#numbers.has(number)) number = (number + 1 >>> 0) || 1;
     this.#numbers.add(number);
     if (number !== wanted) this.#moved.set(full, number);
+    return number;
   }
 
   #sizeOf(tx: Transaction, { slots, affinitySeconds }: EndpointSet): number {

@@ -13,7 +13,6 @@ import { Ledger } from "./ledger.ts";
 import { type FamilyObjects, type PlainSet, setSizes } from "./objects.ts";
 import {
   type Claim,
-  claimsOf,
   countOf,
   hairpinsOf,
   type ServiceState,
@@ -311,7 +310,7 @@ function demandOf(
   let affinity = false;
   for (const state of states) {
     ports++;
-    for (const claim of claimsOf(state)) if (claim.space === "service") claims++;
+    claims += 1 + (state.external?.addresses.length ?? 0);
     for (const name of SETS) {
       const count = countOf(state.slots[name], of.family);
       if (count > 0) sets++;

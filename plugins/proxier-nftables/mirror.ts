@@ -127,8 +127,6 @@ export class Mirror {
     for (const family of FAMILIES) this.#tables[family].begin(tx, standing[family]);
     for (const [id, state] of this.#states) {
       this.#tables[state.family].changeEndpoints(tx, id, undefined, state);
-    }
-    for (const [id, state] of this.#states) {
       for (const claim of claimsOf(state)) {
         if (this.#owners.get(nameOf(state.family, claim)) !== id) continue;
         const owned = { id, family: state.family, claim };
