@@ -4,9 +4,10 @@
 import assert from "node:assert/strict";
 import type { Member } from "../kit/packet/topology.ts";
 import { outcomeOf, PATHS, reach, startCluster, web } from "./cluster.ts";
+import { patient } from "./patience.ts";
 
 /** Milliseconds within which a refusal has to arrive. */
-const AT_ONCE = 50;
+const AT_ONCE = patient(50);
 
 /** SCTP's refusal is an ICMP error, which only raw sockets of IPv4 hand on. */
 const REFUSABLE = PATHS.filter(({ transport }) => transport !== "sctp");
@@ -51,7 +52,7 @@ Deno.test("with internalTrafficPolicy Local and no endpoint here, packets are dr
   const { client, backends } = cluster.topology;
   await cluster.program.serve(web(backends, { internalTrafficPolicy: "Local" }, false));
   for (const path of PATHS) {
-    const exchange = await reach(client, path, { timeout: 500 });
+    const exchange = await reach(client, path, { timeout: patient(500) });
     assert.equal(outcomeOf(exchange), "ETIMEDOUT", path.transport);
   }
   // The same endpoints serve as soon as they are this node's.
@@ -83,6 +84,6 @@ Deno.test("a Service that is gone leaves its address to nobody", async () => {
   assert.match(outcomeOf(await reach(client, { version: 4, transport: "tcp" })), /^backend-/);
   await cluster.program.serve([]);
   // The node routes it like any other address, into the topology's empty internet.
-  const exchange = await reach(client, { version: 4, transport: "tcp" }, { timeout: 500 });
+  const exchange = await reach(client, { version: 4, transport: "tcp" }, { timeout: patient(500) });
   assert.equal(outcomeOf(exchange), "ETIMEDOUT");
 });

@@ -11,7 +11,7 @@ import { Topology } from "../kit/packet/topology.ts";
 import { TARGET_PORT } from "./cluster.ts";
 import { ManifestFolder } from "./manifest_folder.ts";
 import { NodeAgent } from "./node_agent.ts";
-import { until } from "./patience.ts";
+import { patient, until } from "./patience.ts";
 import { NODE_NAME, type NodeProgram, type StartProgram } from "./program.ts";
 import { Pages } from "./weir_pages.ts";
 import { WeirProcess } from "./weir_process.ts";
@@ -95,7 +95,7 @@ export async function startOnManifests(
       port++;
       await write(objects);
       const programmed = until("the barrier answers", async () => {
-        const where = { transport: "tcp", address: BARRIER, port, timeout: 250 } as const;
+        const where = { transport: "tcp", address: BARRIER, port, timeout: patient(250) } as const;
         return (await topology.client.agent.connectOnce(where)).outcome === "answered";
       });
       const lost = process.ended().then(({ code }) => {

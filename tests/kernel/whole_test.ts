@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { POD_CIDR } from "../kit/packet/topology.ts";
 import { outcomeOf, PATHS, reach, sourceOf, startCluster, web } from "./cluster.ts";
+import { patient } from "./patience.ts";
 import { PLAIN } from "./program.ts";
 import { startWeir } from "./weir_on_manifests.ts";
 
@@ -47,12 +48,12 @@ Deno.test("through the whole of weir a Service answers, masquerades, hairpins, r
   for (const version of [4, 6] as const) {
     const refused = await reach(client, { version, transport: "tcp" });
     assert.equal(outcomeOf(refused), "ECONNREFUSED");
-    assert.ok(refused.milliseconds < 500, `refused after ${refused.milliseconds} ms`);
+    assert.ok(refused.milliseconds < patient(500), `refused after ${refused.milliseconds} ms`);
   }
 
   await cluster.program.serve(web(backends, { internalTrafficPolicy: "Local" }, false));
   for (const version of [4, 6] as const) {
-    const dropped = await reach(client, { version, transport: "tcp" }, { timeout: 300 });
+    const dropped = await reach(client, { version, transport: "tcp" }, { timeout: patient(300) });
     assert.equal(outcomeOf(dropped), "ETIMEDOUT");
   }
 });

@@ -42,13 +42,19 @@ export function namespaced(privileged: boolean): string[] {
  *
  * @param group A row of the table.
  * @param files What to run.
- * @param options The running Deno's path, whether the caller is root, where the report goes.
+ * @param options The running Deno's path, whether the caller is root, where the report goes, and
+ * by what factor tests are to be more patient than on real hardware, if by any.
  * @returns Its words.
  */
 export function groupCommand(
   group: TestGroup,
   files: readonly string[],
-  options: { readonly deno: string; readonly privileged: boolean; readonly report: string },
+  options: {
+    readonly deno: string;
+    readonly privileged: boolean;
+    readonly report: string;
+    readonly patience?: number;
+  },
 ): string[] {
   return [
     ...(group.place === "namespaces" ? namespaced(options.privileged) : []),
@@ -61,5 +67,7 @@ export function groupCommand(
     `--junit-path=${options.report}`,
     ...group.permissions.map((flag) => flag.replaceAll("{deno}", options.deno)),
     ...files,
+    // What tests find in Deno.args needs no permission.
+    ...(options.patience === undefined ? [] : ["--", `--patience=${options.patience}`]),
   ];
 }

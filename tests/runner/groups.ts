@@ -38,7 +38,7 @@ export interface TestGroup {
 export const GROUPS: readonly TestGroup[] = [
   {
     name: "house",
-    paths: ["tests/house", "tests/runner"],
+    paths: ["tests/house", "tests/runner", "tests/vm"],
     kind: "tests",
     place: "caller",
     tools: [],

@@ -13,7 +13,10 @@ export type Tool =
   | "iptables-nft"
   | "iptables-legacy"
   | "ipset"
-  | "nfacct";
+  | "nfacct"
+  | "qemu-system-x86_64"
+  | "busybox"
+  | "depmod";
 
 /** The Debian package of each program. */
 export const PACKAGES: Readonly<Record<Tool, string>> = {
@@ -29,6 +32,12 @@ export const PACKAGES: Readonly<Record<Tool, string>> = {
   "iptables-legacy": "iptables",
   ipset: "ipset",
   nfacct: "nfacct",
+  /** The virtual machine of `deno task test:vm`; virtiofsd comes with it. */
+  "qemu-system-x86_64": "qemu-system-x86",
+  /** The guest's first program, which must not need a library. */
+  busybox: "busybox-static",
+  /** Which of the guest's kernel modules need which; its modprobe loads netfilter's. */
+  depmod: "kmod",
 };
 
 /** Where Debian puts programs: an unprivileged PATH has no sbin. */

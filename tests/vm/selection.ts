@@ -1,0 +1,60 @@
+/**
+ * What runs on the second kernel: the groups whose subject is the kernel, and of their files all
+ * but those whose subject is something else.
+ *
+ * @module
+ */
+import { filesOf, type TestGroup } from "../runner/groups.ts";
+
+/** The groups that talk to the kernel. */
+export const KERNEL_GROUPS: readonly string[] = ["capabilities", "kernel", "conformance"];
+
+/** By what factor tests wait longer than on real hardware before they say that nothing happens. */
+export const PATIENCE_FACTOR = 5;
+
+/** Seconds for each group, by the guest's clock. */
+export const TIME_LIMIT = 420;
+
+/**
+ * Files of those groups that stay on the first kernel, and why. What an emulated processor cannot
+ * do is keep up a rate or finish in a time; that a kernel is older changes nothing about it.
+ */
+export const LEFT_OUT: ReadonlyMap<string, string> = new Map([
+  ["tests/kernel/api_server_test.ts", "waits a minute for a source's back-off under steady load"],
+  ["tests/kernel/balance_test.ts", "10,000 connections; the odds are those of the first kernel"],
+  ["tests/kernel/demo_test.ts", "counts the demo's connections a second"],
+  ["tests/kernel/load_test.ts", "proves the load itself: 200 connections a second"],
+  ["tests/kernel/nft_fake_test.ts", "its subject is the fake, which imitates the first kernel"],
+  ["tests/kernel/pages_test.ts", "its subject is HTTP pages"],
+  ["tests/kernel/survive_test.ts", "kills and stops under 200 connections a second"],
+  ["tests/kernel/third_party_test.ts", "its subject is how a plugin is loaded"],
+  ["tests/kernel/turncoat_test.ts", "its subject is the limits of a sandbox, by the clock"],
+]);
+
+/** A group with the files of it that run. */
+export interface Selected {
+  readonly group: TestGroup;
+  readonly files: readonly string[];
+}
+
+/**
+ * What runs.
+ *
+ * @param groups The table of groups.
+ * @param tree Every file of the repository, from its root, with what it says.
+ * @param only The files that are to run; all when empty. A file left out runs when it is named.
+ * @returns The groups that have anything to run, in the table's order.
+ */
+export function selectForKernel(
+  groups: readonly TestGroup[],
+  tree: ReadonlyMap<string, string>,
+  only: readonly string[],
+): Selected[] {
+  const wanted = (file: string) => only.length === 0 ? !LEFT_OUT.has(file) : only.includes(file);
+  return groups.filter(({ name }) => KERNEL_GROUPS.includes(name))
+    .map((group) => ({
+      group,
+      files: filesOf(group, tree, groups).filter(wanted),
+    }))
+    .filter(({ files }) => files.length > 0);
+}
