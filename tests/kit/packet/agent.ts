@@ -16,25 +16,35 @@ const CONCURRENCY = 16;
 /** Milliseconds. A machine under load answers late, a dropped packet never. */
 const TIMEOUT = 5000;
 
-/** A running agent. */
+/** A running program and the lines to and from it. */
+interface Running {
+  readonly process: Deno.ChildProcess;
+  readonly writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly reading: Promise<void>;
+}
+
+/** An agent, which runs from its first request on: many a member of a topology is never asked. */
 export class Agent implements AsyncDisposable {
   /** For messages. */
   readonly name: string;
-  readonly #process: Deno.ChildProcess;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #namespace: NetworkNamespace;
   readonly #pending = new Map<number, PromiseWithResolvers<readonly Exchange[]>>();
-  readonly #reading: Promise<void>;
+  #running: Running | undefined;
   #next = 1;
 
   /**
-   * Starts an agent.
+   * Makes an agent; its program starts when it is first asked for something.
    *
    * @param name For messages.
    * @param namespace Where it runs.
    */
   constructor(name: string, namespace: NetworkNamespace) {
     this.name = name;
-    const [program, ...args] = namespace.command([
+    this.#namespace = namespace;
+  }
+
+  #start(): Running {
+    const [program, ...args] = this.#namespace.command([
       Deno.execPath(),
       "run",
       "--no-prompt",
@@ -46,19 +56,18 @@ export class Agent implements AsyncDisposable {
       "--allow-ffi",
       import.meta.resolve("./agent_main.ts"),
     ]);
-    this.#process = new Deno.Command(program, {
+    const process = new Deno.Command(program, {
       args,
       stdin: "piped",
       stdout: "piped",
       stderr: "inherit",
     }).spawn();
-    this.#writer = this.#process.stdin.getWriter();
-    this.#reading = this.#read();
+    return { process, writer: process.stdin.getWriter(), reading: this.#read(process.stdout) };
   }
 
-  async #read(): Promise<void> {
+  async #read(stdout: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
     let rest = "";
-    for await (const text of this.#process.stdout.pipeThrough(new TextDecoderStream())) {
+    for await (const text of stdout.pipeThrough(new TextDecoderStream())) {
       rest += text;
       for (let end = rest.indexOf("\n"); end >= 0; end = rest.indexOf("\n")) {
         this.#take(JSON.parse(rest.slice(0, end)));
@@ -82,7 +91,10 @@ export class Agent implements AsyncDisposable {
     const id = this.#next++;
     const pending = Promise.withResolvers<readonly Exchange[]>();
     this.#pending.set(id, pending);
-    await this.#writer.write(new TextEncoder().encode(`${JSON.stringify({ id, request })}\n`));
+    this.#running ??= this.#start();
+    await this.#running.writer.write(
+      new TextEncoder().encode(`${JSON.stringify({ id, request })}\n`),
+    );
     return await pending.promise;
   }
 
@@ -122,9 +134,11 @@ export class Agent implements AsyncDisposable {
 
   /** Ends the agent. */
   async [Symbol.asyncDispose](): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
     // The agent ends with its stdin; it may already have gone.
-    await this.#writer.close().catch(() => undefined);
-    await this.#reading;
-    await this.#process.status;
+    await running.writer.close().catch(() => undefined);
+    await running.reading;
+    await running.process.status;
   }
 }

@@ -196,7 +196,8 @@ export class Topology implements AsyncDisposable {
     for (const link of ["wan", "uplink", ...peer, ...pods.map((_, index) => `pod${index}`)]) {
       await links.running(link);
     }
-    for (const server of [...backends, ...elsewhere?.pods ?? []]) await serve(server, port);
+    const servers = [...backends, ...elsewhere?.pods ?? []];
+    await Promise.all(servers.map((server) => serve(server, port)));
     return new Topology({ node, client, backends, remote, elsewhere }, stack.move());
   }
 
