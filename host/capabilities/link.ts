@@ -8,7 +8,7 @@ import { WeirError } from "../../schemas/errors.ts";
 import { parseCidr, parseIp } from "../../schemas/ip.ts";
 import { errnoOf } from "./errno.ts";
 import { NETLINK, NetlinkError, NetlinkSocket } from "./netlink.ts";
-import { MessageWriter, NLM_F } from "./netlink_message.ts";
+import { MessageWriter, NLM_F, readAttributes } from "./netlink_message.ts";
 import type { NetworkNamespace } from "./namespace.ts";
 
 // Source: include/uapi/linux/rtnetlink.h, if_link.h, if_addr.h, veth.h.
@@ -33,8 +33,12 @@ const RT_SCOPE_LINK = 253;
 const RTN_UNICAST = 1;
 const RTNH_F_ONLINK = 4;
 const IFF_UP = 0x1;
-/** What if_link.h calls operational: up, and the far end is there. */
-const IFF_RUNNING = 0x40;
+const IFLA_OPERSTATE = 16;
+/**
+ * Up, the far end is there, and the kernel has noticed. IFF_RUNNING does not say so: it also stands
+ * for a link of which the kernel has noticed nothing yet (netif_oper_up() takes IF_OPER_UNKNOWN).
+ */
+const IF_OPER_UP = 6;
 /** Milliseconds between two looks at a link. */
 const POLL = 5;
 const AF = { 4: 2, 16: 10 } as const;
@@ -138,6 +142,13 @@ export class Links implements Disposable {
     return this.#find(name).getInt32(20, true);
   }
 
+  /** The operational state of a link, IF_OPER_* (RFC 2863, ifOperStatus). */
+  #state(name: string): number | undefined {
+    const { buffer, byteOffset, byteLength } = this.#find(name);
+    const message = new Uint8Array(buffer, byteOffset, byteLength);
+    return readAttributes(message, 32).get(IFLA_OPERSTATE)?.[0];
+  }
+
   /** The RTM_NEWLINK message of a link: nlmsghdr (16 bytes), struct ifinfomsg, attributes. */
   #find(name: string): DataView {
     const action = `find link "${name}"`;
@@ -145,7 +156,8 @@ export class Links implements Disposable {
       .fixed(ifinfomsg(0, 0)).text(IFLA_IFNAME, name);
     for (const answer of this.#socket.request(action, message.finish())) {
       if (answer.type !== RTM.NEWLINK) continue;
-      return new DataView(answer.bytes.buffer, answer.bytes.byteOffset);
+      const { buffer, byteOffset, byteLength } = answer.bytes;
+      return new DataView(buffer, byteOffset, byteLength);
     }
     throw new NetlinkError(action, errnoOf("ENODEV"), "the answer has none");
   }
@@ -161,7 +173,7 @@ export class Links implements Disposable {
    * @throws {WeirError} WEIR_NAMESPACE when it does not within that time.
    */
   async running(name: string, timeout = 10_000): Promise<void> {
-    for (let waited = 0; (this.#find(name).getUint32(24, true) & IFF_RUNNING) === 0;) {
+    for (let waited = 0; this.#state(name) !== IF_OPER_UP;) {
       if (waited >= timeout) {
         throw new WeirError(
           "WEIR_NAMESPACE",
