@@ -82,12 +82,34 @@ export class NetworkNamespace implements Disposable {
   }
 
   /**
+   * A namespace that another process of the same user holds open.
+   *
+   * @param name For messages.
+   * @param path Its {@linkcode NetworkNamespace.path}.
+   * @returns The namespace; closing it closes the reference only.
+   * @throws {WeirError} WEIR_NAMESPACE when that process holds it no longer.
+   */
+  static open(name: string, path: string): NetworkNamespace {
+    try {
+      return new NetworkNamespace(name, openSystemFile(path, "read"));
+    } catch (cause) {
+      if (!(cause instanceof SystemCallError)) throw cause;
+      throw refused(`open network namespace "${name}"`, cause);
+    }
+  }
+
+  /**
    * The namespace in which this process is.
    *
    * @returns The namespace; closing it closes the reference only.
    */
   static own(): NetworkNamespace {
     return new NetworkNamespace("own", openSystemFile(OWN_NAMESPACE, "read"));
+  }
+
+  /** Names the namespace to other processes of the same user, as long as it is open here. */
+  get path(): string {
+    return `/proc/${Deno.pid}/fd/${this.fd}`;
   }
 
   /**
@@ -116,7 +138,7 @@ export class NetworkNamespace implements Disposable {
    * same user, as long as this namespace is open.
    */
   command(command: readonly string[]): readonly [string, ...string[]] {
-    return ["nsenter", `--net=/proc/${Deno.pid}/fd/${this.fd}`, "--", ...command];
+    return ["nsenter", `--net=${this.path}`, "--", ...command];
   }
 
   /**

@@ -1,10 +1,11 @@
 /**
- * A test's end of an agent: a program inside a network namespace that listens and connects.
+ * A test's end of an agent: who listens and connects inside a network namespace.
  *
  * @module
  */
 import type { NetworkNamespace } from "../../../host/capabilities/namespace.ts";
-import type { AgentReply, AgentRequest, Connect, Exchange, Listen } from "./protocol.ts";
+import { messageOf } from "../../../schemas/errors.ts";
+import type { AgentReply, AgentRequest, Connect, Exchange, Listen, Numbered } from "./protocol.ts";
 
 /** What a connection needs said; the rest has defaults. */
 export type ConnectTo =
@@ -16,86 +17,119 @@ const CONCURRENCY = 16;
 /** Milliseconds. A machine under load answers late, a dropped packet never. */
 const TIMEOUT = 5000;
 
-/** A running program and the lines to and from it. */
-interface Running {
-  readonly process: Deno.ChildProcess;
-  readonly writer: WritableStreamDefaultWriter<Uint8Array>;
-  readonly reading: Promise<void>;
-}
-
-/** An agent, which runs from its first request on: many a member of a topology is never asked. */
-export class Agent implements AsyncDisposable {
-  /** For messages. */
-  readonly name: string;
-  readonly #namespace: NetworkNamespace;
+/**
+ * The program that all agents of this test file share: it is in every namespace at once, because a
+ * socket stays where it was made. It runs from an agent's first request until no agent is left.
+ */
+class AgentProgram {
+  readonly #process: Deno.ChildProcess;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #pending = new Map<number, PromiseWithResolvers<readonly Exchange[]>>();
-  #running: Running | undefined;
+  readonly #reading: Promise<void>;
   #next = 1;
 
-  /**
-   * Makes an agent; its program starts when it is first asked for something.
-   *
-   * @param name For messages.
-   * @param namespace Where it runs.
-   */
-  constructor(name: string, namespace: NetworkNamespace) {
-    this.name = name;
-    this.#namespace = namespace;
-  }
-
-  #start(): Running {
-    const [program, ...args] = this.#namespace.command([
-      Deno.execPath(),
-      "run",
-      "--no-prompt",
-      "--no-config",
-      "--no-lock",
-      "--cached-only",
-      "--no-check",
-      "--allow-net",
-      "--allow-ffi",
-      import.meta.resolve("./agent_main.ts"),
-    ]);
-    const process = new Deno.Command(program, {
-      args,
+  constructor() {
+    this.#process = new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "--no-prompt",
+        "--no-config",
+        "--no-lock",
+        "--cached-only",
+        "--no-check",
+        "--unstable-net",
+        "--allow-net",
+        "--allow-ffi",
+        import.meta.resolve("./agent_main.ts"),
+      ],
       stdin: "piped",
       stdout: "piped",
       stderr: "inherit",
     }).spawn();
-    return { process, writer: process.stdin.getWriter(), reading: this.#read(process.stdout) };
+    this.#writer = this.#process.stdin.getWriter();
+    this.#reading = this.#read();
   }
 
-  async #read(stdout: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
+  async #read(): Promise<void> {
     let rest = "";
-    for await (const text of stdout.pipeThrough(new TextDecoderStream())) {
+    for await (const text of this.#process.stdout.pipeThrough(new TextDecoderStream())) {
       rest += text;
       for (let end = rest.indexOf("\n"); end >= 0; end = rest.indexOf("\n")) {
         this.#take(JSON.parse(rest.slice(0, end)));
         rest = rest.slice(end + 1);
       }
     }
-    for (const { reject } of this.#pending.values()) {
-      reject(new Error(`Cannot ask agent "${this.name}": it has ended`));
-    }
+    for (const { reject } of this.#pending.values()) reject(new Error("it has ended"));
   }
 
   #take(reply: AgentReply): void {
     const pending = this.#pending.get(reply.id);
     this.#pending.delete(reply.id);
-    if ("error" in reply) {
-      pending?.reject(new Error(`Cannot ask agent "${this.name}": ${reply.error}`));
-    } else pending?.resolve(reply.exchanges);
+    if ("error" in reply) pending?.reject(new Error(reply.error));
+    else pending?.resolve(reply.exchanges);
   }
 
-  async #ask(request: AgentRequest): Promise<readonly Exchange[]> {
+  async ask(namespace: string, request: AgentRequest): Promise<readonly Exchange[]> {
     const id = this.#next++;
     const pending = Promise.withResolvers<readonly Exchange[]>();
     this.#pending.set(id, pending);
-    this.#running ??= this.#start();
-    await this.#running.writer.write(
-      new TextEncoder().encode(`${JSON.stringify({ id, request })}\n`),
-    );
+    const numbered: Numbered = { id, namespace, request };
+    await this.#writer.write(new TextEncoder().encode(`${JSON.stringify(numbered)}\n`));
     return await pending.promise;
+  }
+
+  async end(): Promise<void> {
+    // The program ends with its stdin; it may already have gone.
+    await this.#writer.close().catch(() => undefined);
+    await this.#reading;
+    await this.#process.status;
+  }
+}
+
+/** The program and how many agents use it. */
+let shared: { readonly program: AgentProgram; users: number } | undefined;
+
+function join(): AgentProgram {
+  shared ??= { program: new AgentProgram(), users: 0 };
+  shared.users++;
+  return shared.program;
+}
+
+async function leave(program: AgentProgram, namespace: string): Promise<void> {
+  if (shared?.program === program && --shared.users === 0) {
+    shared = undefined;
+    await program.end();
+  } else await program.ask(namespace, { do: "leave" });
+}
+
+/** Acts inside a namespace. */
+export class Agent implements AsyncDisposable {
+  /** For messages. */
+  readonly name: string;
+  readonly #namespace: NetworkNamespace;
+  #program: AgentProgram | "none yet" | "ended" = "none yet";
+
+  /**
+   * Makes an agent.
+   *
+   * @param name For messages.
+   * @param namespace Where it acts.
+   */
+  constructor(name: string, namespace: NetworkNamespace) {
+    this.name = name;
+    this.#namespace = namespace;
+  }
+
+  async #ask(request: AgentRequest): Promise<readonly Exchange[]> {
+    if (this.#program === "ended") {
+      throw new Error(`Cannot ask agent "${this.name}": it has ended`);
+    }
+    if (this.#program === "none yet") this.#program = join();
+    try {
+      return await this.#program.ask(this.#namespace.path, request);
+    } catch (fault) {
+      throw new Error(`Cannot ask agent "${this.name}": ${messageOf(fault)}`, { cause: fault });
+    }
   }
 
   /**
@@ -132,13 +166,10 @@ export class Agent implements AsyncDisposable {
     return exchange;
   }
 
-  /** Ends the agent. */
+  /** Ends the agent and closes its listeners. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const running = this.#running;
-    if (running === undefined) return;
-    // The agent ends with its stdin; it may already have gone.
-    await running.writer.close().catch(() => undefined);
-    await running.reading;
-    await running.process.status;
+    const program = this.#program;
+    this.#program = "ended";
+    if (typeof program !== "string") await leave(program, this.#namespace.path);
   }
 }

@@ -1,53 +1,67 @@
 /**
- * The agent: a small program that a test runs inside a network namespace, where it listens and
- * connects. It reads requests from stdin and writes replies to stdout, one JSON object a line, and
- * ends with its stdin.
+ * The agents' program: it listens and connects inside network namespaces that a test holds open. It
+ * reads requests from stdin and writes replies to stdout, one JSON object a line, and ends with its
+ * stdin.
+ *
+ * One program serves all namespaces: a socket belongs to the namespace in which the call that made
+ * it ran. Deno makes the sockets of `listen`, `listenDatagram` and, to an address, of `connect`
+ * before these calls return.
  *
  * @module
  */
-import dgram from "node:dgram";
-import net from "node:net";
-import { SystemCallError } from "../../../host/capabilities/libc.ts";
 import { errnoName } from "../../../host/capabilities/errno.ts";
+import { SystemCallError } from "../../../host/capabilities/libc.ts";
+import { NetworkNamespace } from "../../../host/capabilities/namespace.ts";
 import { DatagramSocket } from "./datagram.ts";
 import type { AgentReply, Connect, Exchange, Listen, Numbered } from "./protocol.ts";
 import { readSctp, writeSctp } from "./sctp.ts";
+
+/** Milliseconds between two looks of an SCTP listener at whether it is to close. */
+const LOOK = 1000;
+
+/** A namespace with what listens in it. */
+interface Place {
+  readonly namespace: NetworkNamespace;
+  readonly listeners: { close(): void }[];
+}
 
 function versionOf(address: string): 4 | 6 {
   return address.includes(":") ? 6 : 4;
 }
 
-function greeting(name: string, from: string): string {
-  return `${name} ${from}`;
+function greeting(name: string, from: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(`${name} ${from}`);
 }
 
-function listenTcp({ address, port, name }: Listen): Promise<void> {
-  const server = net.createServer((socket) => {
+async function greet(connection: Deno.TcpConn, name: string): Promise<void> {
+  try {
+    await connection.write(greeting(name, connection.remoteAddr.hostname));
+  } catch {
     // A client may give up at any time; that is its own affair.
-    socket.on("error", () => socket.destroy());
-    socket.end(greeting(name, socket.remoteAddress ?? ""));
-  });
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host: address, port }, () => resolve());
-  });
+  } finally {
+    connection.close();
+  }
 }
 
-function listenUdp({ address, port, name }: Listen): Promise<void> {
-  const socket = dgram.createSocket(versionOf(address) === 4 ? "udp4" : "udp6");
-  socket.on("message", (_, client) => {
-    socket.send(greeting(name, client.address), client.port, client.address);
-  });
-  return new Promise((resolve, reject) => {
-    socket.once("error", reject);
-    socket.bind(port, address, () => resolve());
-  });
+async function serveTcp(listener: Deno.TcpListener, name: string): Promise<void> {
+  for await (const connection of listener) void greet(connection, name);
 }
 
-async function serveSctp(socket: DatagramSocket, { address, port, name }: Listen): Promise<void> {
+async function serveUdp(socket: Deno.DatagramConn, name: string): Promise<void> {
+  for await (const [, client] of socket) {
+    if (client.transport !== "udp") continue;
+    await socket.send(greeting(name, client.hostname), client).catch(() => undefined);
+  }
+}
+
+async function serveSctp(
+  socket: DatagramSocket,
+  { address, port, name }: Listen,
+  open: () => boolean,
+): Promise<void> {
   const version = versionOf(address);
-  for (;;) {
-    await socket.readable(-1);
+  while (open()) {
+    await socket.readable(LOOK);
     for (let packet = socket.receive(); packet !== undefined; packet = socket.receive()) {
       const init = readSctp(packet.bytes, version);
       if (init?.chunk !== "init" || init.targetPort !== port) continue;
@@ -57,23 +71,36 @@ async function serveSctp(socket: DatagramSocket, { address, port, name }: Listen
         verificationTag: init.initiateTag,
         chunk: "init-ack",
         initiateTag: 1,
-        cookie: new TextEncoder().encode(greeting(name, packet.from.ip)),
+        cookie: greeting(name, packet.from.ip),
       });
       socket.send(answer, { ip: packet.from.ip, port: 0 });
     }
   }
 }
 
-async function listen(request: Listen): Promise<void> {
-  if (request.transport === "tcp") await listenTcp(request);
-  else if (request.transport === "udp") await listenUdp(request);
-  else {
-    const socket = new DatagramSocket("sctp", versionOf(request.address));
-    socket.bind({ ip: request.address, port: 0 });
-    serveSctp(socket, request).catch((fault) => {
-      console.error(fault);
-      Deno.exit(1);
-    });
+function listen({ namespace, listeners }: Place, request: Listen): void {
+  const { transport, address: hostname, port, name } = request;
+  if (transport === "tcp") {
+    const listener = namespace.inside(() => Deno.listen({ hostname, port }));
+    listeners.push(listener);
+    void serveTcp(listener, name);
+  } else if (transport === "udp") {
+    const socket = namespace.inside(() =>
+      Deno.listenDatagram({ transport: "udp", hostname, port })
+    );
+    listeners.push(socket);
+    void serveUdp(socket, name);
+  } else {
+    const socket = namespace.inside(() => new DatagramSocket("sctp", versionOf(hostname)));
+    socket.bind({ ip: hostname, port: 0 });
+    let open = true;
+    listeners.push({ close: () => open = false });
+    serveSctp(socket, request, () => open).finally(() => socket[Symbol.dispose]()).catch(
+      (fault) => {
+        console.error(fault);
+        Deno.exit(1);
+      },
+    );
   }
 }
 
@@ -86,35 +113,60 @@ function failed(error: string, started: number): Exchange {
   return { outcome: "failed", error, milliseconds: performance.now() - started };
 }
 
-function connectTcp({ address, port, timeout }: Connect): Promise<Exchange> {
+function errorOf(fault: unknown): string {
+  if (fault instanceof Error && "code" in fault && typeof fault.code === "string") {
+    return fault.code;
+  }
+  return String(fault);
+}
+
+async function readToEnd(connection: Deno.TcpConn): Promise<string> {
+  const decoder = new TextDecoder();
+  const buffer = new Uint8Array(256);
+  let text = "";
+  for (;;) {
+    const length = await connection.read(buffer);
+    if (length === null) return text;
+    text += decoder.decode(buffer.subarray(0, length), { stream: true });
+  }
+}
+
+async function connectTcp(
+  { address: hostname, port, timeout }: Connect,
+  namespace: NetworkNamespace,
+): Promise<Exchange> {
   const started = performance.now();
-  return new Promise((resolve) => {
-    const socket = net.connect({ host: address, port });
-    const timer = setTimeout(() => end(failed("ETIMEDOUT", started)), timeout);
-    let text = "";
-    const end = (exchange: Exchange) => {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve(exchange);
-    };
-    socket.on("data", (data: Uint8Array) => text += new TextDecoder().decode(data));
-    socket.on(
-      "end",
-      () => end(text === "" ? failed("ECONNRESET", started) : answered(text, started)),
-    );
-    socket.on("error", (fault: Error & { code?: string }) => {
-      end(failed(fault.code ?? fault.message, started));
-    });
-  });
+  const controller = new AbortController();
+  const { signal } = controller;
+  // Ends the attempt, and the connection as well.
+  const timer = setTimeout(() => controller.abort(), timeout);
+  try {
+    const { connecting } = namespace.inside(() => ({
+      connecting: Deno.connect({ hostname, port, signal, autoSelectFamily: false }),
+    }));
+    using connection = await connecting;
+    const close = () => connection.close();
+    signal.addEventListener("abort", close);
+    const text = await readToEnd(connection);
+    signal.removeEventListener("abort", close);
+    return text === "" ? failed("ECONNRESET", started) : answered(text, started);
+  } catch (fault) {
+    return failed(signal.aborted ? "ETIMEDOUT" : errorOf(fault), started);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** One packet there and one back, over a socket that learns of ICMP errors. */
 async function exchangePacket(
   { transport, address, port, timeout, sourcePort: fixedPort }: Connect,
+  namespace: NetworkNamespace,
 ): Promise<Exchange> {
   const started = performance.now();
   const version = versionOf(address);
-  using socket = new DatagramSocket(transport === "sctp" ? "sctp" : "udp", version);
+  using socket = namespace.inside(() =>
+    new DatagramSocket(transport === "sctp" ? "sctp" : "udp", version)
+  );
   try {
     const sourcePort = 20000 + Math.floor(Math.random() * 40000);
     const tag = 1 + Math.floor(Math.random() * 0xfffffffe);
@@ -153,24 +205,45 @@ async function exchangePacket(
   }
 }
 
-async function connect(request: Connect): Promise<readonly Exchange[]> {
+async function connect({ namespace }: Place, request: Connect): Promise<readonly Exchange[]> {
   const exchanges: Exchange[] = [];
   let begun = 0;
   const one = request.transport === "tcp" ? connectTcp : exchangePacket;
   const line = async () => {
     while (begun < request.count) {
       begun++;
-      exchanges.push(await one(request));
+      exchanges.push(await one(request, namespace));
     }
   };
   await Promise.all(Array.from({ length: request.concurrency }, line));
   return exchanges;
 }
 
-async function answer({ id, request }: Numbered): Promise<AgentReply> {
+const places = new Map<string, Place>();
+
+/** Which namespace a path names, opened when it is first named. */
+function placeOf(path: string): Place {
+  const known = places.get(path);
+  if (known !== undefined) return known;
+  const place: Place = { namespace: NetworkNamespace.open(path, path), listeners: [] };
+  places.set(path, place);
+  return place;
+}
+
+function leave(path: string): void {
+  const place = places.get(path);
+  places.delete(path);
+  for (const listener of place?.listeners ?? []) listener.close();
+  place?.namespace.close();
+}
+
+async function answer({ id, namespace, request }: Numbered): Promise<AgentReply> {
   try {
-    if (request.do === "connect") return { id, exchanges: await connect(request) };
-    await listen(request);
+    if (request.do === "connect") {
+      return { id, exchanges: await connect(placeOf(namespace), request) };
+    }
+    if (request.do === "listen") listen(placeOf(namespace), request);
+    else leave(namespace);
     return { id, exchanges: [] };
   } catch (fault) {
     return { id, error: String(fault) };

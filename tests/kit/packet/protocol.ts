@@ -1,5 +1,5 @@
 /**
- * What a test and an agent inside a namespace say to each other: JSON, one object a line.
+ * What a test and the agents' program say to each other: JSON, one object a line.
  *
  * @module
  */
@@ -41,8 +41,14 @@ export interface Connect {
   readonly sourcePort?: number;
 }
 
+/** Close the namespace's listeners and let go of it. */
+export interface Leave {
+  /** Tells requests apart. */
+  readonly do: "leave";
+}
+
 /** A request to an agent. */
-export type AgentRequest = Listen | Connect;
+export type AgentRequest = Listen | Connect | Leave;
 
 /** How one connection went; `milliseconds` from its beginning. */
 export type Exchange =
@@ -70,6 +76,8 @@ export type AgentReply =
 export interface Numbered {
   /** Counts requests from 1. */
   readonly id: number;
+  /** Whose namespace, by the path of its descriptor in the asking process. */
+  readonly namespace: string;
   /** What is asked. */
   readonly request: AgentRequest;
 }
