@@ -104,7 +104,7 @@ async function writeInitramfs(kernel: Kernel, path: string): Promise<void> {
     path: `modules/${100 + index}-${module.replace(/^.*\//, "")}`,
     content: await Deno.readFile(module),
   })));
-  const folders = ["bin", "proc", "sys", "dev", "host", "memory", "root", "modules"];
+  const folders = ["bin", "proc", "sys", "dev", "host", "memory", "system", "modules"];
   await Deno.writeFile(
     path,
     writeArchive([
