@@ -61,6 +61,11 @@ export const RESERVED_TABLES: ReadonlySet<string> = new Set([
   "tailscale",
   "fail2ban",
   "fw4",
+  "nixos-fw",
+  "kindnetd-ipmasq",
+  "ip-masq-agent",
+  "wg-quick",
+  "systemd",
 ]);
 
 function refusal(plugin: string, state: string, cause?: unknown): WeirError {
