@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { type Transaction, verdict } from "weir";
+import { type Transaction, verdict, type VerdictMap } from "weir";
 import { hash, writeWords } from "./bytes.ts";
-import { choiceChain, type Way } from "./layout.ts";
+import { type Choice, choiceChain, type Way } from "./layout.ts";
 import type { Ledger } from "./ledger.ts";
 import type { FamilyObjects, Space } from "./objects.ts";
 import { countOf, recordLength, type SetName } from "./service_state.ts";
@@ -25,6 +25,18 @@ const SEATS = 2 ** 31;
 /** Sizes of sets with affinity are told from plain ones by numbers from here on. */
 const AFFINITY_SIZES = 2 ** 31;
 
+/**
+ * Sizes that nobody has any more and whose chains are kept all the same: a Service that is scaled up
+ * and down finds them there. Somebody who changes the time of an affinity in a loop must not fill the
+ * node with chains.
+ */
+const MOST_IDLE = 64;
+
+/** A size, and the endpoint sets that have it. */
+interface Size extends Choice {
+  uses: number;
+}
+
 /** Key and data of the longest element of a set of endpoints: 2 words, 4+1 words. */
 const words = new Uint32Array(8);
 
@@ -41,8 +53,11 @@ export class EndpointSets {
   #gone: string[] = [];
   /** The size that stands for a number of endpoints and seconds of affinity. */
   readonly #affinitySizes = new Map<string, number>();
-  /** For which sizes there are chains. They stay: a packet may be on its way to one. */
-  readonly #sizes = new Map<number, { readonly count: number; readonly affinitySeconds: number }>();
+  /** For which sizes there are chains. */
+  readonly #sizes = new Map<number, Size>();
+  /** Those that no set has. */
+  readonly #idle = new Set<number>();
+  #lastAffinitySize = AFFINITY_SIZES;
   readonly #ways = new Set<`${Space} ${Way}`>();
 
   /**
@@ -54,14 +69,36 @@ export class EndpointSets {
     this.#ledger = ledger;
   }
 
-  /** Frees the numbers of what is gone; to be called where the ledger settles. */
-  settle(): void {
+  /**
+   * Frees what is gone, since no packet is on its way to it any more; to be called where the ledger
+   * settles.
+   *
+   * @param tx Receives the commands.
+   */
+  settle(tx: Transaction): void {
     for (const name of this.#gone) {
       this.#numbers.delete(this.#numberOf(name));
       this.#moved.delete(name);
       this.#last = { id: "", name: "cluster", number: 0 };
     }
     this.#gone = [];
+    if (this.#idle.size > MOST_IDLE) this.#retire(tx);
+  }
+
+  /** Takes away the chains of sizes that no set has. */
+  #retire(tx: Transaction): void {
+    for (const size of this.#idle) {
+      const choice = this.#sizes.get(size);
+      if (choice === undefined) continue;
+      for (const key of this.#ways) {
+        const [space, way] = key.split(" ") as [Space, Way];
+        tx.deleteElement(this.#chainsOf(space, way), size);
+        tx.delete(choiceChain(this.#of, space, way, choice));
+      }
+      this.#sizes.delete(size);
+      if (choice.affinitySeconds > 0) this.#affinitySizes.delete(kindOf(choice));
+    }
+    this.#idle.clear();
   }
 
   /**
@@ -140,16 +177,16 @@ export class EndpointSets {
     if (count === 0) return 0;
     let size = count;
     if (affinitySeconds > 0) {
-      const kind = `${count} ${affinitySeconds}`;
-      size = this.#affinitySizes.get(kind) ?? AFFINITY_SIZES + this.#affinitySizes.size;
-      if (this.#affinitySizes.size === 0) {
+      const kind = kindOf({ count, affinitySeconds });
+      if (this.#lastAffinitySize === AFFINITY_SIZES) {
         tx.add(this.#of.affinitySlots);
         tx.add(this.#of.affinity);
       }
+      size = this.#affinitySizes.get(kind) ?? ++this.#lastAffinitySize;
       this.#affinitySizes.set(kind, size);
     }
     if (!this.#sizes.has(size)) {
-      this.#sizes.set(size, { count, affinitySeconds });
+      this.#sizes.set(size, { count, affinitySeconds, uses: 0 });
       for (const key of this.#ways) {
         const [space, way] = key.split(" ") as [Space, Way];
         this.#addChain(tx, space, way, size);
@@ -162,9 +199,22 @@ export class EndpointSets {
     const choice = this.#sizes.get(size);
     if (choice === undefined) return;
     const chain = choiceChain(this.#of, space, way, choice);
-    const { chains, nodeChains } = this.#of.spaces[space];
     tx.add(chain);
-    tx.addElement(way === "sets" ? chains : nodeChains, size, verdict.goto(chain));
+    tx.addElement(this.#chainsOf(space, way), size, verdict.goto(chain));
+  }
+
+  #chainsOf(space: Space, way: Way): VerdictMap {
+    const { chains, nodeChains } = this.#of.spaces[space];
+    return way === "sets" ? chains : nodeChains;
+  }
+
+  /** Counts the sets that have a size. */
+  #use(size: number, change: 1 | -1): void {
+    const known = this.#sizes.get(size);
+    if (known === undefined) return;
+    known.uses += change;
+    if (known.uses === 0) this.#idle.add(size);
+    else this.#idle.delete(size);
   }
 
   /** `words` begins with the set's number. */
@@ -172,6 +222,8 @@ export class EndpointSets {
     const had = this.#sizeOf(tx, before);
     const has = this.#sizeOf(tx, after);
     if (had === has) return;
+    this.#use(had, -1);
+    this.#use(has, 1);
     const { setSizes } = this.#of;
     if (has === 0) {
       this.#ledger.deleteLater(tx, setSizes, words);
@@ -231,7 +283,10 @@ export class EndpointSets {
     for (const [seat, place] of had) {
       if (has.get(seat) === place) continue;
       words[1] = seat;
-      this.#ledger.delete(tx, endpoints, words);
+      // A client whose endpoint is gone gets another; when all are, the set is of another kind now,
+      // and packets may still be on their way to its old chain.
+      if (after.length === 0) this.#ledger.deleteLater(tx, endpoints, words);
+      else this.#ledger.delete(tx, endpoints, words);
     }
     for (const [seat, place] of has) {
       if (had.get(seat) === place) continue;
@@ -275,6 +330,10 @@ export class EndpointSets {
     }
     return seats;
   }
+}
+
+function kindOf({ count, affinitySeconds }: Choice): string {
+  return `${count} ${affinitySeconds}`;
 }
 
 /** A seat and who sits there: address and port, as bytes. */

@@ -131,7 +131,7 @@ export class FamilyTable {
    */
   settle(tx: Transaction): void {
     this.#ledger.settle(tx);
-    this.#endpointSets.settle();
+    this.#endpointSets.settle(tx);
     this.#firewalls.settle(tx);
   }
 

@@ -258,7 +258,9 @@ function chains(
     ],
     // A new connection that was translated carries an endpoint's address by now, so whatever
     // still carries a Service's address or node port in these hooks has not been served.
-    "filter-input": [isNew("nodeports-check"), isNew("services-check")],
+    // In input too: somebody may have made a cluster IP the node's own, as kube-proxy's IPVS mode
+    // does, and its unused ports would be those of the node's servers (kubernetes#72236).
+    "filter-input": [isNew("nodeports-check"), isNew("services-check"), isNew("cluster-ips-check")],
     "filter-forward": [isNew("services-check"), isNew("cluster-ips-check")],
     "filter-output": [isNew("services-check"), isNew("cluster-ips-check")],
     "nat": [

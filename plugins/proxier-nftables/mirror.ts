@@ -32,8 +32,8 @@ export class Mirror {
   readonly #owners = new Map<string, string>();
   /**
    * The service ports whose claim another one's has shut out, by the same. Two Services may share
-   * an external IP and a port, and a folder of manifests may give a cluster IP twice; then the one
-   * with the smallest id is served.
+   * an external IP and a port, and one may name as its external IP what is another's cluster IP;
+   * served is who has the lower rank, then who has the smaller id.
    */
   readonly #shadowed = new Map<string, Set<string>>();
 
@@ -211,11 +211,11 @@ export class Mirror {
     const id = this.#owners.get(name);
     const state = id === undefined ? undefined : this.#states.get(id);
     if (id === undefined || state === undefined) return undefined;
-    const claim = claimsOf(state).find((claim) => nameOf(state.family, claim) === name);
+    const claim = this.#claim(name, id);
     return claim === undefined ? undefined : { id, family: state.family, claim };
   }
 
-  /** Takes a service port off a key; the one with the smallest id of those shadowed inherits. */
+  /** Takes a service port off a key; the next in order of those shadowed inherits. */
   #detach(name: string, id: string): void {
     const shadowed = this.#shadowed.get(name);
     if (shadowed?.delete(id)) {
@@ -223,7 +223,9 @@ export class Mirror {
       return;
     }
     let heir: string | undefined;
-    for (const other of shadowed ?? []) if (heir === undefined || other < heir) heir = other;
+    for (const other of shadowed ?? []) {
+      if (heir === undefined || this.#goesBefore(name, other, heir)) heir = other;
+    }
     if (heir === undefined) {
       this.#owners.delete(name);
       return;
@@ -233,19 +235,40 @@ export class Mirror {
     this.#owners.set(name, heir);
   }
 
-  /** Puts a service port on a key, or in the shadow of the one that has it. */
+  /**
+   * Puts a service port on a key, or in the shadow of the one that has it. Its state is in place: the
+   * rank of a claim may be another than it was.
+   */
   #attach(name: string, id: string): void {
     const owner = this.#owners.get(name);
-    if (owner === id) return;
-    if (owner === undefined) {
+    const shadowed = this.#shadowed.get(name);
+    if ((owner === undefined || owner === id) && shadowed === undefined) {
       this.#owners.set(name, id);
       return;
     }
-    const shadowed = this.#shadowed.get(name) ?? new Set();
-    this.#shadowed.set(name, shadowed);
-    shadowed.delete(id);
-    shadowed.add(owner < id ? id : owner);
-    if (id < owner) this.#owners.set(name, id);
+    const rivals = shadowed ?? new Set();
+    if (owner !== undefined && owner !== id) rivals.add(owner);
+    rivals.delete(id);
+    let first = id;
+    for (const rival of rivals) if (this.#goesBefore(name, rival, first)) first = rival;
+    rivals.add(id);
+    rivals.delete(first);
+    this.#owners.set(name, first);
+    this.#shadowed.set(name, rivals);
+  }
+
+  /** Whether a service port is served before another that claims the same key. */
+  #goesBefore(name: string, one: string, other: string): boolean {
+    return (this.#rank(name, one) - this.#rank(name, other) || (one < other ? -1 : 1)) < 0;
+  }
+
+  #rank(name: string, id: string): number {
+    return this.#claim(name, id)?.rank ?? Infinity;
+  }
+
+  #claim(name: string, id: string): Claim | undefined {
+    const state = this.#states.get(id);
+    return state && claimsOf(state).find((claim) => nameOf(state.family, claim) === name);
   }
 }
 

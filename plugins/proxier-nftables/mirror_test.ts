@@ -245,6 +245,43 @@ Deno.test("of two service ports with the same address the one with the smaller i
   assert.deepEqual(await served(), [["10.244.0.2 . 80"], ["10.244.0.2 . 80"]]);
 });
 
+Deno.test("who names another's address as an external IP does not get it, whatever he is called", async () => {
+  const evil = viewOf({
+    ...BASE,
+    service: 1,
+    address: 3,
+    endpoints: hosts(6),
+    external: { verdict: "cluster", externalIPs: [11, 12] },
+  });
+  const balanced = viewOf({
+    ...BASE,
+    service: 2,
+    address: 2,
+    endpoints: hosts(1),
+    external: { verdict: "cluster", loadBalancerIPs: [11], sources: ["10.0.0.0/8"] },
+  });
+  // Its cluster IP is what the first names as an external one.
+  const victim = {
+    ...viewOf({ ...BASE, service: 3, endpoints: hosts(2) }),
+    clusterIP: "192.0.2.12",
+  };
+  const orders = [[evil, balanced, victim], [balanced, victim, evil], [victim, evil, balanced]];
+  for (const order of orders) {
+    const { nft, mirror } = await resynced([]);
+    for (const view of order) await change(nft, mirror, [view]);
+    const { services, clusterIps } = (await readKernel(nft, "IPv4")).content;
+    assert.deepEqual(services["192.0.2.11 . tcp . 80"]?.endpoints, ["10.244.0.1 . 80"]);
+    assert.deepEqual(services["192.0.2.11 . tcp . 80"]?.sources, ["10.0.0.0", "11.0.0.0"]);
+    assert.deepEqual(services["192.0.2.12 . tcp . 80"]?.endpoints, ["10.244.0.2 . 80"]);
+    assert.deepEqual(clusterIps, ["10.96.0.2", "10.96.0.3", "192.0.2.12"]);
+    assert.deepEqual([...mirror.shadowed], [evil.id]);
+    // It gets what nobody else has any more.
+    await change(nft, mirror, [], [victim.id]);
+    const left = (await readKernel(nft, "IPv4")).content.services;
+    assert.deepEqual(left["192.0.2.12 . tcp . 80"]?.endpoints, ["10.244.0.6 . 80"]);
+  }
+});
+
 Deno.test("a renamed port is a change of its elements: no slot that a packet may look up is lost", async () => {
   const before = viewOf({ ...BASE, endpoints: hosts(1, 2, 3) });
   const { nft, mirror } = await resynced([before]);

@@ -16,8 +16,8 @@ export interface ExternalState {
   readonly outcome: Verdict;
   /** Addresses as bytes, each followed by no port: it is the service port's. */
   readonly addresses: readonly string[];
-  /** Those of the addresses that only `sources` may reach. */
-  readonly guarded: number;
+  /** How many of them, from the first on, are a load balancer's, which `sources` guards. */
+  readonly balanced: number;
   /** CIDRs, sorted, with commas between; undefined when everyone may connect. */
   readonly sources: string | undefined;
   /** 1–65535, or 0. */
@@ -53,6 +53,12 @@ export interface Claim {
   readonly outcome: Verdict;
   /** Of the cluster IP, or from outside: then node and pods are special, and some masqueraded. */
   readonly from: "inside" | "outside";
+  /**
+   * Who is served of those that claim the same key, lowest first: whose cluster IP it is, then whose
+   * load balancer's address the control plane says it is, then who names it as an external IP, which
+   * anybody may who may write a Service (CVE-2020-8554).
+   */
+  readonly rank: 0 | 1 | 2;
   /** Whether who connects from this node is served though the outcome may be another. */
   readonly nodeServed: boolean;
   /** As ExternalState. */
@@ -140,12 +146,10 @@ function externalOf(
   slots: Readonly<Record<SetName, string>>,
 ): ExternalState {
   const { externalIPs, loadBalancerIPs, loadBalancerSources, nodePort } = external;
-  const guarded = loadBalancerSources === undefined ? [] : loadBalancerIPs;
-  const open = loadBalancerSources === undefined ? loadBalancerIPs : [];
   return {
     outcome: outcomeOf(external.verdict, slots),
-    addresses: [...guarded, ...open, ...externalIPs].map(bytesOf),
-    guarded: guarded.length,
+    addresses: [...loadBalancerIPs, ...externalIPs].map(bytesOf),
+    balanced: loadBalancerIPs.length,
     sources: loadBalancerSources?.toSorted().join(","),
     nodePort,
   };
@@ -193,11 +197,12 @@ export function claimsOf(state: ServiceState): readonly Claim[] {
     key: serviceKey(clusterIp, protocol, port),
     outcome: internal,
     from: "inside",
+    rank: 0,
     nodeServed: false,
     sources: undefined,
   }];
   if (external === undefined) return claims;
-  const { outcome, addresses, guarded, sources, nodePort } = external;
+  const { outcome, addresses, balanced, sources, nodePort } = external;
   const outside = {
     outcome,
     from: "outside",
@@ -209,12 +214,13 @@ export function claimsOf(state: ServiceState): readonly Claim[] {
       ...outside,
       space: "service",
       key: serviceKey(address, protocol, port),
-      sources: index < guarded ? sources : undefined,
+      rank: index < balanced ? 1 : 2,
+      sources: index < balanced ? sources : undefined,
     });
   }
   if (nodePort > 0) {
     const key = nodePortKey(protocol, nodePort);
-    claims.push({ ...outside, space: "nodeport", key, sources: undefined });
+    claims.push({ ...outside, space: "nodeport", key, rank: 0, sources: undefined });
   }
   return claims;
 }

@@ -257,3 +257,22 @@ Deno.test("a client that the kernel remembers stays remembered through a resync,
   // nft does not choke on the rules of affinity.
   await node.run(["list", "ruleset"]);
 });
+
+Deno.test("chains for sizes and affinities that nobody has any more do not pile up", async () => {
+  await using node = nftNode("node");
+  await using plugin = await loopback(proxier, {
+    nft: (method, params, attachment) => node.capability.invoke(method, params, attachment),
+  });
+  const sticky = (seconds: number) =>
+    viewOf({ ...SAMPLE, family: "IPv4", affinitySeconds: seconds });
+  await plugin.call("resync", { revision: 1, settings: SETTINGS, ports: [sticky(1)] });
+  for (let revision = 1; revision < 300; revision++) {
+    const upserts = [sticky(revision + 1)];
+    await plugin.call("apply", { from: revision, to: revision + 1, upserts, removes: [] });
+  }
+  const chains = (await node.nft.list("chains", "ip")).filter((name) => /-sets-/.test(name));
+  // Three ways of being reached, of a hundred sizes at most.
+  assert.ok(chains.length < 300, `${chains.length} chains`);
+  const { services } = (await readKernel(node.nft, "IPv4")).content;
+  assert.equal(services["10.96.0.1 . tcp . 80"]?.affinity, "300");
+});
