@@ -9,12 +9,10 @@ import type { EndpointView } from "../../schemas/view.ts";
 import type { Clock } from "../clock.ts";
 import { sleep } from "../sleep.ts";
 import { relay } from "./connection.ts";
+import { Semaphore } from "./semaphore.ts";
 
 /** Milliseconds before the next attempt to listen, or to accept after a failure. */
 const RETRY_MS = 5000;
-
-/** Connections of one listener at a time; more wait in the kernel's queue. */
-const MOST_CONNECTIONS = 256;
 
 /** Milliseconds for an endpoint to answer; then another is tried. */
 const CONNECT_MS = 2000;
@@ -30,6 +28,8 @@ export interface ListenerOptions {
   readonly port: number;
   /** Chooses an endpoint that was not tried yet. */
   readonly choose: (tried: readonly EndpointView[]) => EndpointView | undefined;
+  /** Connections at a time; more wait in the kernel's queue. */
+  readonly mostConnections: number;
   readonly clock: Clock;
   readonly log: Log;
   /** Told when it begins to listen, when it ends, and of each failure to begin. */
@@ -70,15 +70,22 @@ async function serve(client: Deno.TcpConn, options: ListenerOptions): Promise<vo
 }
 
 /** Accepts until the listener is closed; throws when it cannot. */
-async function accept(listener: Deno.TcpListener, options: ListenerOptions): Promise<void> {
-  const connections = new Set<Promise<void>>();
-  while (!options.listening.aborted) {
-    if (connections.size >= MOST_CONNECTIONS) await Promise.race(connections);
-    const client = await listener.accept();
-    const connection = serve(client, options).catch((thrown) => {
+async function accept(
+  listener: Deno.TcpListener,
+  places: Semaphore,
+  options: ListenerOptions,
+): Promise<void> {
+  while (await places.take(options.listening)) {
+    let client: Deno.TcpConn;
+    try {
+      client = await listener.accept();
+    } catch (thrown) {
+      places.release();
+      throw thrown;
+    }
+    void serve(client, options).catch((thrown) => {
       options.log.debug("Connection to a NodePort on loopback broke", { err: messageOf(thrown) });
-    }).finally(() => connections.delete(connection));
-    connections.add(connection);
+    }).finally(() => places.release());
   }
 }
 
@@ -90,6 +97,7 @@ async function accept(listener: Deno.TcpListener, options: ListenerOptions): Pro
  */
 export async function listenOnLoopback(options: ListenerOptions): Promise<void> {
   const { ip, port, clock, log, observe, listening } = options;
+  const places = new Semaphore(options.mostConnections);
   let failures = 0;
   while (!listening.aborted) {
     let listener: Deno.TcpListener;
@@ -114,7 +122,7 @@ export async function listenOnLoopback(options: ListenerOptions): Promise<void> 
     listening.addEventListener("abort", close);
     observe("listening");
     try {
-      await accept(listener, options);
+      await accept(listener, places, options);
     } catch (thrown) {
       if (!listening.aborted) {
         // Out of descriptors, for example: not again at once.

@@ -14,6 +14,9 @@ import { Targets } from "./targets.ts";
 
 const LOOPBACK: Readonly<Record<IpFamily, string>> = { IPv4: "127.0.0.1", IPv6: "::1" };
 
+/** Connections of one NodePort at a time, for each family. */
+const MOST_CONNECTIONS = 256;
+
 /** What the relay stands on. */
 export interface LocalhostNodePortsOptions {
   /** The families whose loopback is asked for. */
@@ -154,6 +157,7 @@ export class LocalhostNodePorts {
       ip: LOOPBACK[family],
       port,
       choose: (tried) => targets.choose(tried),
+      mostConnections: MOST_CONNECTIONS,
       clock,
       log,
       observe: (event) => {
