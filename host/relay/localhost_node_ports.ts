@@ -35,7 +35,7 @@ export interface LocalhostNodePortsOptions {
 interface Place {
   readonly family: IpFamily;
   readonly port: number;
-  /** The service ports that want it, by id; the first has it. */
+  /** The service ports that want it, by id; the smallest id has it. */
   readonly views: Map<string, ServicePortView>;
   readonly targets: Targets;
   /** Ends the listener, if there is one. */
@@ -129,8 +129,10 @@ export class LocalhostNodePorts {
   }
 
   #settle(place: Place): void {
-    const [view] = place.views.values();
-    place.targets.update(view);
+    // Of several the kernel serves the smallest id too, in whatever order they came.
+    let id: string | undefined;
+    for (const other of place.views.keys()) if (id === undefined || other < id) id = other;
+    place.targets.update(id === undefined ? undefined : place.views.get(id));
     const open = place.targets.size > 0;
     if (!open) {
       place.listening?.abort();

@@ -162,17 +162,36 @@ Deno.test("a NodePort changes hands, moves and follows its endpoints", async () 
   await using two = backend("two");
   await using scene = stage();
   const [port, other] = [freePort(), freePort()];
-  scene.relay.replace([view(port, [one.port]), view(port, [two.port], { name: "late" })]);
+  scene.relay.replace([view(port, [one.port]), view(port, [two.port], { name: "x-late" })]);
   await sees(port, "one");
   scene.relay.apply([], ["d/web/TCP/IPv4"]);
   assert.equal(await ask(port), "two");
-  scene.relay.apply([view(other, [two.port], { name: "late" })], []);
+  scene.relay.apply([view(other, [two.port], { name: "x-late" })], []);
   await sees(other, "two");
   await sees(port, "refused");
-  scene.relay.apply([view(other, [one.port], { name: "late", local: true })], []);
+  scene.relay.apply([view(other, [one.port], { name: "x-late", local: true })], []);
   assert.equal(await ask(other), "one");
-  scene.relay.apply([view(other, [one.port], { name: "late", local: false })], []);
+  scene.relay.apply([view(other, [one.port], { name: "x-late", local: false })], []);
   await sees(other, "refused");
+});
+
+Deno.test("of two Services with one NodePort the smallest id has it, as in the kernel", async () => {
+  await using one = backend("one");
+  await using two = backend("two");
+  await using scene = stage();
+  const port = freePort();
+  const [first, second] = [
+    view(port, [one.port], { name: "a" }),
+    view(port, [two.port], { name: "b" }),
+  ];
+  scene.relay.apply([second], []);
+  await sees(port, "two");
+  scene.relay.apply([first], []);
+  assert.equal(await ask(port), "one");
+  scene.relay.apply([view(port, [], { name: "a" })], []);
+  await sees(port, "refused");
+  scene.relay.apply([], [first.id]);
+  await sees(port, "two");
 });
 
 Deno.test("a port that another process has is said and counted, and harms no other NodePort", async () => {
