@@ -61,6 +61,13 @@ interface Wish {
   readonly former: ServicePortView[];
 }
 
+/** Who is suspected, and what was known when the claims were made. */
+interface Inquiry {
+  readonly suspicion: Suspicion;
+  /** Endpoints that answered, by the port's id; of those alone whose addresses are suspected. */
+  readonly serving: ReadonlyMap<string, readonly EndpointAddress[]>;
+}
+
 const FAMILIES: readonly IpFamily[] = ["IPv4", "IPv6"];
 
 /** The kernel walks through its whole table for each question; above this, one for any port. */
@@ -71,6 +78,10 @@ const PORTS_AT_ONCE = 500;
 
 /** How often a reconciliation that failed or missed something is repeated. */
 const MOST_REPETITIONS = 2;
+
+function textOf(endpoints: readonly EndpointAddress[]): string {
+  return endpoints.map(({ ip, port }) => `${ip} ${port}`).join();
+}
 
 function noWish(): Wish {
   return { ids: new Set(), former: [] };
@@ -158,7 +169,7 @@ export class Reconciler {
   }
 
   #servingOf(view: ServicePortView): string {
-    return this.#options.ports.serving(view).map(({ ip, port }) => `${ip} ${port}`).join();
+    return textOf(this.#options.ports.serving(view));
   }
 
   #schedule(delay: number): void {
@@ -208,10 +219,10 @@ export class Reconciler {
         const startedAt = clock.now();
         let [looked, deleted] = [false, 0];
         for (const protocol of protocols) {
-          const suspicion = await this.#suspicion(wish, family, protocol);
-          if (suspicion.ports.size === 0 || this.#isStopped()) continue;
+          const inquiry = await this.#inquiry(wish, family, protocol);
+          if (inquiry.suspicion.ports.size === 0 || this.#isStopped()) continue;
           looked = true;
-          const stale = await this.#stale(table, suspicion, family, protocol);
+          const stale = await this.#stale(table, inquiry, family, protocol);
           whole &&= stale.whole;
           if (stale.flows.length > 0) deleted += await table.delete(family, stale.flows);
         }
@@ -238,9 +249,10 @@ export class Reconciler {
   }
 
   /** Gathers what is wished of one family and protocol, and who is behind it. */
-  async #suspicion(wish: Wish, family: IpFamily, protocol: Protocol): Promise<Suspicion> {
+  async #inquiry(wish: Wish, family: IpFamily, protocol: Protocol): Promise<Inquiry> {
     const { ports } = this.#options;
     const suspicion = new Suspicion(protocol);
+    const serving = new Map<string, readonly EndpointAddress[]>();
     const concerns = (view: ServicePortView | undefined): view is ServicePortView =>
       view?.family === family && view.protocol === protocol;
     for (const view of wish.former) if (concerns(view)) suspicion.suspect(view);
@@ -252,11 +264,16 @@ export class Reconciler {
         if (concerns(view)) suspicion.suspect(view);
       }
     }
-    if (suspicion.ports.size === 0) return suspicion;
+    if (suspicion.ports.size === 0) return { suspicion, serving };
     await this.#inTurns(ports.all(), (view) => {
-      if (concerns(view)) suspicion.claim(view, () => ports.serving(view));
+      if (!concerns(view)) return;
+      suspicion.claim(view, () => {
+        const endpoints = ports.serving(view);
+        serving.set(view.id, endpoints);
+        return endpoints;
+      });
     });
-    return suspicion;
+    return { suspicion, serving };
   }
 
   async #inTurns(
@@ -276,7 +293,7 @@ export class Reconciler {
 
   async #stale(
     table: ConntrackTable,
-    suspicion: Suspicion,
+    { suspicion, serving }: Inquiry,
     family: IpFamily,
     protocol: Protocol,
   ): Promise<{ readonly flows: readonly Flow[]; readonly whole: boolean }> {
@@ -295,11 +312,30 @@ export class Reconciler {
       const outcome = await table.list({ family, protocol, ...question }, take);
       whole &&= outcome === "complete";
     }
+    this.#linger(lingering, serving);
+    return { flows, whole };
+  }
+
+  /** Remembers what the flows were judged by; what has changed meanwhile is looked at again. */
+  #linger(
+    lingering: Iterable<string>,
+    serving: ReadonlyMap<string, readonly EndpointAddress[]>,
+  ): void {
+    const changed = new Set<string>();
     for (const id of lingering) {
       const view = this.#find(id);
-      if (view !== undefined) this.#lingering.set(id, this.#servingOf(view));
+      if (view === undefined) continue;
+      const judged = textOf(serving.get(id) ?? []);
+      if (this.#servingOf(view) === judged) {
+        this.#lingering.set(id, judged);
+      } else {
+        // An event during the listing found nothing here to compare with.
+        this.#lingering.delete(id);
+        changed.add(id);
+      }
     }
-    return { flows, whole };
+    // Not as a request: former ports wait for the plugin to say that their rules are gone.
+    this.#join({ ids: changed, former: [] });
   }
 
   async #nodeAddresses(

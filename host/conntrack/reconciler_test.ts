@@ -200,6 +200,41 @@ Deno.test("Flows to an endpoint that no longer serves go, though no rule has cha
   assert.equal(questions.length, 2, "nothing lingers any more");
 });
 
+Deno.test("Flows to an endpoint that goes while they are listed go after the next look", async () => {
+  const { clock, deleted, state, reconciler, questions } = stage({
+    flows: [GONE],
+    ports: [PORT],
+    takes: 50,
+  });
+  state.serving = [{ ip: "10.244.0.1", port: 5353 }, { ip: "10.244.0.2", port: 5353 }];
+  reconciler.request([PORT.id]);
+  await clock.advance(20);
+  state.serving = sampleEndpoints("10.244.0.1:5353");
+  reconciler.endpointsChanged();
+  await clock.advance(10_000);
+  assert.deepEqual(deleted, [GONE.text]);
+  assert.equal(questions.length, 2);
+  reconciler.endpointsChanged();
+  await clock.advance(10_000);
+  assert.equal(questions.length, 2, "nothing lingers any more");
+});
+
+Deno.test("A port that moves while its flows are listed waits for its rules all the same", async () => {
+  const { clock, deleted, state, reconciler } = stage({ flows: [GONE], ports: [PORT], takes: 50 });
+  state.serving = [{ ip: "10.244.0.2", port: 5353 }];
+  reconciler.request([PORT.id]);
+  await clock.advance(20);
+  const moved = { ...PORT, clusterIP: "10.96.0.30" };
+  state.serving = [];
+  state.ports = [moved];
+  reconciler.replaced(PORT, moved);
+  await clock.advance(10_000);
+  assert.deepEqual(deleted, [], "the kernel may not have it yet");
+  reconciler.request([PORT.id]);
+  await clock.advance(10_000);
+  assert.deepEqual(deleted, [GONE.text]);
+});
+
 Deno.test("However often a plugin asks, one listing runs at a time and a tenth of the time is used", async () => {
   const { clock, questions, state, reconciler } = stage({ ports: [PORT], takes: 50 });
   for (let at = 0; at < 9_900; at += 5) {
