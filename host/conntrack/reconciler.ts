@@ -140,14 +140,16 @@ export class Reconciler {
     const { clock, limits } = this.#options;
     this.#cancelLook ??= clock.after(limits.conntrackRestMs, () => {
       this.#cancelLook = undefined;
-      const changed: string[] = [];
+      const changed = new Set<string>();
       for (const [id, before] of this.#lingering) {
         const view = this.#find(id);
         if (view !== undefined && this.#servingOf(view) === before) continue;
         this.#lingering.delete(id);
-        if (view !== undefined) changed.push(id);
+        if (view !== undefined) changed.add(id);
       }
-      if (changed.length > 0) this.request(changed);
+      // Without former ports: nobody has said that the kernel has their new rules.
+      this.#join({ ids: changed, former: [] });
+      this.#schedule(0);
     });
   }
 
