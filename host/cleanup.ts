@@ -8,6 +8,7 @@ import { messageOf } from "../schemas/errors.ts";
 import {
   describeLeftover,
   type Leftover,
+  type LeftoverScope,
   type LeftoverStore,
   type Owner,
 } from "./capabilities/leftovers/leftover.ts";
@@ -19,8 +20,10 @@ export type Fate =
   | { readonly type: "listed" }
   /** It was left on purpose. */
   | { readonly type: "spared"; readonly reason: string }
-  /** It is still there though it was to go. */
-  | { readonly type: "remains"; readonly reason: string };
+  /** It could not be removed. */
+  | { readonly type: "remains"; readonly reason: string }
+  /** It is there again, or anew, after the removal: its owner runs. */
+  | { readonly type: "returned"; readonly reason: string };
 
 /** A leftover and what became of it. */
 export interface CleanupOutcome {
@@ -33,6 +36,8 @@ export interface CleanupOptions {
   readonly store: LeftoverStore;
   /** Whose leftovers go. */
   readonly owners: readonly Owner[];
+  /** Where to look; everywhere unless told otherwise. */
+  readonly scope?: LeftoverScope;
   /** Only look. */
   readonly dryRun: boolean;
   /** Waits as long as who still runs may take to put back what was removed. */
@@ -64,7 +69,7 @@ export function identityOf(leftover: Leftover): string {
 
 function cameBack({ owner }: Leftover): Fate {
   return {
-    type: "remains",
+    type: "returned",
     reason: `somebody puts it back: ${owner} still runs on this node; stop it and clean up again`,
   };
 }
@@ -77,8 +82,8 @@ function cameBack({ owner }: Leftover): Fate {
  * @throws {WeirError} WEIR_NETLINK with the remedy when nothing can be looked at.
  */
 export async function cleanUp(options: CleanupOptions): Promise<readonly CleanupOutcome[]> {
-  const { store, owners, dryRun, settle, spare } = options;
-  const look = async () => (await store.find()).filter(({ owner }) => owners.includes(owner));
+  const { store, owners, scope = "everywhere", dryRun, settle, spare } = options;
+  const look = async () => (await store.find(scope)).filter(({ owner }) => owners.includes(owner));
   const found = await look();
   const outcomes: CleanupOutcome[] = [];
   let serversRemain = false;
@@ -119,6 +124,16 @@ async function removed(store: LeftoverStore, leftover: Leftover): Promise<Fate> 
 }
 
 /**
+ * Names a leftover for a line of the log.
+ *
+ * @param leftover What was found.
+ * @returns Its name, with the place before it.
+ */
+export function nameOf(leftover: Leftover): string {
+  return `${leftover.place} ${describeLeftover(leftover)}`;
+}
+
+/**
  * Names leftovers for a line of the log.
  *
  * @param outcomes What became of them.
@@ -129,6 +144,5 @@ export function namesOf(
   outcomes: readonly CleanupOutcome[],
   type: Fate["type"],
 ): readonly string[] {
-  return outcomes.filter(({ fate }) => fate.type === type)
-    .map(({ leftover }) => `${leftover.place} ${describeLeftover(leftover)}`);
+  return outcomes.filter(({ fate }) => fate.type === type).map(({ leftover }) => nameOf(leftover));
 }

@@ -86,7 +86,7 @@ Deno.test("the device stays as long as the virtual servers do, since it tells wh
   assert.deepEqual([...there], [IPVS, LINK]);
 });
 
-Deno.test("what is put back while it is removed remains, and its owner is said to run", async () => {
+Deno.test("what is put back while it is removed has returned, and its owner is said to run", async () => {
   const { store, there } = node([TABLE, SET]);
   const outcomes = await cleanUp(options(store, {
     settle: async () => {
@@ -94,7 +94,7 @@ Deno.test("what is put back while it is removed remains, and its owner is said t
     },
   }));
   const running = {
-    type: "remains",
+    type: "returned",
     reason: "somebody puts it back: kube-proxy still runs on this node; stop it and clean up again",
   };
   assert.deepEqual(outcomes, [

@@ -255,7 +255,13 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
     tellHealth: (news) => nodePorts.tellHealth(news),
   });
 
-  const takeover = new Takeover({ withStore: withLeftoverStore, clock, log });
+  const takeover = new Takeover({
+    withStore: withLeftoverStore,
+    clock,
+    random,
+    log,
+    remaining: (count) => metrics.takeoverLeftovers.set(count),
+  });
   const scheduler = new Scheduler({
     clock,
     random,

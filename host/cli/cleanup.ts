@@ -18,15 +18,19 @@ function wordsOf(fate: Fate, style: Style): string {
     case "spared":
       return `${style.yellow("left")}: ${fate.reason}`;
     case "remains":
+    case "returned":
       return `${style.red("remains")}: ${fate.reason}`;
   }
 }
 
 /** `4 leftovers of kube-proxy and 1 of weir`; undefined for none. */
-function tally(outcomes: readonly CleanupOutcome[], type: Fate["type"]): string | undefined {
+function tally(
+  outcomes: readonly CleanupOutcome[],
+  ...types: readonly Fate["type"][]
+): string | undefined {
   const counts = OWNERS.flatMap((owner) => {
     const count = outcomes.filter(({ leftover, fate }) =>
-      leftover.owner === owner && fate.type === type
+      leftover.owner === owner && types.includes(fate.type)
     ).length;
     return count === 0 ? [] : [{ owner, count }];
   });
@@ -60,7 +64,7 @@ export function cleanupReport(
   ]);
   const removed = tally(outcomes, "removed");
   const listed = tally(outcomes, "listed");
-  const remaining = tally(outcomes, "remains");
+  const remaining = tally(outcomes, "remains", "returned");
   const sentences = [
     removed === undefined ? [] : [`Removed ${removed}.`],
     listed === undefined ? [] : [`Would remove ${listed}; nothing was changed.`],

@@ -84,6 +84,15 @@ Removed 1 leftover of kube-proxy.
 Could not remove 1 leftover of kube-proxy.
 `,
   ],
+  [
+    "what is back at once counts as remaining",
+    [{ leftover: SET, fate: { type: "returned", reason: "somebody puts it back" } }],
+    false,
+    `kube-proxy  ipset  set KUBE-CLUSTER-IP  remains: somebody puts it back
+
+Could not remove 1 leftover of kube-proxy.
+`,
+  ],
 ];
 
 for (const [sentence, outcomes, clean, text] of REPORTS) {

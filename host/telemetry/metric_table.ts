@@ -249,4 +249,10 @@ export const METRICS = {
     help: "Cumulative resyncs because someone else had changed a table of a plugin's",
     labels: ["plugin"],
   },
+  takeoverLeftovers: {
+    type: "gauge",
+    name: "weir_takeover_leftovers",
+    help: "How many leftovers of kube-proxy were on the node at the last complete look",
+    labels: [],
+  },
 } as const satisfies Readonly<Record<string, MetricRow>>;

@@ -103,15 +103,22 @@ export const PLACES: readonly Leftover["place"][] = [
   "link",
 ];
 
+/**
+ * Where to look: for whole tables of nf_tables alone, which is short however much is in them, or
+ * everywhere, rule by rule where kube-proxy's are among others.
+ */
+export type LeftoverScope = "tables" | "everywhere";
+
 /** Finds and removes leftovers in one network namespace. */
 export interface LeftoverStore {
   /**
    * Looks for what kube-proxy and weir have left.
    *
+   * @param scope Where.
    * @returns All of it, in the order in which it can be removed.
    * @throws {WeirError} WEIR_NETLINK with the remedy when the kernel does not let us look.
    */
-  find(): Promise<readonly Leftover[]>;
+  find(scope: LeftoverScope): Promise<readonly Leftover[]>;
   /**
    * Removes one leftover, whole or not at all. What is gone already is no fault.
    *

@@ -76,10 +76,12 @@ export function leftoverStore(kernel: NftKernel): LeftoverStore {
     }
   };
   return {
-    async find() {
+    async find(scope) {
       try {
+        const tables = await findTables(kernel);
+        if (scope === "tables") return tables;
         const found: Leftover[] = [
-          ...await findTables(kernel),
+          ...tables,
           ...await findNftChains(kernel),
           ...findXtChains(),
           ...await findSets(),
