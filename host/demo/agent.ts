@@ -128,12 +128,13 @@ export class Agent {
    * Fetches a page from where the agent is.
    *
    * @param url For example `http://127.0.0.1:10256/healthz`.
-   * @returns The HTTP status, 100–599.
+   * @returns The HTTP status, 100–599, and what the page says.
    * @throws {Error} When nobody answers there, or the agent has ended.
    */
-  async get(url: string): Promise<number> {
+  async get(url: string): Promise<{ readonly status: number; readonly text: string }> {
     const report = await this.#ask((id) => ({ type: "get", id, url, timeoutMs: TIMEOUT_MS }));
-    return report.type === "got" ? report.status : 0;
+    const { status, text } = report.type === "got" ? report : { status: 0, text: "" };
+    return { status, text };
   }
 
   /**

@@ -77,8 +77,7 @@ async function stopStream(id: number): Promise<void> {
 
 async function get({ id, url, timeoutMs }: AgentRequest & { type: "get" }): Promise<void> {
   const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
-  await response.body?.cancel();
-  report({ type: "got", id, status: response.status });
+  report({ type: "got", id, status: response.status, text: await response.text() });
 }
 
 function openBridge({ id, path, port }: AgentRequest & { type: "bridge" }): void {

@@ -29,9 +29,9 @@ Deno.test("answers find their questions, in whatever order they come", async () 
   const [probe, get] = [await next(), await next()];
   assert.ok(probe?.type === "probe" && get?.type === "get");
   assert.deepEqual([probe.target, probe.count], [TARGET, 2]);
-  void say({ type: "got", id: get.id, status: 503 });
+  void say({ type: "got", id: get.id, status: 503, text: "later" });
   void say({ type: "probed", id: probe.id, outcomes: [{ result: "refused", ms: 1 }] });
-  assert.equal(await getting, 503);
+  assert.deepEqual(await getting, { status: 503, text: "later" });
   assert.deepEqual(await probing, [{ result: "refused", ms: 1 }]);
 });
 

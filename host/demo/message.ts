@@ -70,7 +70,7 @@ export const AgentReportSchema = v.variant("type", [
   v.strictObject({ type: v.literal("ready") }),
   v.strictObject({ type: v.literal("probed"), id: Count, outcomes: v.array(OutcomeSchema) }),
   v.strictObject({ type: v.literal("sample"), startedAt: v.number(), outcome: OutcomeSchema }),
-  v.strictObject({ type: v.literal("got"), id: Count, status: Count }),
+  v.strictObject({ type: v.literal("got"), id: Count, status: Count, text: v.string() }),
   v.strictObject({ type: v.literal("done"), id: Count }),
   v.strictObject({ type: v.literal("failed"), id: Count, why: v.string() }),
 ]);

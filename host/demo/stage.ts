@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "node:path";
+import * as v from "valibot";
 import { boundToParent, startProgram } from "../capabilities/program.ts";
 import { Agent } from "./agent.ts";
 import { CLIENT, Cluster, CLUSTER_CIDRS, NODE_NAME } from "./cluster.ts";
@@ -11,6 +12,13 @@ import { Endpoints, readService, replaceFile } from "./manifest_folder.ts";
 import type { StageOptions } from "./message.ts";
 import { PAGES, pageSocket } from "./page.ts";
 import type { Scene } from "./story.ts";
+
+/** The part of /healthz that is there once a sync has ended well; before, all is well too. */
+const SyncedSchema = v.looseObject({ status: v.record(v.string(), v.unknown()) });
+
+function hasSynced(page: string): boolean {
+  return v.safeParse(v.pipe(v.string(), v.parseJson(), SyncedSchema), page).success;
+}
 
 /** Milliseconds until weir must be healthy, and between two looks. */
 const HEALTHY_MS = 30_000;
@@ -246,7 +254,7 @@ export class Stage implements Scene {
   /**
    * Starts weir on the node.
    *
-   * @returns Settles when it says that it is healthy.
+   * @returns Settles when it says that it is healthy and has synced.
    * @throws {ProgramEnded} When it ends instead.
    * @throws {Error} When it is not healthy after 30 s.
    */
@@ -278,9 +286,11 @@ export class Stage implements Scene {
     let last = "";
     while (performance.now() < deadline) {
       // Until weir listens, and between listening and its first sync, this is as it should be.
-      const status = await this.node.get(url).catch((thrown) => String(thrown));
-      if (status === 200) return;
-      last = typeof status === "number" ? `it answers ${status}` : status;
+      const page = await this.node.get(url).catch((thrown) => String(thrown));
+      if (typeof page === "string") last = page;
+      else if (page.status !== 200) last = `it answers ${page.status}`;
+      else if (hasSynced(page.text)) return;
+      else last = "it has not synced yet";
       await new Promise((resume) => setTimeout(resume, LOOK_MS));
     }
     const said = log.length === 0 ? "" : `\n${log.join("\n")}`;

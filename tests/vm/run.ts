@@ -97,7 +97,7 @@ function planFor(kernel: Kernel): GuestPlan {
   };
 }
 
-async function writeInitramfs(kernel: Kernel, path: string): Promise<void> {
+async function writeInitramfs(kernel: Kernel, main: string, path: string): Promise<void> {
   const modules = await firstModules(kernel);
   const loaded = await Promise.all(modules.map(async (module, index) => ({
     // The first program loads them in the order of their names.
@@ -110,7 +110,7 @@ async function writeInitramfs(kernel: Kernel, path: string): Promise<void> {
     writeArchive([
       ...folders.map((name) => ({ path: name })),
       { path: "bin/busybox", content: await Deno.readFile("/bin/busybox") },
-      { path: "init", content: new TextEncoder().encode(firstScript(`${folder}/main.sh`)) },
+      { path: "init", content: new TextEncoder().encode(firstScript(main)) },
       ...loaded,
     ]),
   );
@@ -130,18 +130,18 @@ async function listening(socket: string): Promise<void> {
   throw new Error(`Cannot start virtiofsd: it does not listen on "${socket}"`);
 }
 
-/** Runs the machine to its end; its tests speak to this process's standard output. */
-async function runMachine(kernel: Kernel, virtiofsd: string): Promise<GuestReports> {
-  const [socket, initramfs] = [`${folder}/root.sock`, `${folder}/initramfs`];
-  const [console_, reports] = [`${folder}/console`, `${folder}/reports`];
-  // What an earlier run left must not be taken for this one's.
-  for (const file of [socket, console_, reports]) {
-    await Deno.remove(file).catch(() => undefined);
-  }
-  await Deno.writeTextFile(`${folder}/main.sh`, mainScript(planFor(kernel)));
-  await writeInitramfs(kernel, initramfs);
+/**
+ * Runs the machine to its end; its tests speak to this process's standard output.
+ *
+ * @param run A folder of this run's own.
+ */
+async function runMachine(kernel: Kernel, virtiofsd: string, run: string): Promise<GuestReports> {
+  const [socket, initramfs, main] = [`${run}/root.sock`, `${run}/initramfs`, `${run}/main.sh`];
+  const [console_, reports] = [`${run}/console`, `${run}/reports`];
+  await Deno.writeTextFile(main, mainScript(planFor(kernel)));
+  await writeInitramfs(kernel, main, initramfs);
   // Deno itself shows /proc to nobody who may not do everything.
-  const processors = await output(["setpriv", "cat", "/proc/cpuinfo"], folder);
+  const processors = await output(["setpriv", "cat", "/proc/cpuinfo"], run);
   const accelerated = runsGuests(await isDevice("/dev/kvm"), processors);
   const [program = "", ...args] = boundToParent(fileSystemCommand(virtiofsd, socket));
   const server = new Deno.Command(program, {
@@ -210,7 +210,12 @@ async function runAll(): Promise<Outcome[]> {
   if (fetched !== 0) return completeOutcomes("deno.lock", [], [], fetched);
   const kernel = await findKernel(folder, output, console.log);
   console.log(`Starting Linux ${kernel.release} in a virtual machine`);
-  return became(await runMachine(kernel, ready.virtiofsd));
+  const run = await Deno.makeTempDir({ dir: folder, prefix: "run-" });
+  try {
+    return became(await runMachine(kernel, ready.virtiofsd, run));
+  } finally {
+    await Deno.remove(run, { recursive: true });
+  }
 }
 
 let outcomes: Outcome[];
