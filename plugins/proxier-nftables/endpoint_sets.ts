@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { type Transaction, verdict, type VerdictMap } from "weir";
+import type { Transaction } from "weir";
 import { hash, writeWords } from "./bytes.ts";
-import { type Choice, choiceChain, type Way } from "./layout.ts";
 import type { Ledger } from "./ledger.ts";
-import type { FamilyObjects, Space } from "./objects.ts";
-import { countOf, recordLength, type SetName } from "./service_state.ts";
+import type { FamilyObjects } from "./objects.ts";
+import { countOf, recordLength, type Route, type SetName } from "./service_state.ts";
+import { Sizes } from "./sizes.ts";
 
 /** What is in the kernel of one set of endpoints. */
 export interface EndpointSet {
@@ -21,21 +21,6 @@ export interface EndpointSet {
 
 /** Seats are numbers from here on, slots below it: both are keys of the map `endpoints`. */
 const SEATS = 2 ** 31;
-
-/** Sizes of sets with affinity are told from plain ones by numbers from here on. */
-const AFFINITY_SIZES = 2 ** 31;
-
-/**
- * Sizes that nobody has any more and whose chains are kept all the same: a Service that is scaled up
- * and down finds them there. Somebody who changes the time of an affinity in a loop must not fill the
- * node with chains.
- */
-const MOST_IDLE = 64;
-
-/** A size, and the endpoint sets that have it. */
-interface Size extends Choice {
-  uses: number;
-}
 
 /** Key and data of the longest element of a set of endpoints: 2 words, 4+1 words. */
 const words = new Uint32Array(8);
@@ -51,14 +36,7 @@ export class EndpointSets {
   #last = { id: "", name: "cluster" as SetName, number: 0 };
   /** Names of sets that are gone; their numbers are free from the next transaction on. */
   #gone: string[] = [];
-  /** The size that stands for a number of endpoints and seconds of affinity. */
-  readonly #affinitySizes = new Map<string, number>();
-  /** For which sizes there are chains. */
-  readonly #sizes = new Map<number, Size>();
-  /** Those that no set has. */
-  readonly #idle = new Set<number>();
-  #lastAffinitySize = AFFINITY_SIZES;
-  readonly #ways = new Set<`${Space} ${Way}`>();
+  readonly #sizes: Sizes;
 
   /**
    * @param of The family's objects.
@@ -67,6 +45,7 @@ export class EndpointSets {
   constructor(of: FamilyObjects, ledger: Ledger) {
     this.#of = of;
     this.#ledger = ledger;
+    this.#sizes = new Sizes(of);
   }
 
   /**
@@ -82,23 +61,26 @@ export class EndpointSets {
       this.#last = { id: "", name: "cluster", number: 0 };
     }
     this.#gone = [];
-    if (this.#idle.size > MOST_IDLE) this.#retire(tx);
+    this.#sizes.settle(tx);
   }
 
-  /** Takes away the chains of sizes that no set has. */
-  #retire(tx: Transaction): void {
-    for (const size of this.#idle) {
-      const choice = this.#sizes.get(size);
-      if (choice === undefined) continue;
-      for (const key of this.#ways) {
-        const [space, way] = key.split(" ") as [Space, Way];
-        tx.deleteElement(this.#chainsOf(space, way), size);
-        tx.delete(choiceChain(this.#of, space, way, choice));
-      }
-      this.#sizes.delete(size);
-      if (choice.affinitySeconds > 0) this.#affinitySizes.delete(kindOf(choice));
+  /**
+   * Makes the chains that a set will need, and the one that it needs with an endpoint more.
+   *
+   * @param tx Receives the commands.
+   * @param set What is to be there.
+   * @param routes By which it is reached.
+   */
+  foresee(
+    tx: Transaction,
+    { slots, affinitySeconds }: EndpointSet,
+    routes: readonly Route[],
+  ): void {
+    const count = countOf(slots, this.#of.family);
+    if (count === 0) return;
+    for (const each of [count, count + 1]) {
+      this.#sizes.reach(tx, this.#sizes.number(tx, { count: each, affinitySeconds }), routes);
     }
-    this.#idle.clear();
   }
 
   /**
@@ -114,20 +96,6 @@ export class EndpointSets {
   }
 
   /**
-   * Sees to it that connections of a kind find the chains of every size.
-   *
-   * @param tx Receives the commands.
-   * @param space How they are told.
-   * @param way By which map they find their set.
-   */
-  open(tx: Transaction, space: Space, way: Way): void {
-    const key = `${space} ${way}` as const;
-    if (this.#ways.has(key)) return;
-    this.#ways.add(key);
-    for (const size of this.#sizes.keys()) this.#addChain(tx, space, way, size);
-  }
-
-  /**
    * Goes from what is in the kernel of a set to what is wanted.
    *
    * @param tx Receives the commands.
@@ -135,6 +103,7 @@ export class EndpointSets {
    * @param name Which of its sets.
    * @param before What is there.
    * @param after What is to be there, the slots arranged.
+   * @param routes By which it is to be reached.
    */
   change(
     tx: Transaction,
@@ -142,13 +111,14 @@ export class EndpointSets {
     name: SetName,
     before: EndpointSet,
     after: EndpointSet,
+    routes: readonly Route[],
   ): void {
     const full = `${id} ${name}`;
     if (before.slots === "" && after.slots === "") return;
     const number = before.slots === "" ? this.#take(full) : this.#numberOf(full);
     this.#last = { id, name, number };
     words[0] = number;
-    this.#changeSize(tx, before, after);
+    this.#changeSize(tx, before, after, routes);
     const had = before.affinitySeconds > 0;
     const has = after.affinitySeconds > 0;
     if (had !== has) {
@@ -173,57 +143,21 @@ export class EndpointSets {
   }
 
   #sizeOf(tx: Transaction, { slots, affinitySeconds }: EndpointSet): number {
-    const count = countOf(slots, this.#of.family);
-    if (count === 0) return 0;
-    let size = count;
-    if (affinitySeconds > 0) {
-      const kind = kindOf({ count, affinitySeconds });
-      if (this.#lastAffinitySize === AFFINITY_SIZES) {
-        tx.add(this.#of.affinitySlots);
-        tx.add(this.#of.affinity);
-      }
-      size = this.#affinitySizes.get(kind) ?? ++this.#lastAffinitySize;
-      this.#affinitySizes.set(kind, size);
-    }
-    if (!this.#sizes.has(size)) {
-      this.#sizes.set(size, { count, affinitySeconds, uses: 0 });
-      for (const key of this.#ways) {
-        const [space, way] = key.split(" ") as [Space, Way];
-        this.#addChain(tx, space, way, size);
-      }
-    }
-    return size;
-  }
-
-  #addChain(tx: Transaction, space: Space, way: Way, size: number): void {
-    const choice = this.#sizes.get(size);
-    if (choice === undefined) return;
-    const chain = choiceChain(this.#of, space, way, choice);
-    tx.add(chain);
-    tx.addElement(this.#chainsOf(space, way), size, verdict.goto(chain));
-  }
-
-  #chainsOf(space: Space, way: Way): VerdictMap {
-    const { chains, nodeChains } = this.#of.spaces[space];
-    return way === "sets" ? chains : nodeChains;
-  }
-
-  /** Counts the sets that have a size. */
-  #use(size: number, change: 1 | -1): void {
-    const known = this.#sizes.get(size);
-    if (known === undefined) return;
-    known.uses += change;
-    if (known.uses === 0) this.#idle.add(size);
-    else this.#idle.delete(size);
+    return this.#sizes.number(tx, { count: countOf(slots, this.#of.family), affinitySeconds });
   }
 
   /** `words` begins with the set's number. */
-  #changeSize(tx: Transaction, before: EndpointSet, after: EndpointSet): void {
+  #changeSize(
+    tx: Transaction,
+    before: EndpointSet,
+    after: EndpointSet,
+    routes: readonly Route[],
+  ): void {
     const had = this.#sizeOf(tx, before);
     const has = this.#sizeOf(tx, after);
+    this.#sizes.reach(tx, has, routes);
     if (had === has) return;
-    this.#use(had, -1);
-    this.#use(has, 1);
+    this.#sizes.move(had, has);
     const { setSizes } = this.#of;
     if (has === 0) {
       this.#ledger.deleteLater(tx, setSizes, words);
@@ -330,10 +264,6 @@ export class EndpointSets {
     }
     return seats;
   }
-}
-
-function kindOf({ count, affinitySeconds }: Choice): string {
-  return `${count} ${affinitySeconds}`;
 }
 
 /** A seat and who sits there: address and port, as bytes. */

@@ -6,7 +6,7 @@
  */
 import { chain, type IpFamily, parseIp, type ProxierSettings, set, type Transaction } from "weir";
 import { addressLength, writeWords } from "./bytes.ts";
-import { EndpointSets } from "./endpoint_sets.ts";
+import { type EndpointSet, EndpointSets } from "./endpoint_sets.ts";
 import { Firewalls } from "./firewalls.ts";
 import { layout } from "./layout.ts";
 import { Ledger } from "./ledger.ts";
@@ -15,6 +15,7 @@ import {
   type Claim,
   countOf,
   hairpinsOf,
+  routesOf,
   type ServiceState,
   type SetName,
 } from "./service_state.ts";
@@ -125,6 +126,17 @@ export class FamilyTable {
   }
 
   /**
+   * Makes the chains that a service port will need, before there are elements.
+   *
+   * @param tx Receives the commands.
+   * @param state Of the service port.
+   */
+  foresee(tx: Transaction, state: ServiceState): void {
+    const routes = routesOf(state);
+    for (const name of SETS) this.#endpointSets.foresee(tx, setOf(state, name), routes[name]);
+  }
+
+  /**
    * Takes away what waited for this transaction; to be called before anything else of it.
    *
    * @param tx Receives the commands.
@@ -149,14 +161,10 @@ export class FamilyTable {
     before: ServiceState | undefined,
     after: ServiceState | undefined,
   ): void {
+    const routes = after === undefined ? undefined : routesOf(after);
     for (const name of SETS) {
-      this.#endpointSets.change(tx, id, name, {
-        slots: before?.slots[name] ?? "",
-        affinitySeconds: before?.affinitySeconds ?? 0,
-      }, {
-        slots: after?.slots[name] ?? "",
-        affinitySeconds: after?.affinitySeconds ?? 0,
-      });
+      const [had, has] = [setOf(before, name), setOf(after, name)];
+      this.#endpointSets.change(tx, id, name, had, has, routes?.[name] ?? []);
     }
     const had = before === undefined ? NONE : hairpinsOf(before);
     const has = after === undefined ? NONE : hairpinsOf(after);
@@ -214,7 +222,7 @@ export class FamilyTable {
   }
 
   #enter(tx: Transaction, { id, claim }: OwnedClaim): void {
-    const elements = this.#elements(tx, id, claim);
+    const elements = this.#elements(id, claim);
     if (claim.sources !== undefined) {
       elements.push([this.#of.firewalls, this.#firewalls.acquire(tx, claim.sources)]);
     }
@@ -227,18 +235,17 @@ export class FamilyTable {
 
   #leave(tx: Transaction, { id, claim }: OwnedClaim): void {
     writeKey(claim);
-    for (const [set] of this.#elements(tx, id, claim)) this.#ledger.delete(tx, set, words);
+    for (const [set] of this.#elements(id, claim)) this.#ledger.delete(tx, set, words);
     if (claim.sources !== undefined) this.#ledger.delete(tx, this.#of.firewalls, words);
   }
 
   /** The elements of a claim under its key, with their data; a set's element has none. */
-  #elements(tx: Transaction, id: string, claim: Claim): [PlainSet, number][] {
+  #elements(id: string, claim: Claim): [PlainSet, number][] {
     const objects = this.#of.spaces[claim.space];
     const elements: [PlainSet, number][] = [];
     switch (claim.outcome) {
       case "cluster":
       case "local":
-        this.#endpointSets.open(tx, claim.space, "sets");
         elements.push([objects.sets, this.#endpointSets.number(id, claim.outcome)]);
         break;
       case "reject":
@@ -250,7 +257,6 @@ export class FamilyTable {
     if (claim.from === "inside") return elements;
     if (claim.outcome === "cluster") elements.push([objects.masquerade, 0]);
     if (!claim.nodeServed) return elements;
-    this.#endpointSets.open(tx, claim.space, "nodeSets");
     elements.push([objects.localPolicy, 0]);
     elements.push([objects.nodeSets, this.#endpointSets.number(id, "cluster")]);
     return elements;
@@ -264,6 +270,10 @@ export class FamilyTable {
     writeWords(hairpin, length + 1, 2, words, at);
     write(this.#of.hairpinConnections);
   }
+}
+
+function setOf(state: ServiceState | undefined, name: SetName): EndpointSet {
+  return { slots: state?.slots[name] ?? "", affinitySeconds: state?.affinitySeconds ?? 0 };
 }
 
 /** Counts one more use; the first is told. */

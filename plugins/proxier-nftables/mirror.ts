@@ -125,6 +125,7 @@ export class Mirror {
   renew(tx: Transaction, standing: StandingTables = {}): void {
     this.#tables = this.#newTables();
     for (const family of FAMILIES) this.#tables[family].begin(tx, standing[family]);
+    for (const state of this.#states.values()) this.#tables[state.family].foresee(tx, state);
     for (const [id, state] of this.#states) {
       this.#tables[state.family].changeEndpoints(tx, id, undefined, state);
       for (const claim of claimsOf(state)) {

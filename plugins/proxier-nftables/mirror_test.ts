@@ -142,27 +142,37 @@ Deno.test("a change is told to the kernel as its elements and nothing else", asy
       `add element ip weir endpoints { ${set} . 1 : 10.244.0.6 . 80 }\n`,
     ],
     [
-      "a count that no service port had",
+      "a count that one endpoint more makes, whose chain was foreseen",
       { ...BASE, endpoints: hosts(1, 3, 5, 6) },
-      "add chain ip weir service-sets-4\n" +
-      "add rule ip weir service-sets-4 dnat ip addr . port to ip daddr . meta l4proto . th dport " +
-      "map @service-sets . numgen random mod 4 map @endpoints\n" +
-      "add element ip weir service-chains { 0x00000004 : goto service-sets-4 }\n" +
       `delete element ip weir set-sizes { ${set} }\n` +
       `add element ip weir set-sizes { ${set} : 0x00000004 }\n` +
       `add element ip weir endpoints { ${set} . 3 : 10.244.0.3 . 80 }\n`,
     ],
     [
+      "a count that nobody has foreseen",
+      { ...BASE, endpoints: hosts(1, 3, 5, 6, 7, 8) },
+      "add chain ip weir service-sets-6\n" +
+      "add rule ip weir service-sets-6 dnat ip addr . port to ip daddr . meta l4proto . th dport " +
+      "map @service-sets . numgen random mod 6 map @endpoints\n" +
+      "add element ip weir service-chains { 0x00000006 : goto service-sets-6 }\n" +
+      `delete element ip weir set-sizes { ${set} }\n` +
+      `add element ip weir set-sizes { ${set} : 0x00000006 }\n` +
+      "add element ip weir endpoints {\n" +
+      `  ${set} . 4 : 10.244.0.7 . 80,\n` +
+      `  ${set} . 5 : 10.244.0.8 . 80,\n` +
+      "}\n",
+    ],
+    [
       "a node port",
-      { ...BASE, endpoints: hosts(1, 3, 5, 6), external: { verdict: "cluster", nodePort: 30_080 } },
-      // Every size, of which all but this one are another Service's.
-      [4, 3, 2].toSorted((one, other) => [2, 3, 4].indexOf(one) - [2, 3, 4].indexOf(other))
-        .map((count) =>
-          `add chain ip weir nodeport-sets-${count}\n` +
-          `add rule ip weir nodeport-sets-${count} dnat ip addr . port to meta l4proto . ` +
-          `th dport map @nodeport-sets . numgen random mod ${count} map @endpoints\n` +
-          `add element ip weir nodeport-chains { 0x0000000${count} : goto nodeport-sets-${count} }\n`
-        ).join("") +
+      {
+        ...BASE,
+        endpoints: hosts(1, 3, 5, 6, 7, 8),
+        external: { verdict: "cluster", nodePort: 30_080 },
+      },
+      "add chain ip weir nodeport-sets-6\n" +
+      "add rule ip weir nodeport-sets-6 dnat ip addr . port to meta l4proto . th dport " +
+      "map @nodeport-sets . numgen random mod 6 map @endpoints\n" +
+      "add element ip weir nodeport-chains { 0x00000006 : goto nodeport-sets-6 }\n" +
       `add element ip weir nodeport-sets { tcp . 30080 : ${set} }\n` +
       "add element ip weir nodeport-masquerade { tcp . 30080 }\n",
     ],
@@ -179,7 +189,7 @@ Deno.test("a change is told to the kernel as its elements and nothing else", asy
       { ...BASE, internal: "drop", endpoints: [] },
       `delete element ip weir set-sizes { ${set} }\n` +
       "delete element ip weir endpoints {\n" +
-      [0, 1, 2, 3].map((slot) => `  ${set} . ${slot},\n`).join("") +
+      [0, 1, 2, 3, 4, 5].map((slot) => `  ${set} . ${slot},\n`).join("") +
       "}\n" +
       `delete element ip weir service-reject { ${SERVICE} }\n` +
       `add element ip weir service-drop { ${SERVICE} }\n`,
@@ -194,13 +204,10 @@ Deno.test("a change is told to the kernel as its elements and nothing else", asy
           { host: 2, port: 80, local: false, set: "cluster" },
         ],
       },
-      ["service", "nodeport"].map((space) =>
-        `add chain ip weir ${space}-sets-1\n` +
-        `add rule ip weir ${space}-sets-1 dnat ip addr . port to ` +
-        (space === "service" ? "ip daddr . " : "") +
-        `meta l4proto . th dport map @${space}-sets . numgen random mod 1 map @endpoints\n` +
-        `add element ip weir ${space}-chains { 0x00000001 : goto ${space}-sets-1 }\n`
-      ).join("") +
+      "add chain ip weir service-sets-1\n" +
+      "add rule ip weir service-sets-1 dnat ip addr . port to ip daddr . meta l4proto . th dport " +
+      "map @service-sets . numgen random mod 1 map @endpoints\n" +
+      "add element ip weir service-chains { 0x00000001 : goto service-sets-1 }\n" +
       `add element ip weir set-sizes { ${localSet} : 0x00000001 }\n` +
       `add element ip weir endpoints { ${localSet} . 0 : 10.244.0.1 . 80 }\n` +
       "add element ip weir hairpin-connections { 10.244.0.1 . 10.244.0.1 . tcp . 80 }\n" +

@@ -225,6 +225,33 @@ export function claimsOf(state: ServiceState): readonly Claim[] {
   return claims;
 }
 
+/** How connections come to an endpoint set: how they are told, and by which of the maps. */
+export type Route = `${Space} ${"sets" | "nodeSets"}`;
+
+const NO_ROUTES: readonly Route[] = [];
+const PLAIN: readonly Route[] = ["service sets"];
+
+/**
+ * How connections come to a service port's endpoint sets.
+ *
+ * @param state Of the service port.
+ * @returns For each set its routes, none twice.
+ */
+export function routesOf(state: ServiceState): Readonly<Record<SetName, readonly Route[]>> {
+  if (state.external === undefined) {
+    return {
+      cluster: state.internal === "cluster" ? PLAIN : NO_ROUTES,
+      local: state.internal === "local" ? PLAIN : NO_ROUTES,
+    };
+  }
+  const routes = { cluster: new Set<Route>(), local: new Set<Route>() };
+  for (const { space, outcome, nodeServed } of claimsOf(state)) {
+    if (outcome === "cluster" || outcome === "local") routes[outcome].add(`${space} sets`);
+    if (nodeServed) routes.cluster.add(`${space} nodeSets`);
+  }
+  return { cluster: [...routes.cluster], local: [...routes.local] };
+}
+
 /**
  * Compares claims to the same key.
  *
