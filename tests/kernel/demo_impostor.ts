@@ -1,7 +1,7 @@
 /**
  * Runs the demo with an impostor in weir's place.
  *
- *     deno run … demo_impostor.ts idle    it says that it is healthy and steers nothing
+ *     deno run … demo_impostor.ts idle    it says that it has synced and steers nothing
  *     deno run … demo_impostor.ts dead    it ends at once
  *
  * @module
@@ -11,7 +11,8 @@ import { demoEffects, runDemo } from "../../host/demo/demo.ts";
 const IMPOSTORS = {
   idle: `
     for (const port of [10256, 10249]) {
-      Deno.serve({ hostname: "127.0.0.1", port, onListen() {} }, () => new Response("ok"));
+      const page = () => Response.json({ status: { IPv4: { healthy: true } } });
+      Deno.serve({ hostname: "127.0.0.1", port, onListen() {} }, page);
     }`,
   dead: 'console.error("I have no nftables"); Deno.exit(7);',
 } as const;

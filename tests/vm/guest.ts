@@ -51,9 +51,9 @@ for module in /modules/*; do $b insmod "$module"; done
 $b mount -t virtiofs -o ro host /host
 $b mount -t tmpfs memory /memory
 $b mkdir /memory/upper /memory/work
-$b mount -t overlay -o lowerdir=/host,upperdir=/memory/upper,workdir=/memory/work system /system
-for folder in proc sys dev; do $b mount --move /$folder /system/$folder; done
-exec $b switch_root /system /bin/sh ${quoted(main)}
+$b mount -t overlay -o lowerdir=/host,upperdir=/memory/upper,workdir=/memory/work merged /merged
+for folder in proc sys dev; do $b mount --move /$folder /merged/$folder; done
+exec $b switch_root /merged /bin/sh ${quoted(main)}
 `;
 }
 

@@ -18,7 +18,7 @@ Deno.test("the guest reads the host's files and writes to its own memory", () =>
   const script = firstScript("/src/main.sh");
   assert.match(script, /mount -t virtiofs -o ro host \/host$/m);
   assert.match(script, /lowerdir=\/host,upperdir=\/memory\/upper/);
-  assert.match(script, /switch_root \/system \/bin\/sh '\/src\/main\.sh'$/m);
+  assert.match(script, /switch_root \/merged \/bin\/sh '\/src\/main\.sh'$/m);
 });
 
 Deno.test("each group runs under its limit, and its exit code goes out before its report", () => {

@@ -104,7 +104,7 @@ async function writeInitramfs(kernel: Kernel, main: string, path: string): Promi
     path: `modules/${100 + index}-${module.replace(/^.*\//, "")}`,
     content: await Deno.readFile(module),
   })));
-  const folders = ["bin", "proc", "sys", "dev", "host", "memory", "system", "modules"];
+  const folders = ["bin", "proc", "sys", "dev", "host", "memory", "merged", "modules"];
   await Deno.writeFile(
     path,
     writeArchive([
