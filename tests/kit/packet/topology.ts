@@ -101,7 +101,7 @@ export function elsewhereAddresses(index: number): Addresses {
 
 /**
  * A node, a client pod, backends and a remote client, in namespaces of their own. Needs
- * `--allow-ffi --allow-run=nsenter` and root, or a user namespace.
+ * `--allow-ffi --allow-run=deno` and root, or a user namespace.
  *
  * @example A pod reaches another by its own address; to be called from a test with those rights
  * ```ts
