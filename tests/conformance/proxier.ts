@@ -17,11 +17,14 @@ const OWN = "../../plugins/proxier-nftables/plugin.ts";
 /**
  * Loads the proxier that the command line names, or weir's own.
  *
- * @param reference A path from the working directory, or a URL; the first argument behind `--`.
+ * @param reference A path from the working directory, or a URL; the first argument behind `--` that is no
+ * option.
  * @returns What its file exports by default.
  * @throws {TypeError} When that is no proxier that asks for an nftables table.
  */
-export async function loadProxier(reference: string | undefined = Deno.args[0]): Promise<Plugin> {
+export async function loadProxier(
+  reference: string | undefined = Deno.args.find((word) => !word.startsWith("--")),
+): Promise<Plugin> {
   const url = reference === undefined
     ? new URL(OWN, import.meta.url)
     : new URL(reference, `file://${Deno.cwd()}/`);

@@ -5,15 +5,15 @@
  */
 import { WeirError } from "../../../schemas/errors.ts";
 import { NETLINK, NetlinkError, NetlinkSocket } from "../netlink.ts";
-import { MessageWriter, NLM_F, readAttributes, readText } from "../netlink_message.ts";
-import { IPSET_ERR_BUSY, isAbsent } from "./refusal.ts";
+import { MessageWriter, NLM_F } from "../netlink_message.ts";
+import { listNames } from "./name_list.ts";
+import { IPSET_ERR_BUSY } from "./refusal.ts";
 import type { SetLeftover } from "./leftover.ts";
 import { isKubeProxySet } from "./ownership.ts";
 
 /** NFNL_SUBSYS_IPSET. */
 const SUBSYSTEM = 6;
 const COMMAND = { DESTROY: 3, LIST: 7 } as const;
-const ATTRIBUTES = 20;
 const ATTRIBUTE = { PROTOCOL: 1, SETNAME: 2, FLAGS: 6 } as const;
 /** The protocol that every kernel since 2.6.39 speaks: IPSET_PROTOCOL_MIN. */
 const PROTOCOL = new Uint8Array([6]);
@@ -33,22 +33,9 @@ function request(command: number, flags: number): MessageWriter {
  * @throws {NetlinkError} When the kernel refuses.
  */
 export async function findSets(): Promise<readonly SetLeftover[]> {
-  const socket = new NetlinkSocket(NETLINK.NETFILTER);
-  let names: string[] = [];
-  try {
-    const question = request(COMMAND.LIST, NLM_F.DUMP).bytes(ATTRIBUTE.FLAGS, NAMES_ONLY).finish();
-    await socket.dump('list sets "of ipset"', question, ({ bytes }) => {
-      const name = readAttributes(bytes, ATTRIBUTES).get(ATTRIBUTE.SETNAME);
-      if (name !== undefined) names.push(readText(name));
-    }, () => {
-      names = [];
-    });
-  } catch (fault) {
-    if (!(fault instanceof NetlinkError) || !isAbsent(fault.errno)) throw fault;
-  } finally {
-    socket.close();
-  }
-  return names.filter(isKubeProxySet).sort()
+  const question = request(COMMAND.LIST, NLM_F.DUMP).bytes(ATTRIBUTE.FLAGS, NAMES_ONLY).finish();
+  const names = await listNames('list sets "of ipset"', question, ATTRIBUTE.SETNAME);
+  return names.filter(isKubeProxySet)
     .map((name) => ({ place: "ipset", owner: "kube-proxy", name }));
 }
 

@@ -4,16 +4,15 @@
  *
  * @module
  */
-import { NETLINK, NetlinkError, NetlinkSocket } from "../netlink.ts";
-import { MessageWriter, NLM_F, readAttributes, readText } from "../netlink_message.ts";
-import { isAbsent } from "./refusal.ts";
+import { NETLINK, NetlinkSocket } from "../netlink.ts";
+import { MessageWriter, NLM_F } from "../netlink_message.ts";
+import { listNames } from "./name_list.ts";
 import type { CounterLeftover } from "./leftover.ts";
 import { isKubeProxyCounter } from "./ownership.ts";
 
 /** NFNL_SUBSYS_ACCT. */
 const SUBSYSTEM = 7;
 const COMMAND = { GET: 1, DELETE: 3 } as const;
-const ATTRIBUTES = 20;
 const NFACCT_NAME = 1;
 
 function request(command: number, flags: number): MessageWriter {
@@ -28,22 +27,9 @@ function request(command: number, flags: number): MessageWriter {
  * @throws {NetlinkError} When the kernel refuses.
  */
 export async function findCounters(): Promise<readonly CounterLeftover[]> {
-  const socket = new NetlinkSocket(NETLINK.NETFILTER);
-  let names: string[] = [];
-  try {
-    const question = request(COMMAND.GET, NLM_F.DUMP).finish();
-    await socket.dump('list counters "of nfacct"', question, ({ bytes }) => {
-      const name = readAttributes(bytes, ATTRIBUTES).get(NFACCT_NAME);
-      if (name !== undefined) names.push(readText(name));
-    }, () => {
-      names = [];
-    });
-  } catch (fault) {
-    if (!(fault instanceof NetlinkError) || !isAbsent(fault.errno)) throw fault;
-  } finally {
-    socket.close();
-  }
-  return names.filter(isKubeProxyCounter).sort()
+  const question = request(COMMAND.GET, NLM_F.DUMP).finish();
+  const names = await listNames('list counters "of nfacct"', question, NFACCT_NAME);
+  return names.filter(isKubeProxyCounter)
     .map((name) => ({ place: "nfacct", owner: "kube-proxy", name }));
 }
 
