@@ -14,6 +14,7 @@ import type { Protocol } from "../../schemas/kube.ts";
 import type { ConnectTo } from "../kit/packet/agent.ts";
 import type { Exchange, Transport } from "../kit/packet/protocol.ts";
 import { type Member, Topology } from "../kit/packet/topology.ts";
+import { patient } from "../kernel/patience.ts";
 import type { ConformanceCase, Flow } from "./case.ts";
 import { ConformanceProxier, grantOf, type NftAnswerer } from "./proxier.ts";
 import { compared, type FlowResult, nameOf } from "./result.ts";
@@ -30,7 +31,7 @@ import {
 /** Milliseconds after which silence counts as silence. */
 const SILENCE = 500;
 /** Milliseconds within which a refusal must have come. */
-const REFUSAL = 3_000;
+const REFUSAL = patient(3_000);
 /** Flows of one client that are under way together. */
 const TOGETHER = 8;
 /** Fair choices among endpoints miss one of them once in so many flows. */
