@@ -169,20 +169,14 @@ export class FamilyTable {
     const had = before === undefined ? NONE : hairpinsOf(before);
     const has = after === undefined ? NONE : hairpinsOf(after);
     for (const hairpin of had) {
-      if (has.has(hairpin)) continue;
-      discount(
-        this.#hairpins,
-        hairpin,
-        () => this.#hairpin(hairpin, (set) => this.#ledger.delete(tx, set, words)),
-      );
+      if (has.has(hairpin) || !isLastUse(this.#hairpins, hairpin)) continue;
+      writeHairpin(hairpin);
+      this.#ledger.delete(tx, this.#of.hairpinConnections, words);
     }
     for (const hairpin of has) {
-      if (had.has(hairpin)) continue;
-      count(
-        this.#hairpins,
-        hairpin,
-        () => this.#hairpin(hairpin, (set) => this.#ledger.add(tx, set, words)),
-      );
+      if (had.has(hairpin) || !isFirstUse(this.#hairpins, hairpin)) continue;
+      writeHairpin(hairpin);
+      this.#ledger.add(tx, this.#of.hairpinConnections, words);
     }
   }
 
@@ -198,27 +192,18 @@ export class FamilyTable {
     before: OwnedClaim | undefined,
     after: OwnedClaim | undefined,
   ): void {
-    const address = clusterIp(after) ?? clusterIp(before);
-    if (clusterIp(before) === undefined && address !== undefined) {
-      count(this.#clusterIps, address, () =>
-        this.#clusterIp(address, (set) => {
-          this.#ledger.add(tx, set, words);
-        }));
+    const [had, has] = [clusterIp(before), clusterIp(after)];
+    if (had === undefined && has !== undefined && isFirstUse(this.#clusterIps, has)) {
+      writeWords(has, 0, has.length, words, 0);
+      this.#ledger.add(tx, this.#of.clusterIps, words);
     }
     if (before !== undefined) this.#leave(tx, before);
     if (after !== undefined) this.#enter(tx, after);
     if (before?.claim.sources !== undefined) this.#firewalls.release(before.claim.sources);
-    if (clusterIp(after) === undefined && address !== undefined) {
-      discount(this.#clusterIps, address, () =>
-        this.#clusterIp(address, (set) => {
-          this.#ledger.delete(tx, set, words);
-        }));
+    if (had !== undefined && has === undefined && isLastUse(this.#clusterIps, had)) {
+      writeWords(had, 0, had.length, words, 0);
+      this.#ledger.delete(tx, this.#of.clusterIps, words);
     }
-  }
-
-  #clusterIp(address: string, write: (set: PlainSet) => void): void {
-    writeWords(address, 0, address.length, words, 0);
-    write(this.#of.clusterIps);
   }
 
   #enter(tx: Transaction, { id, claim }: OwnedClaim): void {
@@ -261,36 +246,33 @@ export class FamilyTable {
     elements.push([objects.nodeSets, this.#endpointSets.number(id, "cluster")]);
     return elements;
   }
-
-  #hairpin(hairpin: string, write: (set: PlainSet) => void): void {
-    const length = hairpin.length - 3;
-    let at = writeWords(hairpin, 0, length, words, 0);
-    at = writeWords(hairpin, 0, length, words, at);
-    at = writeWords(hairpin, length, 1, words, at);
-    writeWords(hairpin, length + 1, 2, words, at);
-    write(this.#of.hairpinConnections);
-  }
 }
 
 function setOf(state: ServiceState | undefined, name: SetName): EndpointSet {
   return { slots: state?.slots[name] ?? "", affinitySeconds: state?.affinitySeconds ?? 0 };
 }
 
-/** Counts one more use; the first is told. */
-function count(uses: Map<string, number>, key: string, first: () => void): void {
+/** Counts one more use, and tells whether it is the first. */
+function isFirstUse(uses: Map<string, number>, key: string): boolean {
   const before = uses.get(key) ?? 0;
   uses.set(key, before + 1);
-  if (before === 0) first();
+  return before === 0;
 }
 
-/** Counts one use less; the last is told. */
-function discount(uses: Map<string, number>, key: string, last: () => void): void {
+/** Counts one use less, and tells whether it was the last. */
+function isLastUse(uses: Map<string, number>, key: string): boolean {
   const before = uses.get(key) ?? 0;
   if (before > 1) uses.set(key, before - 1);
-  else {
-    uses.delete(key);
-    last();
-  }
+  else uses.delete(key);
+  return before <= 1;
+}
+
+function writeHairpin(hairpin: string): void {
+  const length = hairpin.length - 3;
+  let at = writeWords(hairpin, 0, length, words, 0);
+  at = writeWords(hairpin, 0, length, words, at);
+  at = writeWords(hairpin, length, 1, words, at);
+  writeWords(hairpin, length + 1, 2, words, at);
 }
 
 /** Writes a claim's key; returns the index past it. */
