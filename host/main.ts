@@ -8,6 +8,7 @@ import process from "node:process";
 import deno from "../deno.json" with { type: "json" };
 import type { WeirConfig } from "../schemas/config.ts";
 import type { CredentialSource } from "../schemas/credentials.ts";
+import { trimAllocator } from "./capabilities/allocator.ts";
 import { credentialSource, SERVICE_ACCOUNT_DIRECTORY } from "./capabilities/credentials.ts";
 import { withLeftoverStore } from "./capabilities/leftovers/store.ts";
 import { cleanUp } from "./cleanup.ts";
@@ -127,10 +128,14 @@ async function proxy(config: WeirConfig, warnings: readonly string[]): Promise<n
 /** Of V8's own, there when it was started with --expose-gc, as the tasks of deno.json do. */
 type CollectGarbage = (how: { type: "major"; flavor: "last-resort" }) => void;
 
-/** "last-resort" also gives back the pages that were freed. */
+/** "last-resort" also gives back the pages that were freed, the allocator those beside V8's. */
 function collector(): (() => void) | undefined {
   const { gc } = globalThis as { gc?: CollectGarbage };
-  return gc === undefined ? undefined : () => gc({ type: "major", flavor: "last-resort" });
+  if (gc === undefined) return undefined;
+  return () => {
+    gc({ type: "major", flavor: "last-resort" });
+    trimAllocator();
+  };
 }
 
 /** Milliseconds in which a proxy that still runs has put back what was removed. */

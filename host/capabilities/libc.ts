@@ -59,6 +59,8 @@ const SYMBOLS = {
   close: { parameters: ["i32"], result: "i32" },
   setns: { parameters: ["i32", "i32"], result: "i32" },
   unshare: { parameters: ["i32"], result: "i32" },
+  /** glibc has it, musl has not. */
+  malloc_trim: { parameters: ["usize"], result: "i32", optional: true },
 } as const;
 
 /** glibc first, then the names under which musl is installed (Alpine). */

@@ -101,6 +101,10 @@ const ENVIRONMENT = {
   // glibc raises this threshold by itself once a large block was freed (mallopt(3)), and then
   // keeps what a snapshot took; a fixed one gives it back to the node.
   MALLOC_MMAP_THRESHOLD_: "262144",
+  // Nor has it a heap for each of Deno's threads, of which one does all the work, and it gives the
+  // end of the one it has back.
+  MALLOC_ARENA_MAX: "1",
+  MALLOC_TRIM_THRESHOLD_: "65536",
 };
 
 /**
