@@ -22,6 +22,7 @@ export type {
   TunerConfig,
   TunerNode,
 } from "./schemas/calls.ts";
+export type { SysctlChange, SysctlFailure, SysctlKey } from "./schemas/sysctl.ts";
 export type { Invoke, Log, NftFailure, NftFamily, NftList } from "./schemas/capability.ts";
 export * from "./plugins/sdk/mod.ts";
 export * from "./plugins/sdk/nft/mod.ts";

@@ -12,6 +12,12 @@ import {
   type PluginManifest,
   PluginManifestSchema,
 } from "../schemas/manifest.ts";
+import {
+  CONNTRACK_SYSCTLS,
+  FORWARDING_SYSCTLS,
+  SYSCTL_KEYS,
+  type SysctlKey,
+} from "../schemas/sysctl.ts";
 import { API_VERSIONS, CAPABILITY_VERSIONS } from "../schemas/wire.ts";
 import type { GrantedCapability } from "./capabilities/capability.ts";
 
@@ -21,13 +27,22 @@ export interface PluginPolicy {
   readonly nft?: { readonly tables: "own" | readonly string[] };
   /** Tracked flows that it may have removed: stale ones of service ports. */
   readonly conntrack?: { readonly flows: "services" };
+  /** Settings of the kernel that it may read and write. */
+  readonly sysctl?: { readonly keys: readonly SysctlKey[] };
 }
+
+const CONNTRACK_KEYS = SYSCTL_KEYS.filter((key) => key in CONNTRACK_SYSCTLS);
+const FORWARDING_KEYS = SYSCTL_KEYS.filter((key) => key in FORWARDING_SYSCTLS);
 
 /** What each kind of plugin may do unless the operator says otherwise. */
 export const DEFAULT_POLICIES: Readonly<Record<PluginManifest["kind"], PluginPolicy>> = {
-  "proxier": { nft: { tables: "own" }, conntrack: { flows: "services" } },
+  "proxier": {
+    nft: { tables: "own" },
+    conntrack: { flows: "services" },
+    sysctl: { keys: FORWARDING_KEYS },
+  },
   "local-detector": {},
-  "conntrack-tuner": {},
+  "conntrack-tuner": { sysctl: { keys: CONNTRACK_KEYS } },
 };
 
 /**
@@ -138,6 +153,39 @@ function conntrackRefusal(
     : undefined;
 }
 
+/** The requested settings that the policy does not allow. */
+function refusedKeys(
+  request: CapabilityRequests["sysctl"],
+  policy: PluginPolicy,
+): readonly SysctlKey[] {
+  return request?.keys.filter((key) => policy.sysctl?.keys.includes(key) !== true) ?? [];
+}
+
+function sysctlRefusal(
+  request: CapabilityRequests["sysctl"],
+  policy: PluginPolicy,
+): string | undefined {
+  if (request === undefined) return undefined;
+  const versions = CAPABILITY_VERSIONS["sysctl"] ?? [];
+  if (!versions.includes(request.version)) {
+    return `it wants sysctl version ${request.version}, weir has ${versions.join(", ")}; ` +
+      "use the plugin's release for this weir";
+  }
+  const refused = refusedKeys(request, policy);
+  const allowed = policy.sysctl?.keys.join(", ") || "none";
+  return refused.length === 0
+    ? undefined
+    : `it wants the sysctls ${refused.join(", ")}, its policy allows ${allowed}; ` +
+      "allow them in the plugin's policy";
+}
+
+/** All settings that are required, and of those that are only used the ones that are allowed. */
+function grantedKeys({ requires, uses }: PluginManifest, policy: PluginPolicy): SysctlKey[] {
+  const refused = new Set(refusedKeys(uses.sysctl, policy));
+  const used = uses.sysctl?.keys.filter((key) => !refused.has(key)) ?? [];
+  return [...new Set([...requires.sysctl?.keys ?? [], ...used])];
+}
+
 /**
  * Intersects a manifest with a policy.
  *
@@ -150,7 +198,8 @@ function conntrackRefusal(
 export function decideGrants(manifest: PluginManifest, policy: PluginPolicy): Grants {
   const { requires, uses } = manifest;
   const refused = nftRefusal(requires.nft, policy) ??
-    conntrackRefusal(requires.conntrack, policy);
+    conntrackRefusal(requires.conntrack, policy) ??
+    sysctlRefusal(requires.sysctl, policy);
   if (refused !== undefined) throw refusal(manifest.name, refused);
   // What is required comes first, and what is only used is granted as far as it is allowed.
   const [nft] = [requires.nft, uses.nft].filter((request) =>
@@ -159,9 +208,11 @@ export function decideGrants(manifest: PluginManifest, policy: PluginPolicy): Gr
   const [conntrack] = [requires.conntrack, uses.conntrack].filter((request) =>
     request !== undefined && conntrackRefusal(request, policy) === undefined
   );
+  const keys = grantedKeys(manifest, policy);
   return {
     ...(nft === undefined ? {} : { nft }),
     ...(conntrack === undefined ? {} : { conntrack }),
+    ...(keys.length === 0 ? {} : { sysctl: { version: 1, keys } }),
   };
 }
 
@@ -169,6 +220,7 @@ export function decideGrants(manifest: PluginManifest, policy: PluginPolicy): Gr
 export interface CapabilityFactories {
   readonly nft: (grant: NonNullable<Grants["nft"]>) => GrantedCapability;
   readonly conntrack: (grant: NonNullable<Grants["conntrack"]>) => GrantedCapability;
+  readonly sysctl: (grant: NonNullable<Grants["sysctl"]>) => GrantedCapability;
 }
 
 /** The capabilities of one running plugin by name; what is not in here was not granted. */
@@ -185,5 +237,6 @@ export function bindGrants(grants: Grants, factories: CapabilityFactories): Boun
   const bound = new Map<string, GrantedCapability>();
   if (grants.nft !== undefined) bound.set("nft", factories.nft(grants.nft));
   if (grants.conntrack !== undefined) bound.set("conntrack", factories.conntrack(grants.conntrack));
+  if (grants.sysctl !== undefined) bound.set("sysctl", factories.sysctl(grants.sysctl));
   return bound;
 }

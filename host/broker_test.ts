@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { CapabilityRequests, Grants } from "../schemas/manifest.ts";
+import { SYSCTL_KEYS, type SysctlKey } from "../schemas/sysctl.ts";
 import {
   bindGrants,
   decideGrants,
@@ -11,6 +12,10 @@ import {
 
 const nft = (table: string) => ({ nft: { version: 1, table } }) as const;
 const conntrack = { conntrack: { version: 1 } } as const;
+const sysctl = (...keys: readonly SysctlKey[]) => ({ sysctl: { version: 1, keys } }) as const;
+const FORWARD = "net.ipv4.ip_forward";
+const LOCALNET = "net.ipv4.conf.all.route_localnet";
+const MAX = "net.netfilter.nf_conntrack_max";
 
 function manifest(requires: CapabilityRequests = {}, uses: CapabilityRequests = {}) {
   return { kind: "proxier", name: "p", version: "1.0.0", api: 1, requires, uses } as const;
@@ -71,6 +76,31 @@ const GRANTED: readonly Granted[] = [
     policy: { nft: { tables: "own" } },
     grants: nft("weir"),
   },
+  {
+    what: "sysctls are granted by name",
+    requires: sysctl(FORWARD),
+    policy: { sysctl: { keys: [FORWARD, LOCALNET] } },
+    grants: sysctl(FORWARD),
+  },
+  {
+    what: "of sysctls that are only used those are granted that are allowed",
+    uses: sysctl(MAX, FORWARD, LOCALNET),
+    policy: { sysctl: { keys: [LOCALNET, FORWARD] } },
+    grants: sysctl(FORWARD, LOCALNET),
+  },
+  {
+    what: "sysctls that are required and others that are used are granted together, each once",
+    requires: sysctl(FORWARD),
+    uses: sysctl(LOCALNET, FORWARD, MAX),
+    policy: { sysctl: { keys: [FORWARD, LOCALNET] } },
+    grants: sysctl(FORWARD, LOCALNET),
+  },
+  {
+    what: "where none of the sysctls used is allowed there is no such capability",
+    uses: sysctl(MAX),
+    policy: { sysctl: { keys: [FORWARD] } },
+    grants: {},
+  },
 ];
 
 for (const { what, requires, uses, policy, grants } of GRANTED) {
@@ -120,13 +150,27 @@ Deno.test("a plugin is refused that cannot work without conntrack and is not all
   });
 });
 
-Deno.test("by default a proxier may own a table and have flows removed, and no one else", () => {
-  assert.deepEqual(DEFAULT_POLICIES["proxier"], {
-    nft: { tables: "own" },
-    conntrack: { flows: "services" },
+Deno.test("a plugin is refused that cannot work without a sysctl and is not allowed it", () => {
+  const policy = { sysctl: { keys: [FORWARD] } } as const;
+  assert.throws(() => decideGrants(manifest(sysctl(FORWARD, MAX, LOCALNET)), policy), {
+    code: "WEIR_PLUGIN_REFUSED",
+    message: `Cannot start plugin "p": it wants the sysctls ${MAX}, ${LOCALNET}, its policy ` +
+      `allows ${FORWARD}; allow them in the plugin's policy`,
   });
+  assert.throws(() => decideGrants(manifest(sysctl(MAX)), {}), {
+    message: new RegExp(`it wants the sysctls ${MAX}, its policy allows none;`),
+  });
+});
+
+Deno.test("by default a proxier may own a table, have flows removed and set forwarding, a tuner set conntrack, and no one else anything", () => {
+  const { sysctl: forwarding, ...others } = DEFAULT_POLICIES["proxier"];
+  assert.deepEqual(others, { nft: { tables: "own" }, conntrack: { flows: "services" } });
   assert.deepEqual(DEFAULT_POLICIES["local-detector"], {});
-  assert.deepEqual(DEFAULT_POLICIES["conntrack-tuner"], {});
+  const { sysctl: tuning, ...nothing } = DEFAULT_POLICIES["conntrack-tuner"];
+  assert.deepEqual(nothing, {});
+  assert.ok(forwarding !== undefined && tuning !== undefined);
+  assert.ok(tuning.keys.every((key) => key.startsWith("net.netfilter.nf_conntrack_")));
+  assert.deepEqual([...tuning.keys, ...forwarding.keys].sort(), [...SYSCTL_KEYS].sort());
   for (const table of ["kube-proxy", "filter", "nat"]) assert.ok(RESERVED_TABLES.has(table));
 });
 
@@ -141,6 +185,26 @@ const MANIFESTS: readonly (readonly [string, unknown, RegExp])[] = [
     ...manifest(),
     uses: { conntrack: { version: 2 } },
   }, /uses.conntrack.version/],
+  ["another version of sysctl", {
+    ...manifest(),
+    uses: { sysctl: { version: 2, keys: [MAX] } },
+  }, /uses.sysctl.version/],
+  ["a sysctl that weir does not grant", {
+    ...manifest(),
+    requires: { sysctl: { version: 1, keys: [MAX, "kernel.core_pattern"] } },
+  }, /requires.sysctl.keys.1: weir has no such sysctl to grant/],
+  ["a path for a sysctl", {
+    ...manifest(),
+    uses: { sysctl: { version: 1, keys: ["../../etc/passwd"] } },
+  }, /uses.sysctl.keys.0/],
+  ["no sysctl", {
+    ...manifest(),
+    uses: { sysctl: { version: 1, keys: [] } },
+  }, /uses.sysctl.keys: it names no sysctl/],
+  ["a sysctl twice", {
+    ...manifest(),
+    uses: { sysctl: { version: 1, keys: [MAX, MAX] } },
+  }, /uses.sysctl.keys: it names a sysctl twice/],
   ["an unknown capability", { ...manifest(), requires: { shell: {} } }, /requires.shell/],
   ["a table name with a slash", { ...manifest(), requires: nft("a/b") }, /requires.nft.table/],
   ["no name", { api: 1 }, /"unknown": /],
@@ -161,9 +225,14 @@ Deno.test("only what was granted is bound", () => {
     made.push(grant);
     return { invoke: () => Promise.resolve({ value: {} }), close() {} };
   };
-  const factories = { nft: factory, conntrack: factory };
+  const factories = { nft: factory, conntrack: factory, sysctl: factory };
   assert.deepEqual([...bindGrants({}, factories).keys()], []);
   assert.deepEqual([...bindGrants(nft("weir"), factories).keys()], ["nft"]);
   assert.deepEqual([...bindGrants(conntrack, factories).keys()], ["conntrack"]);
-  assert.deepEqual(made, [{ version: 1, table: "weir" }, { version: 1 }]);
+  assert.deepEqual([...bindGrants(sysctl(MAX), factories).keys()], ["sysctl"]);
+  assert.deepEqual(made, [
+    { version: 1, table: "weir" },
+    { version: 1 },
+    { version: 1, keys: [MAX] },
+  ]);
 });

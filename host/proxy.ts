@@ -13,6 +13,8 @@ import { ConntrackKernel } from "./capabilities/conntrack/kernel.ts";
 import { withLeftoverStore } from "./capabilities/leftovers/store.ts";
 import { nftCapability } from "./capabilities/nft/nft.ts";
 import { openNft } from "./capabilities/nft/open.ts";
+import { KERNEL_SETTINGS } from "./capabilities/sysctl/setting.ts";
+import { sysctlCapability } from "./capabilities/sysctl/sysctl.ts";
 import type { Clock } from "./clock.ts";
 import { Collector } from "./collector.ts";
 import { Reconciler } from "./conntrack/reconciler.ts";
@@ -153,6 +155,7 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
         return nftCapability(grant, { kernel });
       },
       conntrack: () => conntrackCapability({ request: (ids) => reconciler.request(ids) }),
+      sysctl: (grant) => sysctlCapability(grant, KERNEL_SETTINGS),
     },
   };
   const jail = prepareJail(ground);

@@ -6,6 +6,7 @@
  */
 import * as v from "valibot";
 import { MOST_RECONCILED_IDS } from "./conntrack.ts";
+import { SYSCTL_KEYS } from "./sysctl.ts";
 
 /** An nf_tables family that a grant can cover. */
 export type NftFamily = "ip" | "ip6" | "inet";
@@ -53,6 +54,20 @@ export const ConntrackReconcileSchema = v.strictObject({
     v.literal("all"),
     v.pipe(v.array(v.pipe(v.string(), v.maxLength(256))), v.maxLength(MOST_RECONCILED_IDS)),
   ]),
+});
+
+const SysctlKeySchema = v.picklist(SYSCTL_KEYS, "weir has no such sysctl to grant");
+
+/** Parameters of `sysctl.get`. The result is `{ value }`, an integer. */
+export const SysctlGetSchema = v.strictObject({ key: SysctlKeySchema });
+
+/**
+ * Parameters of `sysctl.set`. The value lies within the range of the setting's row (`SYSCTLS`);
+ * where the row says `raise`, a higher value stays. The result is a `SysctlChange`.
+ */
+export const SysctlSetSchema = v.strictObject({
+  key: SysctlKeySchema,
+  value: v.pipe(v.number("it is not a number"), v.integer("it is not an integer")),
 });
 
 /**

@@ -39,6 +39,8 @@ export const ERROR_CODES = {
   WEIR_NFT_ENCODE: "an nftables transaction holds something that cannot be encoded",
   /** The kernel refused an nftables command. */
   WEIR_NFT_KERNEL: "the kernel refused an nftables command",
+  /** A setting of the kernel cannot be read or changed. */
+  WEIR_SYSCTL: "a setting of the kernel cannot be read or changed",
   /** A netlink socket cannot be opened, written or read. */
   WEIR_NETLINK: "a netlink socket cannot be opened, written or read",
   /** An address for health or metrics cannot be bound. */

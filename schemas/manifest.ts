@@ -5,6 +5,7 @@
  * @module
  */
 import * as v from "valibot";
+import { SYSCTL_KEYS, type SysctlKey } from "./sysctl.ts";
 
 /** A plugin's or table's name: what nf_tables, file names and metric labels all take. */
 const Name = v.pipe(
@@ -29,12 +30,27 @@ export interface CapabilityRequests {
     /** The capability's version. */
     readonly version: 1;
   } | undefined;
+  /** Settings of the kernel that it may read and write. */
+  readonly sysctl?: {
+    /** The capability's version. */
+    readonly version: 1;
+    /** At least one, each once. */
+    readonly keys: readonly SysctlKey[];
+  } | undefined;
 }
+
+const SysctlKeys = v.pipe(
+  v.array(v.picklist(SYSCTL_KEYS, "weir has no such sysctl to grant")),
+  v.minLength(1, "it names no sysctl"),
+  v.check((keys) => new Set(keys).size === keys.length, "it names a sysctl twice"),
+  v.readonly(),
+);
 
 /** The schema of {@linkcode CapabilityRequests}. */
 export const CapabilityRequestsSchema = v.strictObject({
   nft: v.optional(v.strictObject({ version: v.literal(1), table: Name })),
   conntrack: v.optional(v.strictObject({ version: v.literal(1) })),
+  sysctl: v.optional(v.strictObject({ version: v.literal(1), keys: SysctlKeys })),
 }) satisfies v.GenericSchema<unknown, CapabilityRequests>;
 
 /**
@@ -84,4 +100,6 @@ export interface Grants {
   readonly nft?: { readonly version: 1; readonly table: string };
   /** Tracked flows to addresses of service ports; which of them are stale the host decides. */
   readonly conntrack?: { readonly version: 1 };
+  /** Settings of the kernel; of those that are only used, the ones that the policy allows. */
+  readonly sysctl?: { readonly version: 1; readonly keys: readonly SysctlKey[] };
 }

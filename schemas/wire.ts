@@ -18,6 +18,7 @@ export const API_VERSIONS: readonly number[] = [1];
 export const CAPABILITY_VERSIONS: Readonly<Record<string, readonly number[]>> = {
   nft: [1],
   conntrack: [1],
+  sysctl: [1],
   log: [1],
   metric: [1],
 };

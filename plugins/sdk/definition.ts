@@ -17,6 +17,7 @@ import type { Diff, LocalMatch, Snapshot } from "../../schemas/view.ts";
 import type { Metric } from "./metric.ts";
 import type { ConntrackClient } from "./conntrack.ts";
 import type { NftClient } from "./nft/client.ts";
+import type { SysctlClient } from "./sysctl.ts";
 import type { Pipe } from "./serve.ts";
 import { serve } from "./serve.ts";
 
@@ -41,6 +42,9 @@ export type Capabilities<Requires, Uses> =
     : unknown)
   & (Requires extends { readonly conntrack: object } ? { readonly conntrack: ConntrackClient }
     : Uses extends { readonly conntrack: object } ? { readonly conntrack?: ConntrackClient }
+    : unknown)
+  & (Requires extends { readonly sysctl: object } ? { readonly sysctl: SysctlClient }
+    : Uses extends { readonly sysctl: object } ? { readonly sysctl?: SysctlClient }
     : unknown);
 
 /** The fields of a manifest that an author writes; the kind comes from the function called. */

@@ -15,6 +15,8 @@ export type {
 } from "./definition.ts";
 export { conntrackClient } from "./conntrack.ts";
 export type { ConntrackClient } from "./conntrack.ts";
+export { sysctlClient, sysctlFailureOf } from "./sysctl.ts";
+export type { SysctlClient } from "./sysctl.ts";
 export type { Metric } from "./metric.ts";
 export type { Pipe } from "./serve.ts";
 export type { Fill } from "../../schemas/frame.ts";

@@ -21,6 +21,7 @@ import { wireLog } from "./log.ts";
 import { type ConntrackClient, conntrackClient } from "./conntrack.ts";
 import { type Metric, wireMetric } from "./metric.ts";
 import { type NftClient, nftClient } from "./nft/client.ts";
+import { type SysctlClient, sysctlClient } from "./sysctl.ts";
 import { unpackParams } from "../../schemas/packing.ts";
 
 /** The plugin's stdin and stdout, which the bootstrap keeps from everyone else. */
@@ -40,6 +41,7 @@ export interface GivenCapabilities {
   readonly features: NodeFeatures;
   readonly nft?: NftClient;
   readonly conntrack?: ConntrackClient;
+  readonly sysctl?: SysctlClient;
 }
 
 /** A plugin's handlers by call; what they return becomes the call's result. */
@@ -138,12 +140,13 @@ class Server {
   }
 
   #capabilities(call: number): GivenCapabilities {
-    const { nft, conntrack } = this.#grants;
+    const { nft, conntrack, sysctl } = this.#grants;
     const invoke = this.#invoke(call);
     return {
       ...this.#basic,
       ...(nft === undefined ? {} : { nft: nftClient(nft, invoke) }),
       ...(conntrack === undefined ? {} : { conntrack: conntrackClient(invoke) }),
+      ...(sysctl === undefined ? {} : { sysctl: sysctlClient(sysctl, invoke) }),
     };
   }
 

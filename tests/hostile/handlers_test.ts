@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { WeirError } from "weir";
 import type { CapabilityAnswer } from "../../host/capabilities/capability.ts";
 import type { Limits } from "../../schemas/wire.ts";
+import { fakeSysctls } from "../kit/mod.ts";
 import { procRuns } from "./proc.ts";
 import { hostileCode, runHostile } from "./sandbox.ts";
 
@@ -92,12 +93,25 @@ const FATAL: readonly Fatal[] = [
     code: "WEIR_GRANT_EXCEEDED",
     reason: /Cannot call method "conntrack.reconcile": ids: /,
   })),
+  ...([
+    ["sets a sysctl of others", /arp_ignore is not granted, granted are net\.ipv4\.ip_forward/],
+    ["sets a sysctl of conntrack", /nf_conntrack_max is not granted/],
+    ["reads a path as a sysctl", /Cannot call method "sysctl\.get": key: weir has no such sysctl/],
+    ["writes two lines to a sysctl", /Cannot call method "sysctl\.set": value: it is not a number/],
+    ["writes too large a sysctl", /Cannot call method "sysctl\.set": value: /],
+  ] as const).map(([attack, reason]) => ({ attack, code: "WEIR_GRANT_EXCEEDED", reason })),
 ];
 
 for (const { attack, code: expected, reason, limits, deadlineMs, nft } of FATAL) {
   Deno.test(`a plugin that ${attack} dies alone and is started again`, async () => {
+    const sysctl = fakeSysctls({
+      "net.ipv4.ip_forward": 0,
+      "net.ipv4.conf.all.arp_ignore": 0,
+      "net.netfilter.nf_conntrack_max": 0,
+    });
     await using hostile = await runHostile(code, {
       attack,
+      sysctl,
       ...(limits === undefined ? {} : { limits }),
       ...(nft === undefined ? {} : { nft }),
     });
@@ -118,6 +132,7 @@ for (const { attack, code: expected, reason, limits, deadlineMs, nft } of FATAL)
     assert.equal(hostile.plugin.restarts(), 1);
     const [step] = await hostile.plugin.call("explain", query);
     assert.equal(step?.match, "nothing yet", "the new process knows nothing of the old one");
+    assert.deepEqual(sysctl.writes, []);
   });
 }
 

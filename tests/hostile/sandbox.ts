@@ -7,13 +7,14 @@ import { bindGrants, decideGrants, DEFAULT_POLICIES } from "../../host/broker.ts
 import type { CapabilityAnswer } from "../../host/capabilities/capability.ts";
 import { loadPlugin, type PluginCode } from "../../host/sandbox/code.ts";
 import { conntrackCapability } from "../../host/capabilities/conntrack/conntrack.ts";
+import { sysctlCapability } from "../../host/capabilities/sysctl/sysctl.ts";
 import { systemClock } from "../../host/clock.ts";
 import type { SandboxEvent } from "../../host/sandbox/event.ts";
 import { type Jail, probeJail } from "../../host/sandbox/jail.ts";
 import { sandboxCommand, startSandbox } from "../../host/sandbox/process.ts";
 import { type SupervisedPlugin, supervisePlugin } from "../../host/sandbox/supervisor.ts";
 import { LIMITS, type Limits } from "../../schemas/wire.ts";
-import { type RecordedLine, recordingLog } from "../kit/mod.ts";
+import { type FakeSysctls, fakeSysctls, type RecordedLine, recordingLog } from "../kit/mod.ts";
 
 const home = new URL("../../", import.meta.url);
 const deno = Deno.execPath();
@@ -26,6 +27,8 @@ export interface HostileOptions {
   readonly limits?: Partial<Limits>;
   /** Answers an invocation of nft; it succeeds if left out. */
   readonly nft?: () => Promise<CapabilityAnswer>;
+  /** The node's settings; none if left out. */
+  readonly sysctl?: FakeSysctls;
 }
 
 /** A hostile plugin under supervision. */
@@ -117,6 +120,7 @@ export async function runHostile(code: PluginCode, options: HostileOptions): Pro
       const capabilities = bindGrants(grants, {
         nft: () => ({ invoke, close() {} }),
         conntrack: () => conntrackCapability({ request: () => {} }),
+        sysctl: (grant) => sysctlCapability(grant, (options.sysctl ?? fakeSysctls({})).files),
       });
       return { grants, capabilities };
     },

@@ -12,6 +12,8 @@ import {
 } from "../../host/broker.ts";
 import type { CapabilityAnswer, GrantedCapability } from "../../host/capabilities/capability.ts";
 import { conntrackCapability } from "../../host/capabilities/conntrack/conntrack.ts";
+import type { SettingFiles } from "../../host/capabilities/sysctl/setting.ts";
+import { sysctlCapability } from "../../host/capabilities/sysctl/sysctl.ts";
 import { systemClock } from "../../host/clock.ts";
 import { Connection } from "../../host/sandbox/connection.ts";
 import type { SandboxEvent } from "../../host/sandbox/event.ts";
@@ -21,6 +23,7 @@ import type { Grants, NodeFeatures } from "../../schemas/manifest.ts";
 import { LIMITS, type Limits } from "../../schemas/wire.ts";
 import type { Plugin } from "../../plugins/sdk/mod.ts";
 import { type RecordedLine, recordingLog } from "./recording_log.ts";
+import { fakeSysctls } from "./sysctl_fake.ts";
 
 /** What a plugin under test is given. All of it can be left out. */
 export interface LoopbackOptions {
@@ -35,6 +38,8 @@ export interface LoopbackOptions {
   ) => CapabilityAnswer | Promise<CapabilityAnswer>;
   /** Told of what the plugin wishes to have reconciled; left out, its wishes are just granted. */
   readonly conntrack?: (ids: "all" | readonly string[]) => void;
+  /** What stands in for /proc/sys; left out, no setting is there. */
+  readonly sysctl?: SettingFiles;
   /** What the operator allows; what the plugin's kind may by default if left out. */
   readonly policy?: PluginPolicy;
   /** The node; Linux 6.18 if left out. */
@@ -170,8 +175,12 @@ export async function loopback(plugin: Plugin, options: LoopbackOptions = {}): P
     grant: (manifest) => {
       const grants = decideGrants(manifest, options.policy ?? DEFAULT_POLICIES[manifest.kind]);
       const conntrack = conntrackCapability({ request: (ids) => options.conntrack?.(ids) });
-      const factories = { nft: () => nft, conntrack: () => conntrack };
-      return { grants, capabilities: bindGrants(grants, factories) };
+      const capabilities = bindGrants(grants, {
+        nft: () => nft,
+        conntrack: () => conntrack,
+        sysctl: (grant) => sysctlCapability(grant, options.sysctl ?? fakeSysctls({}).files),
+      });
+      return { grants, capabilities };
     },
     limits: { ...LIMITS, ...options.limits },
     clock: systemClock,

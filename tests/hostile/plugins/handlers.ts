@@ -4,12 +4,20 @@
  *
  * @module
  */
-import { type ConntrackClient, defineProxier, type Log, type NftClient } from "weir";
+import {
+  type ConntrackClient,
+  defineProxier,
+  type Log,
+  type NftClient,
+  type SysctlClient,
+  type SysctlKey,
+} from "weir";
 
 /** What an attack may use. */
 interface Weapons {
   readonly nft: NftClient;
   readonly conntrack: ConntrackClient | undefined;
+  readonly sysctl: SysctlClient | undefined;
   readonly log: Log;
 }
 
@@ -103,6 +111,13 @@ const ATTACKS: Readonly<Record<string, (weapons: Weapons) => unknown>> = {
   },
   "names a flow of others": ({ conntrack }) =>
     conntrack?.reconcile({ length: 1, protocol: 17, source: "10.0.0.1" } as unknown as string[]),
+  "sets a sysctl of others": ({ sysctl }) => sysctl?.set("net.ipv4.conf.all.arp_ignore", 1),
+  "sets a sysctl of conntrack": ({ sysctl }) => sysctl?.set("net.netfilter.nf_conntrack_max", 1),
+  "reads a path as a sysctl": ({ sysctl }) =>
+    sysctl?.get("../../../etc/passwd" as string as SysctlKey),
+  "writes two lines to a sysctl": ({ sysctl }) =>
+    sysctl?.set("net.ipv4.ip_forward", "1\n0" as unknown as number),
+  "writes too large a sysctl": ({ sysctl }) => sysctl?.set("net.ipv4.ip_forward", 1e300),
   "reads a file": () => builtin("node:fs", "readFileSync", "/etc/hostname"),
   "reads a file asynchronously": () => builtin("node:fs/promises", "readFile", "/etc/hostname"),
   "writes a file": () => builtin("node:fs", "writeFileSync", "/tmp/weir-hostile", "x"),
@@ -162,10 +177,10 @@ export default defineProxier({
   version: "0.1.0",
   api: 1,
   requires: { nft: { version: 1, table: "hostile" } },
-  uses: { conntrack: { version: 1 } },
-  async resync(_, { nft, conntrack, log, features }) {
+  uses: { conntrack: { version: 1 }, sysctl: { version: 1, keys: ["net.ipv4.ip_forward"] } },
+  async resync(_, { nft, conntrack, sysctl, log, features }) {
     attack = features.kernel;
-    await ATTACKS[attack]?.({ nft, conntrack, log });
+    await ATTACKS[attack]?.({ nft, conntrack, sysctl, log });
   },
   apply() {},
   explain: () => [{ at: "plugin", match: attack ?? "nothing yet", outcome: "alive" }],
