@@ -6,6 +6,27 @@
  * @module
  */
 
+/** The name of a setting that can be granted, as sysctl(8) writes it. */
+export type SysctlKey =
+  | "net.netfilter.nf_conntrack_max"
+  | "net.netfilter.nf_conntrack_buckets"
+  | "net.netfilter.nf_conntrack_tcp_timeout_established"
+  | "net.netfilter.nf_conntrack_tcp_timeout_close_wait"
+  | "net.netfilter.nf_conntrack_tcp_be_liberal"
+  | "net.netfilter.nf_conntrack_udp_timeout"
+  | "net.netfilter.nf_conntrack_udp_timeout_stream"
+  | "net.ipv4.ip_forward"
+  | "net.ipv6.conf.all.forwarding"
+  | "net.ipv4.conf.all.route_localnet"
+  | "net.ipv4.conf.all.arp_ignore"
+  | "net.ipv4.conf.all.arp_announce"
+  | "net.ipv4.vs.conntrack"
+  | "net.ipv4.vs.conn_reuse_mode"
+  | "net.ipv4.vs.expire_nodest_conn"
+  | "net.ipv4.vs.expire_quiescent_template"
+  | "net.bridge.bridge-nf-call-iptables"
+  | "net.bridge.bridge-nf-call-ip6tables";
+
 /** What a setting is and how it may be changed. */
 export interface SysctlRow {
   /** The smallest value that may be written. */
@@ -41,7 +62,7 @@ export const CONNTRACK_SYSCTLS = {
   "net.netfilter.nf_conntrack_tcp_be_liberal": { ...SWITCH, module: "nf_conntrack" },
   "net.netfilter.nf_conntrack_udp_timeout": SECONDS,
   "net.netfilter.nf_conntrack_udp_timeout_stream": SECONDS,
-} as const satisfies Readonly<Record<string, SysctlRow>>;
+} as const satisfies Partial<Readonly<Record<SysctlKey, SysctlRow>>>;
 
 /** Settings that decide how packets to a Service reach this node and leave it again. */
 export const FORWARDING_SYSCTLS = {
@@ -56,16 +77,7 @@ export const FORWARDING_SYSCTLS = {
   "net.ipv4.vs.expire_quiescent_template": { ...SWITCH, module: "ip_vs" },
   "net.bridge.bridge-nf-call-iptables": { ...SWITCH, module: "br_netfilter" },
   "net.bridge.bridge-nf-call-ip6tables": { ...SWITCH, module: "br_netfilter" },
-} as const satisfies Readonly<Record<string, SysctlRow>>;
-
-/** A setting of connection tracking. */
-export type ConntrackSysctl = keyof typeof CONNTRACK_SYSCTLS;
-
-/** A setting of forwarding. */
-export type ForwardingSysctl = keyof typeof FORWARDING_SYSCTLS;
-
-/** The name of a setting that can be granted, as sysctl(8) writes it. */
-export type SysctlKey = ConntrackSysctl | ForwardingSysctl;
+} as const satisfies Partial<Readonly<Record<SysctlKey, SysctlRow>>>;
 
 /** All settings that can be granted, by name. */
 export const SYSCTLS: Readonly<Record<SysctlKey, SysctlRow>> = {
@@ -78,11 +90,11 @@ export const SYSCTL_KEYS = Object.keys(SYSCTLS) as readonly SysctlKey[];
 
 /** What a write has changed. */
 export interface SysctlChange {
-  /** The value before. */
+  /** The value before, in the setting's own unit: entries, seconds, or 0 and 1. */
   readonly before: number;
   /**
-   * The value now. It is not the one that was asked for where a higher one stays, or where the
-   * kernel has rounded it.
+   * The value now, in entries, seconds, or 0 and 1. It is not the one that was asked for where a
+   * higher one stays, or where the kernel has rounded it.
    */
   readonly after: number;
 }

@@ -74,6 +74,18 @@ export function sysctlClient(
  *
  * @param thrown What the client threw.
  * @returns The failure, or undefined when the error is of another kind.
+ *
+ * @example
+ * ```ts
+ * import { sysctlFailureOf, WeirError } from "weir";
+ * import assert from "node:assert/strict";
+ *
+ * const reason = "/proc/sys is read-only in this container";
+ * const error = new WeirError("WEIR_SYSCTL", `Cannot set sysctl "net.ipv4.ip_forward": ${reason}`, {
+ *   cause: { key: "net.ipv4.ip_forward", errno: 30, name: "EROFS", reason },
+ * });
+ * assert.equal(sysctlFailureOf(error)?.name, "EROFS");
+ * ```
  */
 export function sysctlFailureOf(thrown: unknown): SysctlFailure | undefined {
   return thrown instanceof WeirError && thrown.code === "WEIR_SYSCTL"
