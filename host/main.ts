@@ -10,12 +10,15 @@ import type { WeirConfig } from "../schemas/config.ts";
 import type { CredentialSource } from "../schemas/credentials.ts";
 import { trimAllocator } from "./capabilities/allocator.ts";
 import { credentialSource, SERVICE_ACCOUNT_DIRECTORY } from "./capabilities/credentials.ts";
+import { claimInstance } from "./capabilities/instance.ts";
 import { withLeftoverStore } from "./capabilities/leftovers/store.ts";
 import { cleanUp } from "./cleanup.ts";
 import { cleanupReport } from "./cli/cleanup.ts";
 import { type CliCommand, type CliIo, EXIT_CODES, runCli } from "./cli/cli.ts";
 import { createStyle, wantsColour } from "./cli/style.ts";
 import { systemClock } from "./clock.ts";
+import { requireKernel, SKIP_KERNEL_CHECK } from "./process/kernel_requirement.ts";
+import { becomeOnlyInstance } from "./process/single_instance.ts";
 import { runProxy } from "./proxy.ts";
 import { openSource } from "./source/open.ts";
 import { callSite } from "./telemetry/call_site.ts";
@@ -89,6 +92,10 @@ async function proxy(config: WeirConfig, warnings: readonly string[]): Promise<n
   const signal = untilSignalled(log);
   const startedAt = performance.timeOrigin / 1000;
   log.info("Starting weir", { version: deno.version, node: config.nodeName });
+  requireKernel(config.mode, Deno.osRelease(), (io.env(SKIP_KERNEL_CHECK) ?? "") !== "");
+  // The kernel gives the claim back when the process has ended, and not before.
+  const others = { claim: claimInstance, clock: systemClock, log, signal };
+  if (await becomeOnlyInstance({ action: "start weir", ...others }) === "aborted") return 0;
   const home = HOME;
   await runProxy(config, {
     version: deno.version,
@@ -142,6 +149,15 @@ function collector(): (() => void) | undefined {
 const SETTLE = 2_000;
 
 async function cleanup(dryRun: boolean, { stdout, terminal, env }: CliIo): Promise<number> {
+  if (!dryRun) {
+    await becomeOnlyInstance({
+      action: "clean up",
+      claim: claimInstance,
+      clock: systemClock,
+      log: undefined,
+      signal: new AbortController().signal,
+    });
+  }
   const outcomes = await withLeftoverStore((store) =>
     cleanUp({
       store,

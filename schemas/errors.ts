@@ -47,6 +47,12 @@ export const ERROR_CODES = {
   WEIR_BIND: "an address cannot be bound",
   /** An address, a CIDR or a port cannot be parsed. */
   WEIR_ADDRESS_INVALID: "an IP address, CIDR or port cannot be parsed",
+  /** Another weir works in the same network namespace. */
+  WEIR_RUNNING: "another weir runs in this network namespace",
+  /** The node's kernel is too old, or lacks what the configuration needs. */
+  WEIR_KERNEL: "the node's kernel cannot do what the configuration asks for",
+  /** The Node object lacks what the configuration needs, or contradicts it. */
+  WEIR_NODE: "the Node lacks what the configuration needs, or contradicts it",
   /** A network namespace or link cannot be made. */
   WEIR_NAMESPACE: "a namespace or link cannot be made",
 } as const;

@@ -122,14 +122,24 @@ Deno.test("a chain that somebody else's rule still leads to remains, with the re
   );
 });
 
-Deno.test("a weir that still runs puts its rules back, which cleanup says with code 1", async () => {
+Deno.test("beside a weir that runs, cleanup removes nothing and names its process, and a dry run lists", async () => {
   using namespace = NetworkNamespace.create("node");
   await using folder = await ManifestFolder.create();
   await using running = new WeirProcess(namespace, { flags: [`--manifests=${folder.path}`] });
   await running.said(/"Synced" kind="full"/);
-  const { code, stdout } = await weir({ namespace }, "cleanup");
-  assert.equal(code, 1, stdout);
-  assert.match(stdout, /ip table weir +remains: somebody puts it back: weir still runs/);
+  const { code, stdout, stderr } = await weir({ namespace }, "cleanup");
+  assert.deepEqual([code, stdout], [1, ""]);
+  assert.match(
+    stderr,
+    new RegExp(
+      `^weir: Cannot clean up "in this network namespace": process ${running.pid} is a weir that ` +
+        "works here; stop it first, or only look with --dry-run \\(WEIR_RUNNING\\)$",
+      "m",
+    ),
+  );
+  const listed = await weir({ namespace }, "cleanup", "--dry-run");
+  assert.equal(listed.code, 0, listed.stderr);
+  assert.match(listed.stdout, /ip table weir/);
 });
 
 Deno.test("without CAP_NET_ADMIN cleanup says what helps", async () => {

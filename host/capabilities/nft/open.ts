@@ -5,7 +5,6 @@
  */
 import { messageOf, WeirError } from "../../../schemas/errors.ts";
 import { errnoOf } from "../errno.ts";
-import { SystemCallError } from "../libc.ts";
 import { NftKernel, type NftKernelOptions } from "./kernel.ts";
 import { NftMonitor, type NftMonitorOptions } from "./monitor.ts";
 
@@ -16,9 +15,22 @@ const REMEDIES: ReadonlyMap<number, string> = new Map([
   [errnoOf("EPROTONOSUPPORT"), "this kernel has no nfnetlink: load the module nf_tables"],
 ]);
 
-function refusal(cause: unknown): WeirError {
-  const origin = cause instanceof WeirError ? cause.cause : cause;
-  const remedy = origin instanceof SystemCallError ? REMEDIES.get(origin.errno) : undefined;
+/** Of a call, or of what the kernel answered to a batch. */
+function errnoOfRefusal(fault: unknown): number | undefined {
+  const origin = fault instanceof WeirError ? fault.cause : fault;
+  if (typeof origin !== "object" || origin === null || !("errno" in origin)) return undefined;
+  return typeof origin.errno === "number" ? origin.errno : undefined;
+}
+
+/**
+ * Says what helps where nf_tables cannot be had.
+ *
+ * @param cause What was thrown when it was opened or used.
+ * @returns An error of code WEIR_NETLINK with the remedy.
+ */
+export function nftRefusal(cause: unknown): WeirError {
+  const errno = errnoOfRefusal(cause);
+  const remedy = errno === undefined ? undefined : REMEDIES.get(errno);
   return new WeirError(
     "WEIR_NETLINK",
     `Cannot open nftables "of this network namespace": ${messageOf(cause)}` +
@@ -45,6 +57,6 @@ export function openNft(
     return { kernel, monitor: new NftMonitor({ ...monitorOptions, kernel }) };
   } catch (cause) {
     void kernel?.close();
-    throw refusal(cause);
+    throw nftRefusal(cause);
   }
 }
