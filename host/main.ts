@@ -19,7 +19,7 @@ import { createStyle, wantsColour } from "./cli/style.ts";
 import { systemClock } from "./clock.ts";
 import { requireKernel, SKIP_KERNEL_CHECK } from "./process/kernel_requirement.ts";
 import { becomeOnlyInstance } from "./process/single_instance.ts";
-import { runProxy } from "./proxy.ts";
+import { startProxy } from "./proxy.ts";
 import { openSource } from "./source/open.ts";
 import { callSite } from "./telemetry/call_site.ts";
 import { klogFormat } from "./telemetry/klog.ts";
@@ -81,9 +81,10 @@ function credentials(config: WeirConfig, log: Logger): CredentialSource {
 }
 
 async function proxy(config: WeirConfig, warnings: readonly string[]): Promise<number> {
+  let { logging } = config;
   const log = createLog({
     now: () => performance.timeOrigin + performance.now(),
-    verbosity: () => config.logging.verbosity,
+    verbosity: () => logging.verbosity,
     format: klogFormat(Deno.pid),
     sink: io.stderr,
     callSite,
@@ -97,18 +98,19 @@ async function proxy(config: WeirConfig, warnings: readonly string[]): Promise<n
   const others = { claim: claimInstance, clock: systemClock, log, signal };
   if (await becomeOnlyInstance({ action: "start weir", ...others }) === "aborted") return 0;
   const home = HOME;
-  await runProxy(config, {
+  const running = startProxy(config, {
     version: deno.version,
     node: { os: "linux", kernel: Deno.osRelease() },
     deno: Deno.execPath(),
     home,
     cache: new URL(".weir/plugins/", home),
     base: new URL(`file://${Deno.cwd()}/`),
-    source: openSource(config, {
-      log,
-      credentials: () => credentials(config, log),
-      userAgent: `weir/${deno.version}`,
-    }),
+    openSource: (config) =>
+      openSource(config, {
+        log,
+        credentials: () => credentials(config, log),
+        userAgent: `weir/${deno.version}`,
+      }),
     clock: systemClock,
     random: Math.random,
     log,
@@ -127,8 +129,10 @@ async function proxy(config: WeirConfig, warnings: readonly string[]): Promise<n
     }),
     tracing: createTracing(),
     collect: collector(),
+    setLogging: (config) => ({ logging } = config),
     signal,
   });
+  await running.ended;
   return 0;
 }
 

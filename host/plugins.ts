@@ -74,7 +74,8 @@ export interface PluginGround {
   readonly version: string;
   readonly node: NodeFeatures;
   readonly limits: Limits;
-  readonly capabilities: CapabilityFactories;
+  /** Makes what a plugin of this name is granted. */
+  readonly capabilities: (plugin: string) => CapabilityFactories;
   readonly clock: Clock;
   /** A number from 0 up to 1, for jitter. */
   readonly random: () => number;
@@ -142,7 +143,7 @@ export async function startPlugin(
         );
       }
       const grants = decideGrants(manifest, DEFAULT_POLICIES[manifest.kind]);
-      return { grants, capabilities: bindGrants(grants, ground.capabilities) };
+      return { grants, capabilities: bindGrants(grants, ground.capabilities(source.name)) };
     },
     limits,
     clock,

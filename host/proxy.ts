@@ -1,16 +1,20 @@
 /**
- * The proxy: the flow wired together, from the source to the kernel, and what watches it.
+ * The proxy: the flow wired together, from the source to the kernel, and what watches it; and how
+ * another configuration comes into force while traffic flows.
  *
  * @module
  */
 import type { WeirConfig } from "../schemas/config.ts";
-import { type IpFamily, type Node, type Source, type SourceEvent } from "../schemas/kube.ts";
+import { WeirError } from "../schemas/errors.ts";
+import type { IpFamily, Node, Source } from "../schemas/kube.ts";
 import type { NodeFeatures } from "../schemas/manifest.ts";
 import type { ProxierSettings } from "../schemas/view.ts";
 import { LIMITS } from "../schemas/wire.ts";
 import { conntrackCapability } from "./capabilities/conntrack/conntrack.ts";
 import { ConntrackKernel } from "./capabilities/conntrack/kernel.ts";
 import { withLeftoverStore } from "./capabilities/leftovers/store.ts";
+import { deleteTable } from "./capabilities/nft/delete_table.ts";
+import type { CommitRecord } from "./capabilities/nft/kernel.ts";
 import { nftCapability } from "./capabilities/nft/nft.ts";
 import { openNft } from "./capabilities/nft/open.ts";
 import { KERNEL_SETTINGS } from "./capabilities/sysctl/setting.ts";
@@ -19,21 +23,30 @@ import type { Clock } from "./clock.ts";
 import { Collector } from "./collector.ts";
 import { Reconciler } from "./conntrack/reconciler.ts";
 import { servingEndpoints } from "./conntrack/serving.ts";
-import { Detection } from "./detection.ts";
 import { Revisions } from "./diff.ts";
+import { LocalTraffic } from "./local_traffic.ts";
 import { NodePorts } from "./node_ports/node_ports.ts";
 import { detectorOf, type PluginGround, prepareJail, proxierOf, startPlugin } from "./plugins.ts";
+import type { Prepared } from "./prepared.ts";
+import { Proxiers } from "./proxiers.ts";
+import { compareConfigs, type Part } from "./reload/parts.ts";
 import { type HealthFacts, livez } from "./routes/proxy_health.ts";
-import { healthTimeout, startServers } from "./routes/servers.ts";
+import { healthTimeout, Servers } from "./routes/servers.ts";
 import type { SandboxEvent } from "./sandbox/event.ts";
-import type { SupervisedPlugin } from "./sandbox/supervisor.ts";
 import { describeFailure, Scheduler } from "./scheduler.ts";
+import { Feed } from "./source/feed.ts";
 import { createSync } from "./sync.ts";
 import { Takeover } from "./takeover.ts";
 import type { Logger } from "./telemetry/log.ts";
 import type { MetricRegistry } from "./telemetry/metrics.ts";
 import { PluginMetrics } from "./telemetry/plugin_metrics.ts";
-import { recordSync } from "./telemetry/sync_metrics.ts";
+import {
+  recordChanges,
+  recordDrops,
+  recordPending,
+  recordQueued,
+  recordSync,
+} from "./telemetry/sync_metrics.ts";
 import type { Tracing } from "./telemetry/trace.ts";
 import { Tracker } from "./tracker.ts";
 
@@ -50,8 +63,8 @@ export interface ProxyEnvironment {
   readonly cache: URL;
   /** What relative paths of plugins are relative to; ends in `/`. */
   readonly base: URL;
-  /** The source of objects that the configuration asks for. */
-  readonly source: Source;
+  /** Makes the source of objects that a configuration asks for. */
+  readonly openSource: (config: WeirConfig) => Source;
   readonly clock: Clock;
   /** A number from 0 up to 1. */
   readonly random: () => number;
@@ -60,6 +73,8 @@ export interface ProxyEnvironment {
   readonly tracing: Tracing;
   /** Collects garbage and gives its pages back; undefined where V8 does not offer it. */
   readonly collect: (() => void) | undefined;
+  /** Has the log follow another configuration. */
+  readonly setLogging: (config: WeirConfig) => void;
   /** Ends the proxy; the kernel keeps the rules. */
   readonly signal: AbortSignal;
 }
@@ -83,25 +98,37 @@ function standaloneNode(name: string): Node {
   };
 }
 
-/**
- * Runs the proxy until the signal aborts.
- *
- * @param config The configuration.
- * @param environment What it stands on.
- * @returns Settles when everything is closed. The rules stay in the kernel.
- * @throws {WeirError} When it cannot begin: a plugin's code or a netlink socket cannot be had.
- */
-export async function runProxy(config: WeirConfig, environment: ProxyEnvironment): Promise<void> {
-  const { clock, random, log, registry, tracing, signal, home } = environment;
-  const { metrics } = registry;
-  const proxierSource = proxierOf(config.mode, home);
-  const detectorSource = detectorOf(config.detectLocalMode, home);
-  const pluginMetrics = new PluginMetrics(registry);
+/** A proxy that runs. */
+export interface RunningProxy {
+  /**
+   * Puts another configuration in force: whatever it needs is made ready beside what is there, and
+   * only when all of it is, takes its place. One at a time.
+   *
+   * @param next The other configuration.
+   * @throws {WeirError} When a part of it cannot be made ready; the former one is in force then.
+   */
+  readonly reconfigure: (next: WeirConfig) => Promise<void>;
+  /** Settles when everything is closed; rejects when it could not begin. */
+  readonly ended: Promise<void>;
+}
 
+/**
+ * Runs the proxy until the signal aborts. The rules stay in the kernel.
+ *
+ * @param initial The configuration to begin with.
+ * @param environment What it stands on.
+ * @returns The proxy, which may not have begun yet.
+ * @throws {WeirError} When it cannot begin: a netlink socket cannot be had.
+ */
+export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): RunningProxy {
+  const { clock, random, log, registry, tracing, signal, home, openSource } = environment;
+  const { metrics } = registry;
+  const pluginMetrics = new PluginMetrics(registry);
   const failed = new AbortController();
   const until = AbortSignal.any([signal, failed.signal]);
-  let proxier: SupervisedPlugin | undefined;
-  let detector: SupervisedPlugin | undefined;
+
+  // What is in force. Whoever reads it anew each time needs no word of a change.
+  let config = initial;
 
   const tracker = new Tracker({ nodeName: config.nodeName, startedAt: clock.now() });
   const revisions = new Revisions((before, now) => reconciler.replaced(before, now));
@@ -116,7 +143,9 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
       serving: (view) => servingEndpoints(tracker.lookUp(view.namespace, view.name).slices, view),
     },
     nodePorts: () => settings().nodePorts,
-    protocols: config.conntrack.removeTCPFlows ? ["UDP", "TCP"] : ["UDP"],
+    get protocols() {
+      return config.conntrack.removeTCPFlows ? ["UDP", "TCP"] as const : ["UDP"] as const;
+    },
     limits: LIMITS,
     clock,
     log,
@@ -128,17 +157,12 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
 
   // The kernel, and whoever else writes to our tables.
   const tables = new Set<string>();
-  // Zero from the start, so that the first repair is an increase to rate().
-  metrics.repairs.inc({ plugin: proxierSource.name }, 0);
-  const { kernel, monitor } = openNft({
-    now: () => performance.now(),
-    observe: (record) => pluginMetrics.commit(proxierSource.name, record),
-  }, {
+  const { kernel, monitor } = openNft({ now: () => performance.now() }, {
     tables,
     onForeignChange: ({ tables, by }) => {
       // Before the first sync nobody can have changed what is not there yet.
       if (revisions.revision === 0) return;
-      metrics.repairs.inc({ plugin: proxierSource.name });
+      metrics.repairs.inc({ plugin: proxiers.name });
       log.warn("Somebody else changed the rules; programming them anew", { tables, by });
       scheduler.requestResync(`tables changed by ${by}`);
     },
@@ -149,17 +173,18 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
   const ground: PluginGround = {
     ...environment,
     limits: LIMITS,
-    capabilities: {
+    capabilities: (plugin) => ({
       nft: (grant) => {
         tables.add(grant.table);
-        return nftCapability(grant, { kernel });
+        const observe = (record: CommitRecord) => pluginMetrics.commit(plugin, record);
+        return nftCapability(grant, { kernel, observe });
       },
       conntrack: () => conntrackCapability({ request: (ids) => reconciler.request(ids) }),
       sysctl: (grant) => sysctlCapability(grant, KERNEL_SETTINGS),
-    },
+    }),
   };
   const jail = prepareJail(ground);
-  const watch = (plugin: string) => (event: SandboxEvent) => {
+  const watch = (plugin: string, event: SandboxEvent) => {
     pluginMetrics.event(plugin, event);
     if (event.type !== "invoke") return;
     tracing.past(event.traceparent, "weir.capability", {
@@ -168,51 +193,53 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
       "weir.bytes": event.bytes,
     }, event);
   };
-  const detectorLoading = startPlugin(
-    detectorSource,
-    { kind: "local-detector", mode: "on-demand", observe: watch(detectorSource.name) },
-    ground,
-    jail,
-  );
-  const proxierLoading = startPlugin(
-    proxierSource,
-    {
-      kind: "proxier",
-      mode: "warm",
-      onReady: () => {
-        scheduler.requestResync("the proxier has started");
-        goOn();
-      },
-      observe: (event) => {
-        watch(proxierSource.name)(event);
-        if (event.type === "state" && event.state !== "ready") scheduler.pause();
-      },
+  const localTraffic = new LocalTraffic(config, {
+    load: (mode) => {
+      const source = detectorOf(mode, home);
+      const observe = (event: SandboxEvent) => watch(source.name, event);
+      return startPlugin(
+        source,
+        { kind: "local-detector", mode: "on-demand", observe },
+        ground,
+        jail,
+      );
     },
-    ground,
-    jail,
-  );
-  // Whatever happens first, the rejection of either is seen below.
-  for (const loading of [detectorLoading, proxierLoading]) loading.catch(() => {});
-
-  const detection = new Detection({
-    config,
-    detect: async (params) => await (await detectorLoading).call("detect", params),
-    changed: () => {
-      scheduler.requestResync("the way to tell local traffic has changed");
-      goOn();
-    },
+    changed: () => resyncBecause("the way to tell local traffic has changed"),
     clock,
     log,
   });
+  const proxiers = new Proxiers(proxierOf(config.mode, home), {
+    ground,
+    jail,
+    deleteTables: async (names) => {
+      for (const name of names) {
+        await deleteTable(kernel, name);
+        tables.delete(name);
+      }
+    },
+    onReady: () => resyncBecause("the proxier has started"),
+    onAway: () => scheduler.pause(),
+    observe: watch,
+    alone: (work) => scheduler.alone(work),
+    resync: async () => {
+      if (!canTell()) {
+        throw new WeirError(
+          "WEIR_PLUGIN_FAILED",
+          'Cannot program by another proxier "now": it is not known yet what there is to program',
+        );
+      }
+      await sync("resync");
+    },
+    log,
+  });
+  // Zero from the start, so that the first repair is an increase to rate().
+  metrics.repairs.inc({ plugin: proxiers.name }, 0);
 
   const nodePorts = new NodePorts({
     config,
     families: FAMILIES,
     proxyHealthy: () => livez(facts(), clock.now(), healthTimeout(config)).report.healthy,
-    changed: () => {
-      scheduler.requestResync("the addresses of NodePorts have changed");
-      goOn();
-    },
+    changed: () => resyncBecause("the addresses of NodePorts have changed"),
     clock,
     random,
     log,
@@ -223,17 +250,16 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
   const settings = (): ProxierSettings => ({
     masqueradeAll: config.nftables.masqueradeAll,
     masqueradeBit: config.nftables.masqueradeBit,
-    localMatches: detection.matches ?? [],
+    localMatches: localTraffic.matches ?? [],
     nodePorts: nodePorts.addresses ?? { type: "listed", addresses: [] },
     serviceCIDRs: tracker.serviceCIDRs,
   });
   const sync = createSync({
     tracker,
     revisions,
-    nodeName: config.nodeName,
+    nodeName: () => config.nodeName,
     settings,
-    call: async (method, params, options) =>
-      await (await proxierLoading).call(method, params, options),
+    call: (method, params, options) => proxiers.call(method, params, options),
     tracing,
     clock,
     log,
@@ -246,13 +272,8 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
         endedAt,
         outcome: changedAt === undefined ? { type: "failed" } : { type: "done", changedAt },
       });
-      for (const ip_family of FAMILIES) {
-        for (const traffic_policy of ["internal", "external"] as const) {
-          const count = revisions.dropped(ip_family, traffic_policy);
-          metrics.noLocalEndpoints.set({ ip_family, traffic_policy }, count);
-        }
-      }
-      measurePending();
+      recordDrops(metrics, FAMILIES, revisions);
+      recordPending(metrics, tracker.pending);
     },
     landed: (order) => nodePorts.landed(order),
     tellHealth: (news) => nodePorts.tellHealth(news),
@@ -269,14 +290,14 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
     clock,
     random,
     sync,
-    minInterval: config.nftables.minSyncPeriod,
-    syncPeriod: config.nftables.syncPeriod,
+    get minInterval() {
+      return config.nftables.minSyncPeriod;
+    },
+    get syncPeriod() {
+      return config.nftables.syncPeriod;
+    },
     observer: {
-      queued: (at) => {
-        for (const ip_family of FAMILIES) {
-          metrics.syncLastQueuedTimestamp.set({ ip_family }, at / 1000);
-        }
-      },
+      queued: (at) => recordQueued(metrics, FAMILIES, at),
       completed: (_at, kind) => {
         // The first sync is one, and only a full one has put all rules into the kernel.
         if (kind === "resync") takeover.begin();
@@ -291,26 +312,25 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
 
   /** Syncs begin once there is something true to tell and somebody to tell it. */
   function goOn(): void {
-    if (!tracker.ready || detection.matches === undefined) return;
-    if (nodePorts.addresses === undefined) return;
-    if (proxier?.state().type === "ready") scheduler.resume();
+    if (canTell() && proxiers.state?.type === "ready") scheduler.resume();
   }
 
-  function measurePending(): void {
-    const { services, endpointSlices } = tracker.pending;
-    metrics.serviceChangesPending.set(services);
-    metrics.endpointChangesPending.set(endpointSlices);
+  function canTell(): boolean {
+    return tracker.ready && localTraffic.matches !== undefined && nodePorts.addresses !== undefined;
   }
 
-  function deliver(events: readonly SourceEvent[]): void {
+  function resyncBecause(reason: string): void {
+    scheduler.requestResync(reason);
+    goOn();
+  }
+
+  /** Takes in what the source in force tells. */
+  function deliver(change: () => boolean): void {
     const before = tracker.pending;
     const ranges = tracker.serviceCIDRs;
-    const news = tracker.accept(events);
-    const after = tracker.pending;
-    metrics.serviceChanges.inc(after.services - before.services);
-    metrics.endpointChanges.inc(after.endpointSlices - before.endpointSlices);
-    measurePending();
-    detection.observe(tracker.node);
+    const news = change();
+    recordChanges(metrics, before, tracker.pending);
+    localTraffic.observe(tracker.node);
     nodePorts.observeNode(tracker.node, tracker.nodeListed);
     if (tracker.serviceCIDRs !== ranges) {
       scheduler.requestResync("the ranges of cluster IPs have changed");
@@ -326,45 +346,90 @@ export async function runProxy(config: WeirConfig, environment: ProxyEnvironment
     waitingSince: scheduler.status.waitingSince,
     node: tracker.node ?? (config.manifests === "" ? undefined : standaloneNode(config.nodeName)),
     parked: [
-      { plugin: proxierSource.name, state: proxier?.state() },
-      { plugin: detectorSource.name, state: detector?.state() },
+      { plugin: proxiers.name, state: proxiers.state },
+      { plugin: detectorOf(localTraffic.mode, home).name, state: localTraffic.state },
     ].flatMap(({ plugin, state }) =>
       state?.type === "parked" ? [{ plugin, reason: state.reason }] : []
     ),
   });
-  const servers = startServers({ config, registry, facts, clock, log, signal: until });
+  const servers = new Servers(config, { config: () => config, registry, facts, clock, log });
 
   // Only the node's own pod ranges have to be waited for.
-  if (config.detectLocalMode !== "NodeCIDR") detection.observe(undefined);
-  const running = environment.source.run(deliver, until);
-  const started = Promise.all([proxierLoading, detectorLoading]).then((plugins) => {
-    [proxier, detector] = plugins;
-    goOn();
+  if (config.detectLocalMode !== "NodeCIDR") localTraffic.observe(undefined);
+  const feed = new Feed(openSource(config), {
+    deliver: (events) => deliver(() => tracker.accept(events)),
+    adopt: (objects) =>
+      deliver(() => {
+        tracker.adopt(objects, config.nodeName, clock.now());
+        return true;
+      }),
+    clock,
   });
-  const ended = Promise.withResolvers<void>();
-  until.addEventListener("abort", () => ended.resolve());
-  try {
-    // Not for the source: a terminal's Ctrl-C reaches the plugins too, and they must be known to
-    // be stopped before their deaths are seen.
-    await Promise.race([Promise.all([started, running]), ended.promise]);
-  } finally {
-    failed.abort();
-    detection.stop();
-    collector.stop();
-    await within(GRACE_MS, scheduler.stop(), clock);
-    const all = Promise.allSettled([
-      running,
-      proxierLoading.then((plugin) => plugin.stop()),
-      detectorLoading.then((plugin) => plugin.stop()),
-      takeover.stop(),
-      monitor.close(),
-      nodePorts.stop(),
-      reconciler.stop().then(() => table?.close()),
-      ...servers.map((server) => server.finished),
-    ]).then(() => kernel.close());
-    await within(REST_MS, all, clock);
-    log.info("Stopped; the kernel keeps the rules");
+
+  /** Makes ready, in the order in which one part needs the other, and then puts all in force. */
+  async function reconfigure(next: WeirConfig): Promise<void> {
+    const parts = new Set(compareConfigs(config, next).map(({ part }) => part));
+    const touched = (...some: readonly Part[]) => some.some((part) => parts.has(part));
+    const ready: Prepared[] = [];
+    try {
+      let { node } = tracker;
+      if (touched("servers")) ready.push(await servers.prepare(next));
+      if (touched("source", "node")) {
+        const source = await feed.prepare(openSource(next));
+        ready.push(source);
+        node = source.node(next.nodeName);
+      }
+      if (touched("detection", "node")) ready.push(await localTraffic.prepare(next, node));
+      if (touched("proxier")) await proxiers.switchTo(proxierOf(next.mode, home));
+    } catch (thrown) {
+      for (const part of ready) part.abort();
+      // A proxier that failed may have been told of a revision that the one in force knows not.
+      if (touched("proxier")) resyncBecause("another proxier could not take over");
+      throw thrown;
+    }
+    config = next;
+    for (const part of ready) part.commit();
+    if (touched("nodePorts", "source")) nodePorts.reconfigure(next, revisions.all());
+    if (touched("logging")) environment.setLogging(next);
+    if (touched("rules")) scheduler.requestResync("the configuration has changed");
+    metrics.repairs.inc({ plugin: proxiers.name }, 0);
+    goOn();
   }
+
+  async function run(): Promise<void> {
+    const aborted = new Promise<void>((resolve) => {
+      until.addEventListener("abort", () => resolve());
+    });
+    try {
+      // A terminal's Ctrl-C reaches the plugins too, and they must be known to be stopped before
+      // their deaths are seen: nothing is waited for before the end begins.
+      await Promise.race([
+        aborted,
+        feed.failed,
+        Promise.all([proxiers.loaded(), localTraffic.loaded()]).then(() => {
+          goOn();
+          return aborted;
+        }),
+      ]);
+    } finally {
+      failed.abort();
+      const fed = Promise.all([feed.stop(), localTraffic.stop()]);
+      collector.stop();
+      await within(GRACE_MS, scheduler.stop(), clock);
+      const all = Promise.allSettled([
+        fed,
+        proxiers.stop(),
+        takeover.stop(),
+        monitor.close(),
+        nodePorts.stop(),
+        reconciler.stop().then(() => table?.close()),
+        servers.stop(),
+      ]).then(() => kernel.close());
+      await within(REST_MS, all, clock);
+      log.info("Stopped; the kernel keeps the rules");
+    }
+  }
+  return { reconfigure, ended: run() };
 }
 
 /**

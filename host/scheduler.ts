@@ -29,10 +29,13 @@ export interface SchedulerOptions {
   readonly sync: (kind: SyncKind) => Promise<void>;
   /**
    * minSyncPeriod: milliseconds from the start of a sync to the start of the next. 0 lets the
-   * pause adapt to how long a sync takes.
+   * pause adapt to how long a sync takes. Read anew each time.
    */
   readonly minInterval: number;
-  /** syncPeriod in milliseconds: the longest wait after failures. Upstream's default is 30,000. */
+  /**
+   * syncPeriod in milliseconds: the longest wait after failures. Upstream's default is 30,000.
+   * Read anew each time.
+   */
   readonly syncPeriod: number;
   /** Told of what is queued and done. */
   readonly observer?: SchedulerObserver;
@@ -77,6 +80,8 @@ export class Scheduler {
   #flight: { readonly since: number; readonly landed: Promise<void> } | undefined;
   /** Set while a timer runs before whose end nothing starts. */
   #cancelTimer: (() => void) | undefined;
+  /** While it is above 0 nothing starts. */
+  #alone = 0;
   #failures = 0;
   #lastQueued: number | undefined;
   #lastCompleted: number | undefined;
@@ -119,6 +124,24 @@ export class Scheduler {
     this.#state = "running";
     if (this.#failures > 0) this.#disarm();
     this.#arm(0);
+  }
+
+  /**
+   * Does something else that no sync may meet: after the one in flight, before any other.
+   *
+   * @param work What.
+   * @returns What it returned.
+   * @throws Whatever it threw.
+   */
+  async alone<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#alone++;
+    try {
+      await this.#flight?.landed;
+      return await work();
+    } finally {
+      this.#alone--;
+      this.#arm(0);
+    }
   }
 
   /**
@@ -179,7 +202,7 @@ export class Scheduler {
 
   #start(): void {
     const wish = this.#wish;
-    if (wish === undefined || this.#state !== "running") return;
+    if (wish === undefined || this.#state !== "running" || this.#alone > 0) return;
     this.#wish = undefined;
     const landed = Promise.resolve().then(() => this.#fly(wish));
     this.#flight = { since: wish.since, landed };

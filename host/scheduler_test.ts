@@ -297,3 +297,33 @@ Deno.test("A clock that is set back by an hour stalls nothing", async () => {
   await clock.advance(200);
   assert.deepEqual(starts, [0, 100]);
 });
+
+Deno.test("What must not meet a sync waits for the one in flight and holds back the next", async () => {
+  const stage = new Stage();
+  const { clock, scheduler } = stage;
+  stage.duration = 10;
+  scheduler.changed();
+  await clock.advance(1);
+  const release = Promise.withResolvers<string>();
+  const began: number[] = [];
+  const done = scheduler.alone(() => {
+    began.push(clock.now() - 1_000_000);
+    return release.promise;
+  });
+  scheduler.changed();
+  await clock.advance(100);
+  assert.deepEqual([began, stage.started], [[10], ["apply@0"]]);
+  release.resolve("done");
+  assert.equal(await done, "done");
+  await clock.advance(0);
+  assert.deepEqual(stage.started, ["apply@0", "apply@101"]);
+});
+
+Deno.test("When that fails the next sync comes all the same", async () => {
+  const stage = new Stage();
+  const failing = stage.scheduler.alone(() => Promise.reject(new Error("no")));
+  stage.scheduler.changed();
+  await assert.rejects(failing, /no/);
+  await stage.clock.advance(0);
+  assert.deepEqual(stage.started, ["apply@0"]);
+});

@@ -38,7 +38,8 @@ export interface SyncOutcome {
 export interface SyncOptions {
   readonly tracker: Tracker;
   readonly revisions: Revisions;
-  readonly nodeName: string;
+  /** The name of this node, as of now. */
+  readonly nodeName: () => string;
   /** What the proxier must know besides the service ports, as of now. */
   readonly settings: () => ProxierSettings;
   readonly call: CallProxier;
@@ -120,7 +121,7 @@ export function createSync(options: SyncOptions): (kind: SyncKind) => Promise<vo
   };
 
   const resolve = (changes: Changes): ServiceUpdate[] => {
-    const node = { name: nodeName, zone: tracker.zone, addresses: tracker.addresses };
+    const node = { name: nodeName(), zone: tracker.zone, addresses: tracker.addresses };
     return changes.services.map(({ key, service, slices }) => {
       const { views, problems, health } = resolveService(service, slices, node);
       report(key, problems);

@@ -44,7 +44,7 @@ class Stage {
   readonly sync = createSync({
     tracker: this.tracker,
     revisions: new Revisions(),
-    nodeName: "here",
+    nodeName: () => "here",
     settings: () => SETTINGS,
     call: async (method, params, { traceparent }) => {
       this.calls.push({ method, params, traceparent } as Called);

@@ -7,6 +7,7 @@
 import type {
   EndpointSlice,
   KubeKind,
+  KubeObject,
   Node,
   Service,
   ServiceCIDR,
@@ -52,7 +53,7 @@ export interface PendingChanges {
 
 /** How a {@linkcode Tracker} is made. */
 export interface TrackerOptions {
-  /** The name of this node; other Nodes are passed over. */
+  /** The name of this node at the start; other Nodes are passed over. */
   readonly nodeName: string;
   /**
    * When this host started, in milliseconds since the epoch: what the control plane did before is
@@ -106,6 +107,7 @@ function withSlice(slices: readonly EndpointSlice[], slice: EndpointSlice): Endp
 /** Collects what a source tells until a sync takes it. */
 export class Tracker {
   readonly #options: TrackerOptions;
+  #nodeName: string;
   readonly #entries = new Map<string, Entry>();
   /** The Service of each slice, because a slice's label may change and its removal has none. */
   readonly #serviceOfSlice = new Map<string, string>();
@@ -126,6 +128,7 @@ export class Tracker {
    */
   constructor(options: TrackerOptions) {
     this.#options = options;
+    this.#nodeName = options.nodeName;
   }
 
   /**
@@ -143,6 +146,46 @@ export class Tracker {
     if (!this.ready) return false;
     return !wasReady || this.#dirty.size > dirtyBefore ||
       this.#pendingServices + this.#pendingSlices > before;
+  }
+
+  /**
+   * Takes everything that another source has in place of what is known. Every Service counts as
+   * touched: versions of two sources say nothing of each other, and what comes out the same is no
+   * change for who compares it.
+   *
+   * @param objects All there are.
+   * @param nodeName The name of this node from now on.
+   * @param at When, in milliseconds since the epoch.
+   */
+  adopt(objects: readonly KubeObject[], nodeName: string, at: number): void {
+    this.#nodeName = nodeName;
+    const services = new Set<string>();
+    const slices = new Set<string>();
+    for (const object of objects) {
+      if (object.kind === "Service") services.add(keyOf(object.namespace, object.name));
+      if (object.kind === "EndpointSlice") slices.add(keyOf(object.namespace, object.name));
+    }
+    for (const [key, entry] of this.#entries) {
+      for (const { namespace, name } of entry.slices) {
+        if (!slices.has(keyOf(namespace, name))) this.#dropSlice(namespace, name, at);
+      }
+      if (!services.has(key)) this.#dropService(key, at);
+      entry.slices = entry.slices.map((slice) => ({ ...slice, resourceVersion: "" }));
+      if (entry.service !== undefined) entry.service = { ...entry.service, resourceVersion: "" };
+      this.#touch(key, at);
+    }
+    const node = objects.find((object) => object.kind === "Node" && object.name === nodeName);
+    if (node === undefined) this.#setNode(undefined, at);
+    // What the other source tells for the first time has been programmed long ago.
+    const triggers = this.#triggers;
+    this.#triggers = [];
+    this.#serviceCIDRObjects.clear();
+    for (const object of objects) {
+      if (object.kind === "ServiceCIDR") this.#serviceCIDRObjects.set(object.name, object);
+      else this.#acceptOne({ type: "upsert", object, at });
+    }
+    this.#triggers = triggers;
+    this.#rangeServiceCIDRs();
   }
 
   /**
@@ -242,7 +285,7 @@ export class Tracker {
           case "EndpointSlice":
             return this.#putSlice(event.object, event.at);
           case "Node":
-            if (event.object.name === this.#options.nodeName) this.#setNode(event.object, event.at);
+            if (event.object.name === this.#nodeName) this.#setNode(event.object, event.at);
             return;
           case "ServiceCIDR":
             return this.#setServiceCIDR(event.object.name, event.object);
@@ -255,7 +298,7 @@ export class Tracker {
           case "EndpointSlice":
             return this.#dropSlice(event.namespace, event.name, event.at);
           case "Node":
-            if (event.name === this.#options.nodeName) this.#setNode(undefined, event.at);
+            if (event.name === this.#nodeName) this.#setNode(undefined, event.at);
             return;
           case "ServiceCIDR":
             return this.#setServiceCIDR(event.name, undefined);
@@ -339,6 +382,10 @@ export class Tracker {
   #setServiceCIDR(name: string, object: ServiceCIDR | undefined): void {
     if (object === undefined) this.#serviceCIDRObjects.delete(name);
     else this.#serviceCIDRObjects.set(name, object);
+    this.#rangeServiceCIDRs();
+  }
+
+  #rangeServiceCIDRs(): void {
     const ranges = new Set([...this.#serviceCIDRObjects.values()].flatMap(({ cidrs }) => cidrs));
     const sorted = [...ranges].sort();
     if (!sameTexts(sorted, this.#serviceCIDRs)) this.#serviceCIDRs = sorted;

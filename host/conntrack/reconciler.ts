@@ -45,7 +45,7 @@ export interface ReconcilerOptions {
   readonly ports: ServicePorts;
   /** Where node ports answer. */
   readonly nodePorts: () => NodePortAddresses;
-  /** Whose stale flows are removed. */
+  /** Whose stale flows are removed; read anew each time. */
   readonly protocols: readonly Protocol[];
   /** How long it rests: at least so long, and so many times as long as it worked. */
   readonly limits: { readonly conntrackRestMs: number; readonly conntrackRestFactor: number };

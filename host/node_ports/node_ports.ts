@@ -7,19 +7,22 @@
 import type { WeirConfig } from "../../schemas/config.ts";
 import type { ServiceHealth } from "../../schemas/health.ts";
 import type { IpFamily, Node } from "../../schemas/kube.ts";
-import type { Diff, NodePortAddresses, Snapshot } from "../../schemas/view.ts";
+import type { Diff, NodePortAddresses, ServicePortView, Snapshot } from "../../schemas/view.ts";
 import { AddressWatch } from "../capabilities/address.ts";
 import type { Clock } from "../clock.ts";
 import { LocalhostNodePorts } from "../relay/localhost_node_ports.ts";
 import { ServiceHealthServers } from "../routes/service_health_servers.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { selectNodePortAddresses } from "./addresses.ts";
+import { type NodePortSelection, selectNodePortAddresses } from "./addresses.ts";
 import { NodePortWatch } from "./watch.ts";
+
+/** The part of the configuration that is about NodePorts. */
+export type NodePortsConfig = Pick<WeirConfig, "nodePortAddresses" | "manifests">;
 
 /** What they stand on. */
 export interface NodePortsOptions {
-  readonly config: Pick<WeirConfig, "nodePortAddresses" | "manifests">;
+  readonly config: NodePortsConfig;
   readonly families: readonly IpFamily[];
   /** Whether the proxy keeps up, for load balancers. */
   readonly proxyHealthy: () => boolean;
@@ -34,10 +37,12 @@ export interface NodePortsOptions {
 
 /** Everything of NodePorts that is not in the kernel's rules. */
 export class NodePorts {
+  readonly #options: NodePortsOptions;
   readonly #watch: NodePortWatch;
-  readonly #kernel: AddressWatch;
   readonly #relay: LocalhostNodePorts;
   readonly #health: ServiceHealthServers;
+  #standalone: boolean;
+  #kernel: AddressWatch;
 
   /**
    * Starts watching the node's addresses.
@@ -48,10 +53,11 @@ export class NodePorts {
   constructor(options: NodePortsOptions) {
     const { config, clock, log, metrics } = options;
     const selection = selectNodePortAddresses(config.nodePortAddresses);
-    const standalone = config.manifests !== "";
+    this.#options = options;
+    this.#standalone = config.manifests !== "";
     this.#health = new ServiceHealthServers({ proxyHealthy: options.proxyHealthy, log, clock });
     this.#relay = new LocalhostNodePorts({
-      families: options.families.filter((family) => selection[family].loopback),
+      families: this.#loopbacks(selection),
       clock,
       random: options.random,
       log,
@@ -61,7 +67,7 @@ export class NodePorts {
     });
     this.#watch = new NodePortWatch({
       selection,
-      standalone,
+      standalone: this.#standalone,
       changed: () => {
         this.#health.listenOn(this.#watch.listen);
         options.changed();
@@ -69,21 +75,50 @@ export class NodePorts {
       clock,
       log,
     });
-    this.#kernel = new AddressWatch({
+    this.#kernel = this.#watchKernel();
+  }
+
+  #loopbacks(selection: NodePortSelection): readonly IpFamily[] {
+    return this.#options.families.filter((family) => selection[family].loopback);
+  }
+
+  #watchKernel(): AddressWatch {
+    return new AddressWatch({
       // Routes tell the node's own addresses only where no Node does; a pod is a route, too.
-      routes: standalone,
+      routes: this.#standalone,
       onAddresses: (news) => {
         this.#watch.observeKernel(news);
         // Whether IPv6 is there decides how every address is bound.
         this.#health.listenOn(this.#watch.listen);
       },
-      onEnd: (reason) => log.error("Cannot watch this node's addresses", { reason }),
+      onEnd: (reason) => this.#options.log.error("Cannot watch this node's addresses", { reason }),
     });
   }
 
   /** Where NodePorts answer, or undefined while that is not known yet. */
   get addresses(): NodePortAddresses | undefined {
     return this.#watch.addresses;
+  }
+
+  /**
+   * Goes by another configuration.
+   *
+   * @param config The other configuration.
+   * @param ports All service ports, for the relay.
+   * @throws {WeirError} WEIR_NETLINK when the kernel refuses to tell the node's addresses; the
+   * former configuration stays then.
+   */
+  reconfigure(config: NodePortsConfig, ports: Iterable<ServicePortView>): void {
+    const standalone = config.manifests !== "";
+    if (standalone !== this.#standalone) {
+      const former = this.#kernel;
+      this.#standalone = standalone;
+      this.#kernel = this.#watchKernel();
+      void former.close();
+    }
+    const selection = selectNodePortAddresses(config.nodePortAddresses);
+    this.#relay.serve(this.#loopbacks(selection), ports);
+    this.#watch.reselect(selection, standalone);
   }
 
   /**

@@ -47,6 +47,8 @@ type Primary = Readonly<Partial<Record<IpFamily, string>>>;
 /** Knows where NodePorts answer. */
 export class NodePortWatch {
   readonly #options: NodePortWatchOptions;
+  #selection: NodePortSelection;
+  #standalone: boolean;
   readonly #cancelPatience: () => void;
   readonly #warned = new Set<string>();
   #kernel: KernelAddresses | undefined;
@@ -60,6 +62,8 @@ export class NodePortWatch {
   /** @param options What is asked for, and whom to tell. */
   constructor(options: NodePortWatchOptions) {
     this.#options = options;
+    this.#selection = options.selection;
+    this.#standalone = options.standalone;
     this.#cancelPatience = options.clock.after(PATIENCE_MS, () => {
       this.#patient = false;
       this.#resolve();
@@ -96,6 +100,20 @@ export class NodePortWatch {
   }
 
   /**
+   * Goes by another configuration. Until it is known where NodePorts answer by it, they answer
+   * where they did.
+   *
+   * @param selection What it asks for.
+   * @param standalone Whether objects come from a folder.
+   */
+  reselect(selection: NodePortSelection, standalone: boolean): void {
+    this.#selection = selection;
+    this.#standalone = standalone;
+    this.#warned.clear();
+    this.#resolve();
+  }
+
+  /**
    * Takes notice of the node's addresses.
    *
    * @param kernel What the kernel says now.
@@ -111,15 +129,15 @@ export class NodePortWatch {
   }
 
   #primaryNow(kernel: KernelAddresses | undefined): Primary | undefined {
-    const { standalone, selection } = this.#options;
     if (this.#primary !== undefined) return this.#primary;
-    const wanted = FAMILIES.some((family) => selection[family].primary);
+    const wanted = FAMILIES.some((family) => this.#selection[family].primary);
     if (wanted && !this.#nodeListed && this.#patient) return undefined;
-    return standalone ? kernel?.sources ?? {} : {};
+    return this.#standalone ? kernel?.sources ?? {} : {};
   }
 
   #resolve(): void {
-    const { selection, log, changed } = this.#options;
+    const { log, changed } = this.#options;
+    const selection = this.#selection;
     const kernel = this.#kernel;
     if (kernel === undefined && this.#patient) return;
     const primary = this.#primaryNow(kernel);
@@ -139,7 +157,8 @@ export class NodePortWatch {
 
   /** Says once what an operator may not have meant. */
   #advise(local: readonly string[], primary: Primary, addresses: NodePortAddresses): void {
-    const { selection, log } = this.#options;
+    const { log } = this.#options;
+    const selection = this.#selection;
     const say = (message: string, family: IpFamily) => {
       if (this.#warned.has(message)) return;
       this.#warned.add(message);

@@ -47,6 +47,7 @@ interface Place {
 /** Keeps a listener for each NodePort that has an endpoint. */
 export class LocalhostNodePorts {
   readonly #options: LocalhostNodePortsOptions;
+  #families: readonly IpFamily[];
   readonly #places = new Map<string, Place>();
   /** Where each service port is. */
   readonly #placeOf = new Map<string, Place>();
@@ -56,6 +57,7 @@ export class LocalhostNodePorts {
   /** @param options Which families, the clock, the dice, the log and whom to tell. */
   constructor(options: LocalhostNodePortsOptions) {
     this.#options = options;
+    this.#families = options.families;
     for (const family of options.families) options.onListeners(family, 0);
   }
 
@@ -76,7 +78,7 @@ export class LocalhostNodePorts {
    * @param removes The ids of service ports that are gone.
    */
   apply(upserts: readonly ServicePortView[], removes: readonly string[]): void {
-    if (this.#options.families.length === 0 || this.#relaying.signal.aborted) return;
+    if (this.#families.length === 0 || this.#relaying.signal.aborted) return;
     const touched = new Set<Place>();
     for (const id of removes) this.#leave(id, touched);
     for (const view of upserts) {
@@ -88,6 +90,20 @@ export class LocalhostNodePorts {
       touched.add(place);
     }
     for (const place of touched) this.#settle(place);
+  }
+
+  /**
+   * Serves other families from now on; connections that it has go on.
+   *
+   * @param families The families whose loopback is asked for.
+   * @param ports All service ports that the kernel has.
+   */
+  serve(families: readonly IpFamily[], ports: Iterable<ServicePortView>): void {
+    const gone = [...this.#placeOf].filter(([, { family }]) => !families.includes(family));
+    this.apply([], gone.map(([id]) => id));
+    this.#families = families;
+    for (const family of families) this.#options.onListeners(family, this.#counts[family]);
+    this.replace([...ports]);
   }
 
   /**
@@ -103,7 +119,7 @@ export class LocalhostNodePorts {
 
   #wanted({ protocol, family, external }: ServicePortView): Place | undefined {
     const port = external?.nodePort ?? 0;
-    if (protocol !== "TCP" || port === 0 || !this.#options.families.includes(family)) {
+    if (protocol !== "TCP" || port === 0 || !this.#families.includes(family)) {
       return undefined;
     }
     const key = `${family} ${port}`;

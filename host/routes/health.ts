@@ -12,8 +12,8 @@ export interface HealthRoutesOptions {
   readonly facts: () => HealthFacts;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Milliseconds that a change may wait: 2 × syncPeriod. */
-  readonly timeout: number;
+  /** Milliseconds that a change may wait, as of now: 2 × syncPeriod. */
+  readonly timeout: () => number;
   /** Told of each answer, for kubeproxy_proxy_{healthz,livez}_total. */
   readonly observe: (probe: "healthz" | "livez", code: 200 | 503) => void;
 }
@@ -34,7 +34,7 @@ function respond(context: Context, { code, report }: HealthAnswer): Response {
 export function healthRoutes(options: HealthRoutesOptions): Hono {
   const { facts, now, timeout, observe } = options;
   const probe = (name: "healthz" | "livez", judge: typeof healthz) => (context: Context) => {
-    const answer = judge(facts(), now(), timeout);
+    const answer = judge(facts(), now(), timeout());
     observe(name, answer.code);
     return respond(context, answer);
   };

@@ -12,7 +12,7 @@ function routes(waitingSince: number | undefined) {
       parked: [],
     }),
     now: () => 70_000,
-    timeout: 60_000,
+    timeout: () => 60_000,
     observe: (probe, code) => seen.push(`${probe} ${code}`),
   });
   return { app, seen };

@@ -11,7 +11,8 @@ import { formatProxyMode } from "../../schemas/proxy_mode.ts";
 export interface MetricsRoutesOptions {
   /** Renders the metrics, and says which media type they are. */
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
-  readonly config: WeirConfig;
+  /** The configuration in force. */
+  readonly config: () => WeirConfig;
   /** Every limit that is enforced, by name, with its unit in the name. */
   readonly limits: Readonly<Record<string, number>>;
 }
@@ -37,11 +38,11 @@ export function metricsRoutes(options: MetricsRoutesOptions): Hono {
         "Content-Type": metrics.contentType,
         "X-Content-Type-Options": "nosniff",
       }))
-    .get("/proxyMode", (context) => context.body(formatProxyMode(config.mode), 200, TEXT))
+    .get("/proxyMode", (context) => context.body(formatProxyMode(config().mode), 200, TEXT))
     .get("/healthz", (context) => context.body("ok", 200, TEXT))
     .get("/configz", (context) =>
       context.body(
-        JSON.stringify({ "kubeproxy.config.k8s.io": config, "weir": { limits } }),
+        JSON.stringify({ "kubeproxy.config.k8s.io": config(), "weir": { limits } }),
         200,
         { "Content-Type": "application/json", "X-Content-Type-Options": "nosniff" },
       ));

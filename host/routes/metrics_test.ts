@@ -8,7 +8,7 @@ function routes(...args: string[]): { app: ReturnType<typeof metricsRoutes>; con
   assert.ok(request.type === "proxy");
   const app = metricsRoutes({
     metrics: { contentType: "text/plain; version=0.0.4; charset=utf-8", text: async () => "a 1\n" },
-    config: request.config,
+    config: () => request.config,
     limits: { pluginFrameBytes: 1024 },
   });
   return { app, config: request.config };

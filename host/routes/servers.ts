@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { parseBindAddress } from "../../schemas/bind_address.ts";
+import { type BindAddress, parseBindAddress } from "../../schemas/bind_address.ts";
 import type { WeirConfig } from "../../schemas/config.ts";
-import { messageOf } from "../../schemas/errors.ts";
 import { LIMITS } from "../../schemas/wire.ts";
 import type { Clock } from "../clock.ts";
+import type { Prepared } from "../prepared.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
 import { healthRoutes } from "./health.ts";
@@ -15,16 +15,18 @@ import { metricsRoutes } from "./metrics.ts";
 import type { HealthFacts } from "./proxy_health.ts";
 import { type Server, startServer } from "./server.ts";
 
+/** The part of the configuration that is about the servers. */
+export type ServersConfig = Pick<WeirConfig, "healthzBindAddress" | "metricsBindAddress">;
+
 /** What the servers stand on. */
 export interface ServersOptions {
-  readonly config: WeirConfig;
+  /** The configuration in force, for the pages. */
+  readonly config: () => WeirConfig;
   readonly registry: MetricRegistry;
   /** Asked for each probe. */
   readonly facts: () => HealthFacts;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Ends them. */
-  readonly signal: AbortSignal;
 }
 
 /**
@@ -37,51 +39,166 @@ export function healthTimeout(config: WeirConfig): number {
   return 2 * config.nftables.syncPeriod;
 }
 
-/**
- * Starts the servers that the configuration asks for. A port that is taken is tried again.
- *
- * @param options What they stand on.
- * @returns Those that were started; each has its end.
- */
-export function startServers(options: ServersOptions): Server[] {
-  const { config, registry, facts, clock, log, signal } = options;
-  const health = healthRoutes({
-    facts,
-    now: () => clock.now(),
-    timeout: healthTimeout(config),
-    observe: (probe, code) => registry.metrics[probe].inc({ code: String(code) }),
-  });
-  const pages = metricsRoutes({ metrics: registry, config, limits: LIMITS });
-  return [
-    {
-      name: "health",
-      flag: "healthz-bind-address",
-      text: config.healthzBindAddress,
-      port: 10256,
-      app: health,
-    },
-    {
-      name: "metrics",
-      flag: "metrics-bind-address",
-      text: config.metricsBindAddress,
-      port: 10249,
-      app: pages,
-    },
-  ].flatMap(({ name, flag, text, port, app }) => {
-    if (text === "") return [];
-    const address = parseBindAddress(text, port);
-    if (typeof address === "string") return [];
+/** One server, wherever it listens. */
+interface Role {
+  readonly name: string;
+  readonly flag: string;
+  readonly field: keyof ServersConfig;
+  readonly port: number;
+  readonly handler: (request: Request) => Response | Promise<Response>;
+}
+
+/** A server at an address. */
+interface Place {
+  readonly address: BindAddress;
+  readonly server: Server;
+  readonly controller: AbortController;
+}
+
+/** Both cannot be bound at once: one port, and the same address or one that is every address. */
+function overlap(one: BindAddress, other: BindAddress): boolean {
+  const every = (ip: string) => ip === "0.0.0.0" || ip === "::";
+  return one.port === other.port && (one.ip === other.ip || every(one.ip) || every(other.ip));
+}
+
+/** The servers for health and metrics, where the configuration wants them. */
+export class Servers {
+  readonly #options: ServersOptions;
+  readonly #roles: readonly Role[];
+  readonly #places = new Map<Role, Place>();
+  readonly #ending = new Set<Promise<void>>();
+  #stopped = false;
+
+  /**
+   * Starts them. A port that is taken is tried again.
+   *
+   * @param config Where.
+   * @param options What they stand on.
+   */
+  constructor(config: ServersConfig, options: ServersOptions) {
+    const { registry, facts, clock } = options;
+    this.#options = options;
+    const health = healthRoutes({
+      facts,
+      now: () => clock.now(),
+      timeout: () => healthTimeout(options.config()),
+      observe: (probe, code) => registry.metrics[probe].inc({ code: String(code) }),
+    });
+    const pages = metricsRoutes({ metrics: registry, config: options.config, limits: LIMITS });
+    this.#roles = [
+      {
+        name: "health",
+        flag: "healthz-bind-address",
+        field: "healthzBindAddress",
+        port: 10256,
+        handler: (request) => health.fetch(request),
+      },
+      {
+        name: "metrics",
+        flag: "metrics-bind-address",
+        field: "metricsBindAddress",
+        port: 10249,
+        handler: (request) => pages.fetch(request),
+      },
+    ];
+    for (const role of this.#roles) {
+      const address = addressOf(role, config);
+      if (address !== undefined) this.#open(role, this.#start(role, address, "retry"));
+    }
+  }
+
+  /**
+   * Binds where another configuration wants the servers; those whose address stays are not touched.
+   *
+   * @param config Where.
+   * @returns Bound, and answering already.
+   * @throws {WeirError} WEIR_BIND when an address cannot be bound; nothing is bound then.
+   */
+  async prepare(config: ServersConfig): Promise<Prepared> {
+    // Among them may be one whose successor waits for its port.
+    await Promise.all(this.#ending);
+    const moves = this.#roles.map((role) => ({
+      role,
+      from: this.#places.get(role),
+      to: addressOf(role, config),
+    })).filter(({ from, to }) => !same(from?.address, to));
+    const bound = new Map<Role, Place>();
+    const abort = () => bound.forEach((place) => this.#close(place));
+    try {
+      for (const { role, from, to } of moves) {
+        if (to === undefined || (from !== undefined && overlap(from.address, to))) continue;
+        const place = this.#start(role, to, "fail");
+        bound.set(role, place);
+        await place.server.bound;
+      }
+    } catch (thrown) {
+      abort();
+      throw thrown;
+    }
+    return {
+      commit: () => {
+        for (const { role, from, to } of moves) {
+          this.#places.delete(role);
+          if (from !== undefined) this.#close(from);
+          const place = bound.get(role);
+          if (place !== undefined) this.#open(role, place);
+          // The former one's port has to be free first.
+          else if (to !== undefined) {
+            void from?.server.finished.then(() => this.#open(role, this.#start(role, to, "retry")));
+          }
+        }
+      },
+      abort,
+    };
+  }
+
+  /**
+   * Ends them.
+   *
+   * @returns Settles when everything is closed. Never rejects.
+   */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const place of this.#places.values()) this.#close(place);
+    await Promise.all(this.#ending);
+  }
+
+  #start(role: Role, address: BindAddress, onTaken: "retry" | "fail"): Place {
+    const { clock, log } = this.#options;
+    const { name, flag, handler } = role;
+    const controller = new AbortController();
     const server = startServer({
       name,
       move: `give --${flag} another address`,
       address,
-      handler: (request) => app.fetch(request),
+      handler,
       log,
       clock,
-      onTaken: "retry",
-      signal,
+      onTaken,
+      signal: controller.signal,
     });
-    server.bound.catch((thrown) => log.error(messageOf(thrown)));
-    return [server];
-  });
+    server.bound.catch(() => {});
+    return { address, server, controller };
+  }
+
+  #open(role: Role, place: Place): void {
+    if (this.#stopped) this.#close(place);
+    else this.#places.set(role, place);
+  }
+
+  #close({ controller, server }: Place): void {
+    this.#ending.add(server.finished);
+    void server.finished.then(() => this.#ending.delete(server.finished));
+    controller.abort();
+  }
+}
+
+function addressOf({ field, port }: Role, config: ServersConfig): BindAddress | undefined {
+  if (config[field] === "") return undefined;
+  const address = parseBindAddress(config[field], port);
+  return typeof address === "string" ? undefined : address;
+}
+
+function same(one: BindAddress | undefined, other: BindAddress | undefined): boolean {
+  return one?.ip === other?.ip && one?.port === other?.port;
 }

@@ -4,6 +4,8 @@
  * @module
  */
 import type { IpFamily } from "../../schemas/kube.ts";
+import type { Revisions } from "../diff.ts";
+import type { PendingChanges } from "../tracker.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** A sync that has ended. */
@@ -48,6 +50,65 @@ export function recordSync(metrics: Metrics, report: SyncReport): void {
       // A control plane whose clock is ahead must not count as a negative latency.
       const latency = Math.max(0, report.endedAt - changedAt) / 1000;
       metrics.networkProgrammingDuration.observe(labels, latency);
+    }
+  }
+}
+
+/**
+ * Records that a sync was asked for.
+ *
+ * @param metrics The instruments.
+ * @param families The families that it will program.
+ * @param at When, in milliseconds since the epoch.
+ */
+export function recordQueued(metrics: Metrics, families: readonly IpFamily[], at: number): void {
+  for (const ip_family of families) metrics.syncLastQueuedTimestamp.set({ ip_family }, at / 1000);
+}
+
+/**
+ * Records how many changes wait.
+ *
+ * @param metrics The instruments.
+ * @param pending What waits.
+ */
+export function recordPending(metrics: Metrics, pending: PendingChanges): void {
+  metrics.serviceChangesPending.set(pending.services);
+  metrics.endpointChangesPending.set(pending.endpointSlices);
+}
+
+/**
+ * Records what a delivery of the source has added.
+ *
+ * @param metrics The instruments.
+ * @param before What waited before it.
+ * @param after What waits now.
+ */
+export function recordChanges(
+  metrics: Metrics,
+  before: PendingChanges,
+  after: PendingChanges,
+): void {
+  metrics.serviceChanges.inc(after.services - before.services);
+  metrics.endpointChanges.inc(after.endpointSlices - before.endpointSlices);
+  recordPending(metrics, after);
+}
+
+/**
+ * Records the service ports whose policy is Local without a local endpoint.
+ *
+ * @param metrics The instruments.
+ * @param families The families that are programmed.
+ * @param revisions Counts them.
+ */
+export function recordDrops(
+  metrics: Metrics,
+  families: readonly IpFamily[],
+  revisions: Pick<Revisions, "dropped">,
+): void {
+  for (const ip_family of families) {
+    for (const traffic_policy of ["internal", "external"] as const) {
+      const count = revisions.dropped(ip_family, traffic_policy);
+      metrics.noLocalEndpoints.set({ ip_family, traffic_policy }, count);
     }
   }
 }

@@ -165,6 +165,7 @@ export class NftKernel {
    * acknowledgement flag are set in place.
    * @param count How many they are.
    * @param work `large` when they make the kernel work for long though they are few.
+   * @param observe Told of this one, as whoever opened the kernel is.
    * @returns When the kernel has done all of it.
    * @throws {WeirError} WEIR_NFT_KERNEL when the kernel refuses, with an {@linkcode NftFailure} as
    * its cause; WEIR_NETLINK when it does not even take the bytes. Nothing is changed then.
@@ -173,6 +174,7 @@ export class NftKernel {
     messages: Uint8Array<ArrayBuffer>,
     count: number,
     work?: "large",
+    observe?: (record: CommitRecord) => void,
   ): Promise<void> {
     return this.#queued(async () => {
       const first = this.#sequences(count + 2) + 1;
@@ -198,7 +200,9 @@ export class NftKernel {
         const outcome = refused === "" ? "committed" : "refused";
         for (const watcher of this.#watchers) watcher.after(outcome);
         const milliseconds = this.#options.now() - started;
-        this.#options.observe?.({ messages: count, bytes, milliseconds, refused });
+        const record = { messages: count, bytes, milliseconds, refused };
+        this.#options.observe?.(record);
+        observe?.(record);
       }
       if (failure !== undefined) {
         throw new WeirError(

@@ -11,7 +11,7 @@ import type { Grants } from "../../../schemas/manifest.ts";
 import type { CapabilityAnswer, GrantedCapability } from "../capability.ts";
 import { checkBatch, type CheckResult } from "./check.ts";
 import { type DeclaredSizes, declareSizes } from "./declared.ts";
-import type { NftKernel } from "./kernel.ts";
+import type { CommitRecord, NftKernel } from "./kernel.ts";
 
 /** The most bytes of one commit: what fits the socket's buffer of 64 MiB beside its overhead. */
 const MAX_COMMIT_BYTES = 48 << 20;
@@ -35,6 +35,8 @@ export interface NftCapabilityOptions {
   readonly kernel: NftKernel;
   /** The most bytes of one commit; 48 MiB when absent. */
   readonly maxCommitBytes?: number;
+  /** Told of each commit. */
+  readonly observe?: (record: CommitRecord) => void;
 }
 
 function exceeded(action: string, state: string): WeirError {
@@ -104,7 +106,7 @@ export function nftCapability(
   grant: NonNullable<Grants["nft"]>,
   options: NftCapabilityOptions,
 ): GrantedCapability {
-  const { kernel, maxCommitBytes: maxBytes = MAX_COMMIT_BYTES } = options;
+  const { kernel, maxCommitBytes: maxBytes = MAX_COMMIT_BYTES, observe } = options;
   let state: "open" | "closed" = "open";
   let last: Promise<unknown> = Promise.resolve();
 
@@ -123,7 +125,7 @@ export function nftCapability(
       const reason = `its sets declare ${most} elements, the limit is ${MAX_DECLARED}`;
       throw exceeded(`commit to table "${table}"`, reason);
     }
-    await kernel.commit(bytes, messages, added > LARGE_DECLARED ? "large" : undefined);
+    await kernel.commit(bytes, messages, added > LARGE_DECLARED ? "large" : undefined, observe);
     kernel.declared.set(table, after);
   }
 

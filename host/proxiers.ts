@@ -1,0 +1,203 @@
+/**
+ * Who programs the kernel: one proxier at a time, and another can take its place while traffic
+ * flows.
+ *
+ * Why no connection is lost meanwhile: the new one's rules are in the kernel before the old one's
+ * go. For a moment both are there, as when weir takes over from kube-proxy (see takeover.ts): a
+ * connection is translated once, by whoever was there first, and conntrack keeps that. Where both
+ * own the same table, as a copy of the built-in proxier does, they cannot stand side by side: the
+ * old one's hands are taken off, and the new one's first commit replaces the table in one step, as
+ * it does after a restart.
+ *
+ * When the new one fails, whatever it has written goes, and the old one goes on.
+ *
+ * @module
+ */
+import type { CallMethod, CallParams, CallResult } from "../schemas/calls.ts";
+import { messageOf } from "../schemas/errors.ts";
+import type { PluginSource } from "./plugins.ts";
+import { Proxier, type ProxierOptions } from "./proxier.ts";
+import type { SandboxEvent } from "./sandbox/event.ts";
+import type { PluginState } from "./sandbox/supervisor.ts";
+import type { Logger } from "./telemetry/log.ts";
+
+/** What proxiers stand on. */
+export interface ProxiersOptions extends Pick<ProxierOptions, "ground" | "jail"> {
+  /** Deletes tables that nobody owns any more, in every family, and forgets them. */
+  readonly deleteTables: (tables: readonly string[]) => Promise<void>;
+  /** The one in force has started and knows nothing. */
+  readonly onReady: () => void;
+  /** The one in force cannot be called for now. */
+  readonly onAway: () => void;
+  readonly observe: (proxier: string, event: SandboxEvent) => void;
+  /** Does something that no sync may meet. */
+  readonly alone: (work: () => Promise<void>) => Promise<void>;
+  /** Tells everything to whomever {@linkcode Proxiers.call} leads to. */
+  readonly resync: () => Promise<void>;
+  readonly log: Logger;
+}
+
+/** The proxier in force and, for a while, its successor. */
+export class Proxiers {
+  readonly #options: ProxiersOptions;
+  #inForce: Proxier;
+  /** Who is called instead, while it is tried. */
+  #tried: Proxier | undefined;
+  /** All that have a process, or may have. */
+  readonly #running = new Set<Proxier>();
+
+  /**
+   * Starts to load the first.
+   *
+   * @param source The first.
+   * @param options What they stand on.
+   */
+  constructor(source: PluginSource, options: ProxiersOptions) {
+    this.#options = options;
+    this.#inForce = this.#start(source);
+  }
+
+  /** What the one in force is called in logs and metrics. */
+  get name(): string {
+    return this.#inForce.name;
+  }
+
+  /** What the one in force is doing; undefined while its code is being loaded. */
+  get state(): PluginState | undefined {
+    return this.#inForce.state;
+  }
+
+  /**
+   * Waits for the code of the one in force.
+   *
+   * @returns Settles when it has been loaded.
+   * @throws {WeirError} WEIR_PLUGIN_LOAD when its code cannot be had.
+   */
+  loaded(): Promise<void> {
+    return this.#inForce.loaded();
+  }
+
+  /**
+   * Calls a handler of the one in force.
+   *
+   * @param method The call.
+   * @param params Its parameters.
+   * @param options The trace context.
+   * @returns The handler's result.
+   * @throws {WeirError} See `SupervisedPlugin.call`.
+   */
+  async call<Method extends CallMethod>(
+    method: Method,
+    params: CallParams[Method],
+    options?: { readonly traceparent?: string },
+  ): Promise<CallResult<Method>> {
+    return await (this.#tried ?? this.#inForce).call(method, params, options);
+  }
+
+  /**
+   * Puts another proxier in force: its rules first, then the former one's go.
+   *
+   * @param source The other one.
+   * @returns Settles when it is in force and nothing of the former one is left.
+   * @throws {WeirError} When it cannot be loaded or started, or does not program the kernel in
+   * time. The former one is in force then.
+   */
+  async switchTo(source: PluginSource): Promise<void> {
+    const { alone, log } = this.#options;
+    const former = this.#inForce;
+    const next = this.#start(source);
+    try {
+      await next.ready();
+      await alone(() => this.#try(next, former));
+    } catch (thrown) {
+      await this.#end(next);
+      throw thrown;
+    }
+    log.info("Another proxier programs the kernel", { proxier: next.name, former: former.name });
+    if (!shareTable(next, former)) await this.#cleanUp(former, next);
+    await this.#end(former);
+  }
+
+  /**
+   * Ends whoever runs; the rules stay.
+   *
+   * @returns Settles when no process is left. Never rejects.
+   */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#running].map((proxier) => proxier.stop()));
+  }
+
+  #start(source: PluginSource): Proxier {
+    const { ground, jail, onReady } = this.#options;
+    const proxier: Proxier = new Proxier({
+      source,
+      ground,
+      jail,
+      onReady: () => {
+        if (proxier === this.#inForce) onReady();
+      },
+      observe: (event) => this.#observe(proxier, event),
+    });
+    this.#running.add(proxier);
+    return proxier;
+  }
+
+  #observe(proxier: Proxier, event: SandboxEvent): void {
+    const { observe, onAway } = this.#options;
+    const inForce = proxier === this.#inForce;
+    // Of two with one name, as when only the pin has changed, the metrics show who is in force.
+    const hidden = !inForce && event.type === "state" && proxier.name === this.name;
+    if (!hidden) observe(proxier.name, event);
+    if (inForce && event.type === "state" && event.state !== "ready") onAway();
+  }
+
+  /** Lets a proxier program the kernel for the first time, while no sync is under way. */
+  async #try(next: Proxier, former: Proxier): Promise<void> {
+    const shared = shareTable(next, former);
+    former.silence(shared);
+    this.#tried = next;
+    try {
+      await this.#options.resync();
+      this.#inForce = next;
+    } catch (thrown) {
+      former.silence(false);
+      if (!shared) await this.#cleanUp(next, former);
+      throw thrown;
+    } finally {
+      this.#tried = undefined;
+    }
+  }
+
+  /** Removes what a proxier has written: by itself, and in any case the tables it was granted. */
+  async #cleanUp(proxier: Proxier, remaining: Proxier): Promise<void> {
+    const { deleteTables, log } = this.#options;
+    try {
+      if (proxier.state?.type === "ready") await proxier.call("cleanup", null);
+    } catch (thrown) {
+      log.warn("A proxier did not clean up; deleting its tables", {
+        plugin: proxier.name,
+        err: messageOf(thrown),
+      });
+    }
+    // It could write again.
+    await this.#end(proxier);
+    const tables = [...proxier.tables].filter((table) => !remaining.tables.has(table));
+    try {
+      await deleteTables(tables);
+    } catch (thrown) {
+      log.error("Cannot delete the tables of a former proxier; delete them with nft", {
+        tables,
+        err: messageOf(thrown),
+      });
+    }
+  }
+
+  async #end(proxier: Proxier): Promise<void> {
+    await proxier.stop();
+    this.#running.delete(proxier);
+  }
+}
+
+function shareTable(one: Proxier, other: Proxier): boolean {
+  return [...one.tables].some((table) => other.tables.has(table));
+}

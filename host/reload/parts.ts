@@ -1,0 +1,124 @@
+/**
+ * Which part of the proxy each field of the configuration belongs to, and which parts a change of
+ * configuration touches.
+ *
+ * @module
+ */
+import type { WeirConfig } from "../../schemas/config.ts";
+
+/** A part of the proxy that is put right by itself when a field of it changes. */
+export type Part =
+  /** Where objects come from: the other one lists before the former ends. */
+  | "source"
+  /** Which node this is: decides what is listed, what is local and what is detected. */
+  | "node"
+  /** How local traffic is told: a detector is asked. */
+  | "detection"
+  /** Where NodePorts answer. */
+  | "nodePorts"
+  /** Who programs the kernel. */
+  | "proxier"
+  /** What the proxier must know besides Services: everything is programmed anew. */
+  | "rules"
+  /** When syncs happen: read anew each time. */
+  | "pace"
+  /** Where health and metrics are served. */
+  | "servers"
+  /** What is logged. */
+  | "logging";
+
+/** A whole group of fields belongs to one part, or each of them to its own. */
+type PartsOf<Value> = {
+  readonly [Field in keyof Value]-?:
+    | Part
+    | (Value[Field] extends string | number | boolean | readonly unknown[] | { type: string }
+      ? never
+      : PartsOf<Value[Field]>);
+};
+
+/** The part of every field: one that is missing here does not compile. */
+export const PARTS: PartsOf<WeirConfig> = {
+  manifests: "source",
+  master: "source",
+  clientConnection: "source",
+  nodeName: "node",
+  healthzBindAddress: "servers",
+  metricsBindAddress: "servers",
+  mode: "proxier",
+  clusterCIDRs: "detection",
+  detectLocalMode: "detection",
+  detectLocal: "detection",
+  nodePortAddresses: "nodePorts",
+  nftables: {
+    masqueradeAll: "rules",
+    masqueradeBit: "rules",
+    syncPeriod: "pace",
+    minSyncPeriod: "pace",
+  },
+  // A full sync has all flows looked for anew.
+  conntrack: { removeTCPFlows: "rules" },
+  logging: "logging",
+};
+
+/** One field that has another value. */
+export interface ConfigChange {
+  /** For example `nftables.syncPeriod`. */
+  readonly field: string;
+  readonly part: Part;
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+interface Table {
+  readonly [field: string]: Part | Table;
+}
+
+function isGroup(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !("type" in value);
+}
+
+function differences(
+  path: string,
+  parts: Part | Table,
+  before: unknown,
+  after: unknown,
+): ConfigChange[] {
+  if (isGroup(before) && isGroup(after)) {
+    const fields = new Set([...Object.keys(before), ...Object.keys(after)]);
+    return [...fields].flatMap((field) => {
+      const inner = typeof parts === "string" ? parts : parts[field];
+      if (inner === undefined) return [];
+      const name = path === "" ? field : `${path}.${field}`;
+      return differences(name, inner, before[field], after[field]);
+    });
+  }
+  if (typeof parts !== "string" || JSON.stringify(before) === JSON.stringify(after)) return [];
+  return [{ field: path, part: parts, before, after }];
+}
+
+/**
+ * Compares two configurations.
+ *
+ * @param before The one in force.
+ * @param after Another.
+ * @returns Each field that differs, in the order of the configuration.
+ */
+export function compareConfigs(before: WeirConfig, after: WeirConfig): readonly ConfigChange[] {
+  return differences("", PARTS, before, after);
+}
+
+/** A password in a URL is nobody's business. */
+const USER_INFO = /^([a-z][a-z0-9+.-]*:\/\/)[^/@]*@/i;
+
+/**
+ * Words a value of the configuration for the log.
+ *
+ * @param value Any value of a field.
+ * @returns It without the credentials of URLs.
+ */
+export function loggable(value: unknown): unknown {
+  if (typeof value === "string") return value.replace(USER_INFO, "$1***@");
+  if (Array.isArray(value)) return value.map(loggable);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, loggable(inner)]));
+}

@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import type { WeirConfig } from "../../schemas/config.ts";
+import { resolveRequest } from "../config/resolve.ts";
+import { compareConfigs, loggable, PARTS } from "./parts.ts";
+
+function configOf(...args: string[]): WeirConfig {
+  const request = resolveRequest(args, () => "here");
+  assert.ok(request.type === "proxy", JSON.stringify(request));
+  return request.config;
+}
+
+const PLAIN = configOf();
+
+Deno.test("every field of a configuration has a part", () => {
+  const without: string[] = [];
+  const walk = (path: string, value: unknown, part: unknown) => {
+    if (typeof part === "string") return;
+    if (typeof value !== "object" || value === null || typeof part !== "object" || part === null) {
+      without.push(path);
+    } else {
+      for (const [key, inner] of Object.entries(value)) {
+        walk(`${path}.${key}`, inner, Object.entries(part).find(([name]) => name === key)?.[1]);
+      }
+    }
+  };
+  walk("", PLAIN, PARTS);
+  assert.deepEqual(without, []);
+});
+
+Deno.test("a configuration that says the same touches nothing", () => {
+  assert.deepEqual(compareConfigs(PLAIN, configOf("--proxy-mode=nftables")), []);
+});
+
+const changes: readonly (readonly [flags: string, told: string])[] = [
+  ["--manifests=/a", 'source manifests "" "/a"'],
+  ["--kubeconfig=/a", 'source clientConnection.kubeconfig "" "/a"'],
+  ["--kube-api-qps=7", "source clientConnection.qps 5 7"],
+  ["--hostname-override=there", 'node nodeName "here" "there"'],
+  [
+    "--healthz-bind-address=127.0.0.1:1",
+    'servers healthzBindAddress "0.0.0.0:10256" "127.0.0.1:1"',
+  ],
+  [
+    "--proxy-mode=./x.ts",
+    'proxier mode {"type":"builtin","name":"nftables"} {"type":"plugin","reference":"./x.ts"}',
+  ],
+  ["--cluster-cidr=10.0.0.0/8", 'detection clusterCIDRs [] ["10.0.0.0/8"]'],
+  ["--nodeport-addresses=all", 'nodePorts nodePortAddresses ["primary"] ["all"]'],
+  ["--masquerade-all", "rules nftables.masqueradeAll false true"],
+  ["-v=4", "logging logging.verbosity 0 4"],
+];
+
+for (const [flag, told] of changes) {
+  Deno.test(`${flag} is told with its field, its part and both values`, () => {
+    const lines = compareConfigs(PLAIN, configOf(flag)).map(({ field, part, before, after }) =>
+      `${part} ${field} ${JSON.stringify(before)} ${JSON.stringify(after)}`
+    );
+    assert.deepEqual(lines, [told]);
+  });
+}
+
+Deno.test("the credentials of a URL are not logged", () => {
+  const url = "https://admin:secret@10.0.0.1:6443/x";
+  assert.deepEqual(loggable({ urls: [url], plain: "a@b", count: 1 }), {
+    urls: ["https://***@10.0.0.1:6443/x"],
+    plain: "a@b",
+    count: 1,
+  });
+});
