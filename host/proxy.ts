@@ -263,13 +263,14 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
     tracing,
     clock,
     log,
-    observe: ({ kind, startedAt, endedAt, changedAt }) => {
+    observe: ({ kind, startedAt, endedAt, changedAt, traceparent }) => {
       if (kind === "full") collector.soon();
       recordSync(metrics, {
         kind,
         families: FAMILIES,
         startedAt,
         endedAt,
+        traceparent,
         outcome: changedAt === undefined ? { type: "failed" } : { type: "done", changedAt },
       });
       recordDrops(metrics, FAMILIES, revisions);
