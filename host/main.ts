@@ -12,7 +12,7 @@ import { trimAllocator } from "./capabilities/allocator.ts";
 import { credentialSource, SERVICE_ACCOUNT_DIRECTORY } from "./capabilities/credentials.ts";
 import { claimInstance } from "./capabilities/instance.ts";
 import { withLeftoverStore } from "./capabilities/leftovers/store.ts";
-import { systemUsage } from "./capabilities/process_usage.ts";
+import { conntrackUsage } from "./capabilities/sysctl/readings.ts";
 import { cleanUp } from "./cleanup.ts";
 import { cleanupReport } from "./cli/cleanup.ts";
 import { type CliCommand, type CliIo, EXIT_CODES, runCli } from "./cli/cli.ts";
@@ -125,9 +125,9 @@ async function proxy(config: WeirConfig, warnings: readonly string[]): Promise<n
         return {
           residentBytes: Deno.memoryUsage().rss,
           cpuSeconds: (user + system) / 1_000_000,
-          ...systemUsage(),
         };
       },
+      conntrack: conntrackUsage,
     }),
     tracing: createTracing(),
     collect: collector(),

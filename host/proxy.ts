@@ -17,6 +17,7 @@ import { deleteTable } from "./capabilities/nft/delete_table.ts";
 import type { CommitRecord } from "./capabilities/nft/kernel.ts";
 import { nftCapability } from "./capabilities/nft/nft.ts";
 import { openNft } from "./capabilities/nft/open.ts";
+import { conntrackUsage, forwards } from "./capabilities/sysctl/readings.ts";
 import { KERNEL_SETTINGS } from "./capabilities/sysctl/setting.ts";
 import { sysctlCapability } from "./capabilities/sysctl/sysctl.ts";
 import type { Clock } from "./clock.ts";
@@ -49,6 +50,7 @@ import {
 } from "./telemetry/sync_metrics.ts";
 import type { Tracing } from "./telemetry/trace.ts";
 import { Tracker } from "./tracker.ts";
+import { KernelWatch } from "./tuning/kernel_watch.ts";
 
 /** What the proxy stands on. */
 export interface ProxyEnvironment {
@@ -263,14 +265,13 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
     tracing,
     clock,
     log,
-    observe: ({ kind, startedAt, endedAt, changedAt, traceparent }) => {
+    observe: ({ kind, startedAt, endedAt, changedAt }) => {
       if (kind === "full") collector.soon();
       recordSync(metrics, {
         kind,
         families: FAMILIES,
         startedAt,
         endedAt,
-        traceparent,
         outcome: changedAt === undefined ? { type: "failed" } : { type: "done", changedAt },
       });
       recordDrops(metrics, FAMILIES, revisions);
@@ -341,6 +342,15 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
     goOn();
   }
 
+  const kernelWatch = new KernelWatch({
+    usage: conntrackUsage,
+    forwards,
+    serves: (family) =>
+      revisions.all().some((view) => view.family === family && view.endpoints.length > 0),
+    clock,
+    log,
+  });
+
   const facts = (): HealthFacts => ({
     families: FAMILIES,
     lastCompleted: scheduler.status.lastCompleted,
@@ -398,6 +408,7 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
   }
 
   async function run(): Promise<void> {
+    kernelWatch.start();
     const aborted = new Promise<void>((resolve) => {
       until.addEventListener("abort", () => resolve());
     });
@@ -416,6 +427,7 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
       failed.abort();
       const fed = Promise.all([feed.stop(), localTraffic.stop()]);
       collector.stop();
+      kernelWatch.stop();
       await within(GRACE_MS, scheduler.stop(), clock);
       const all = Promise.allSettled([
         fed,

@@ -18,8 +18,6 @@ export interface SyncReport {
   readonly startedAt: number;
   /** When it ended, in milliseconds since the epoch. */
   readonly endedAt: number;
-  /** W3C trace context of the sync, if it is traced. */
-  readonly traceparent?: string | undefined;
   readonly outcome:
     | {
       readonly type: "done";
@@ -39,11 +37,10 @@ export interface SyncReport {
 export function recordSync(metrics: Metrics, report: SyncReport): void {
   const seconds = (report.endedAt - report.startedAt) / 1000;
   const byKind = report.kind === "full" ? metrics.fullSyncDuration : metrics.partialSyncDuration;
-  const { traceparent } = report;
   for (const family of report.families) {
     const labels = { ip_family: family };
-    metrics.syncDuration.observe(labels, seconds, traceparent);
-    byKind.observe(labels, seconds, traceparent);
+    metrics.syncDuration.observe(labels, seconds);
+    byKind.observe(labels, seconds);
     if (report.outcome.type === "failed") {
       metrics.nftablesSyncFailures.inc(labels);
       continue;
@@ -52,7 +49,7 @@ export function recordSync(metrics: Metrics, report: SyncReport): void {
     for (const changedAt of report.outcome.changedAt) {
       // A control plane whose clock is ahead must not count as a negative latency.
       const latency = Math.max(0, report.endedAt - changedAt) / 1000;
-      metrics.networkProgrammingDuration.observe(labels, latency, traceparent);
+      metrics.networkProgrammingDuration.observe(labels, latency);
     }
   }
 }

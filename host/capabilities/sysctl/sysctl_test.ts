@@ -32,6 +32,8 @@ interface Stage extends Disposable {
 const STAGES: readonly (readonly [string, () => Stage])[] = [
   ["the kernel", () => {
     const namespace = NetworkNamespace.create("node");
+    // A new namespace begins with the switches of the first one.
+    namespace.sysctl("ipv4/ip_forward", "0");
     return { files: filesOf(namespace), [Symbol.dispose]: () => namespace.close() };
   }],
   ["the fake", () => {
