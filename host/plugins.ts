@@ -61,6 +61,16 @@ export function detectorOf(mode: DetectLocalMode, home: URL): PluginSource {
   return builtIn(DETECTORS[mode], home);
 }
 
+/**
+ * Names the conntrack-tuner.
+ *
+ * @param home weir's own folder; ends in `/`.
+ * @returns The tuner's source.
+ */
+export function tunerOf(home: URL): PluginSource {
+  return builtIn("conntrack-tuner", home);
+}
+
 /** What all plugins of a host stand on. */
 export interface PluginGround {
   /** The path of the Deno program. */

@@ -32,8 +32,6 @@ export interface SyncOutcome {
   readonly endedAt: number;
   /** When the changes it programmed were triggered; undefined when it failed. */
   readonly changedAt: readonly number[] | undefined;
-  /** W3C trace context of the sync; undefined when it is not traced. */
-  readonly traceparent: string | undefined;
 }
 
 /** What a sync stands on. */
@@ -174,7 +172,7 @@ export function createSync(options: SyncOptions): (kind: SyncKind) => Promise<vo
       const observed = (changedAt: readonly number[] | undefined) => {
         const endedAt = clock.now();
         const kind = order.method === "resync" ? "full" : "partial";
-        observe({ kind, startedAt, endedAt, changedAt, traceparent: span.traceparent });
+        observe({ kind, startedAt, endedAt, changedAt });
         return endedAt;
       };
       try {

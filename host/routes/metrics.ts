@@ -3,17 +3,14 @@
  *
  * @module
  */
-import { type Context, Hono } from "hono";
+import { Hono } from "hono";
 import type { WeirConfig } from "../../schemas/config.ts";
 import { formatProxyMode } from "../../schemas/proxy_mode.ts";
-import { CONTENT_TYPES, formatFor } from "../telemetry/exposition.ts";
-import type { MetricPage, MetricRegistry } from "../telemetry/metrics.ts";
 
 /** What the routes stand on. */
 export interface MetricsRoutesOptions {
-  readonly metrics: Pick<MetricRegistry, "render" | "resetSlis">;
-  /** Told of each ping of /healthz, for kubernetes_healthcheck. */
-  readonly pinged: () => void;
+  /** Renders the metrics, and says which media type they are. */
+  readonly metrics: { readonly contentType: string; text(): Promise<string> };
   /** The configuration in force. */
   readonly config: () => WeirConfig;
   /** Every limit that is enforced, by name, with its unit in the name. */
@@ -26,36 +23,23 @@ const TEXT = { "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Opti
 /**
  * Makes the metrics server's routes.
  *
- * /metrics and /metrics/slis answer in OpenMetrics to who asks for it, and in the text format to
- * everyone else, as upstream's handler falls back to it; Deno.serve compresses it for whoever
- * accepts that. DELETE /metrics/slis forgets, as component-base's does. /configz has upstream's key, so that a
+ * /metrics answers in the text format whatever is asked for, as upstream's handler falls back to
+ * it; Deno.serve compresses it for whoever accepts that. /configz has upstream's key, so that a
  * reader of kube-proxy's finds the configuration, and weir's limits beside it.
  *
  * @param options What they stand on.
  * @returns A Hono application.
  */
 export function metricsRoutes(options: MetricsRoutesOptions): Hono {
-  const { metrics, config, limits, pinged } = options;
-  const page = (name: MetricPage) => async (context: Context) => {
-    const format = formatFor(context.req.header("Accept"));
-    return context.body(await metrics.render(format, name), 200, {
-      "Content-Type": CONTENT_TYPES[format],
-      "Vary": "Accept",
-      "X-Content-Type-Options": "nosniff",
-    });
-  };
+  const { metrics, config, limits } = options;
   return new Hono()
-    .get("/metrics", page("metrics"))
-    .get("/metrics/slis", page("slis"))
-    .delete("/metrics/slis", (context) => {
-      metrics.resetSlis();
-      return context.body("metrics reset\n", 200, TEXT);
-    })
+    .get("/metrics", async (context) =>
+      context.body(await metrics.text(), 200, {
+        "Content-Type": metrics.contentType,
+        "X-Content-Type-Options": "nosniff",
+      }))
     .get("/proxyMode", (context) => context.body(formatProxyMode(config().mode), 200, TEXT))
-    .get("/healthz", (context) => {
-      pinged();
-      return context.body("ok", 200, TEXT);
-    })
+    .get("/healthz", (context) => context.body("ok", 200, TEXT))
     .get("/configz", (context) =>
       context.body(
         JSON.stringify({ "kubeproxy.config.k8s.io": config(), "weir": { limits } }),

@@ -9,7 +9,6 @@ import { LIMITS } from "../../schemas/wire.ts";
 import type { Clock } from "../clock.ts";
 import type { Prepared } from "../prepared.ts";
 import type { Logger } from "../telemetry/log.ts";
-import { recordHealthcheck } from "../telemetry/healthcheck_metrics.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
 import { healthRoutes } from "./health.ts";
 import { metricsRoutes } from "./metrics.ts";
@@ -83,19 +82,9 @@ export class Servers {
       facts,
       now: () => clock.now(),
       timeout: () => healthTimeout(options.config()),
-      observe: (probe, code) => {
-        registry.metrics[probe].inc({ code: String(code) });
-        recordHealthcheck(registry.metrics, { name: "proxy", type: probe, healthy: code === 200 });
-      },
+      observe: (probe, code) => registry.metrics[probe].inc({ code: String(code) }),
     });
-    const pages = metricsRoutes({
-      metrics: registry,
-      config: options.config,
-      limits: LIMITS,
-      // Upstream's /healthz of this port has the one check "ping".
-      pinged: () =>
-        recordHealthcheck(registry.metrics, { name: "ping", type: "healthz", healthy: true }),
-    });
+    const pages = metricsRoutes({ metrics: registry, config: options.config, limits: LIMITS });
     this.#roles = [
       {
         name: "health",

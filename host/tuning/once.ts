@@ -1,0 +1,56 @@
+/**
+ * Tunes the node once, for a start that does no more than what takes privileges (`--init-only`).
+ *
+ * @module
+ */
+import { KERNEL_SETTINGS } from "../capabilities/sysctl/setting.ts";
+import { sysctlCapability } from "../capabilities/sysctl/sysctl.ts";
+import { type PluginGround, prepareJail, startPlugin, tunerOf } from "../plugins.ts";
+import { type ConntrackSettings, tunerConfigOf } from "./tuner_config.ts";
+
+/** What tuning once stands on. */
+export interface TuneOnceOptions extends Omit<PluginGround, "capabilities"> {
+  readonly nodeName: string;
+  /** Processors of the node, 1 or more. */
+  readonly cpus: number;
+}
+
+function ungranted(): never {
+  throw new TypeError("Cannot bind capability: a conntrack-tuner is granted sysctl only");
+}
+
+/**
+ * Has the conntrack-tuner set what is configured, and ends it again.
+ *
+ * @param settings What is wanted.
+ * @param options The node, and what the plugin stands on.
+ * @returns Settles when everything is as configured and the plugin's process is gone.
+ * @throws {WeirError} WEIR_PLUGIN_FAILED with the reason and the remedy when anything could not be
+ * set; WEIR_PLUGIN_LOAD when the tuner cannot be had.
+ */
+export async function tuneOnce(
+  settings: ConntrackSettings,
+  options: TuneOnceOptions,
+): Promise<void> {
+  const config = tunerConfigOf(settings);
+  if (Object.keys(config).length === 0) return;
+  const ground: PluginGround = {
+    ...options,
+    capabilities: () => ({
+      nft: ungranted,
+      conntrack: ungranted,
+      sysctl: (grant) => sysctlCapability(grant, KERNEL_SETTINGS),
+    }),
+  };
+  const tuner = await startPlugin(
+    tunerOf(options.home),
+    { kind: "conntrack-tuner", mode: "on-demand", observe: () => {} },
+    ground,
+    prepareJail(ground),
+  );
+  try {
+    await tuner.call("tune", { node: { name: options.nodeName, cpus: options.cpus }, config });
+  } finally {
+    await tuner.stop();
+  }
+}

@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import type { CallParams } from "../../schemas/calls.ts";
+import { recordingLog } from "../../tests/kit/recording_log.ts";
+import { SimulatedClock } from "../simulated_clock.ts";
+import type { ConntrackSettings } from "./tuner_config.ts";
+import { Tuning } from "./tuning.ts";
+
+const NOTHING: ConntrackSettings = {
+  maxPerCore: 0,
+  min: 0,
+  tcpEstablishedTimeout: 0,
+  tcpCloseWaitTimeout: 0,
+  tcpBeLiberal: false,
+  udpTimeout: 0,
+  udpStreamTimeout: 0,
+};
+const FIVE = { ...NOTHING, udpTimeout: 5_000 };
+const SIX = { ...NOTHING, udpTimeout: 6_000 };
+
+/** Tuning on a simulated clock, whose tuner does as it is told. */
+function stage() {
+  const clock = new SimulatedClock();
+  const { log, lines } = recordingLog();
+  const asked: CallParams["tune"][] = [];
+  let answer: () => Promise<null> = () => Promise.resolve(null);
+  let loads = 0;
+  let missing = 0;
+  const ends: string[] = [];
+  const tuning = new Tuning({
+    nodeName: () => "n1",
+    cpus: () => 4,
+    load: () => {
+      if (loads++ < missing) return Promise.reject(new Error("there is no such plugin"));
+      return Promise.resolve({
+        call: (method, params) => {
+          assert.equal(method, "tune");
+          asked.push(params as CallParams["tune"]);
+          // The result of tune: TypeScript does not narrow the method's type by its value.
+          return answer() as Promise<never>;
+        },
+        stop: () => Promise.resolve(void ends.push("stopped")),
+      });
+    },
+    clock,
+    log,
+  });
+  return {
+    clock,
+    asked,
+    tuning,
+    ends,
+    loads: () => loads,
+    misses: (count: number) => missing = count,
+    answer: (next: () => Promise<null>) => answer = next,
+    fail: (reason: string) => answer = () => Promise.reject(new Error(reason)),
+    timeouts: () => asked.map(({ config }) => config.udpTimeout),
+    warnings: () =>
+      lines.filter(({ level }) => level === "warn").map(({ fields }) => fields["err"]),
+  };
+}
+
+Deno.test("the tuner is asked at once, with the node and what is wanted", async () => {
+  const { tuning, clock, asked, warnings } = stage();
+  tuning.apply({ ...FIVE, maxPerCore: 100 });
+  await clock.advance(0);
+  assert.deepEqual(asked, [{
+    node: { name: "n1", cpus: 4 },
+    config: { maxPerCore: 100, udpTimeout: 5 },
+  }]);
+  await clock.advance(3_600_000);
+  assert.equal(asked.length, 1);
+  assert.deepEqual(warnings(), []);
+});
+
+Deno.test("where nothing is wanted no tuner is started", async () => {
+  const { tuning, clock, loads } = stage();
+  tuning.apply({ ...NOTHING, min: 131_072 });
+  await clock.advance(3_600_000);
+  assert.equal(loads(), 0);
+});
+
+Deno.test("a tuner that cannot be loaded is loaded again, one that can be only once", async () => {
+  const { tuning, clock, loads, misses, warnings, timeouts } = stage();
+  misses(2);
+  tuning.apply(FIVE);
+  await clock.advance(60_000);
+  assert.deepEqual(warnings(), ["there is no such plugin"]);
+  tuning.apply(SIX);
+  await clock.advance(60_000);
+  assert.equal(loads(), 3);
+  assert.deepEqual(timeouts(), [5, 6]);
+});
+
+Deno.test("it is asked again when something else is wanted, and not when it is the same", async () => {
+  const { tuning, clock, timeouts } = stage();
+  for (const settings of [FIVE, { ...FIVE }, SIX, SIX, FIVE, NOTHING, NOTHING]) {
+    tuning.apply(settings);
+    await clock.advance(1_000);
+  }
+  assert.deepEqual(timeouts(), [5, 6, 5]);
+});
+
+Deno.test("a tuner that fails is asked again ever more rarely, and its reason is a warning once", async () => {
+  const { tuning, clock, asked, fail, answer, warnings } = stage();
+  fail("/proc/sys is read-only");
+  tuning.apply(FIVE);
+  await clock.advance(0);
+  const again: number[] = [];
+  for (let second = 1; second <= 3_600; second++) {
+    const before = asked.length;
+    await clock.advance(1_000);
+    if (asked.length > before) again.push(second);
+  }
+  assert.deepEqual(
+    again,
+    [1, 3, 7, 15, 31, 63, 127, 255, 511, 1_023, 1_623, 2_223, 2_823, 3_423],
+  );
+  assert.deepEqual(warnings(), ["/proc/sys is read-only"]);
+  fail("the kernel module nf_conntrack is not loaded");
+  await clock.advance(600_000);
+  assert.equal(warnings().length, 2);
+  answer(() => Promise.resolve(null));
+  await clock.advance(600_000);
+  const { length } = asked;
+  await clock.advance(3_600_000);
+  assert.equal(asked.length, length, "it is as configured");
+});
+
+Deno.test("a change while the tuner fails is asked for at once, and the old wish is forgotten", async () => {
+  const { tuning, clock, fail, timeouts, answer, warnings } = stage();
+  fail("no");
+  tuning.apply(FIVE);
+  await clock.advance(20_000);
+  answer(() => Promise.resolve(null));
+  tuning.apply(SIX);
+  await clock.advance(3_600_000);
+  assert.deepEqual(timeouts(), [5, 5, 5, 5, 5, 6]);
+  fail("no");
+  tuning.apply(FIVE);
+  await clock.advance(0);
+  assert.deepEqual(warnings(), ["no", "no"], "another wish, another warning");
+});
+
+Deno.test("an answer that comes late, or after the stop, starts nothing", async () => {
+  const { tuning, clock, timeouts, answer, warnings, ends } = stage();
+  const late = Promise.withResolvers<null>();
+  answer(() => late.promise);
+  tuning.apply(FIVE);
+  await clock.advance(0);
+  answer(() => Promise.reject(new Error("no")));
+  tuning.apply(SIX);
+  late.reject(new Error("late"));
+  await clock.advance(0);
+  assert.deepEqual(warnings(), ["no"]);
+  await tuning.stop();
+  tuning.apply(FIVE);
+  await clock.advance(3_600_000);
+  assert.deepEqual(timeouts(), [5, 6]);
+  assert.deepEqual(ends, ["stopped"]);
+});
