@@ -13,7 +13,7 @@ import { bindGrants, type CapabilityFactories, decideGrants, DEFAULT_POLICIES } 
 import type { Clock } from "./clock.ts";
 import { loadPlugin } from "./sandbox/code.ts";
 import type { Observe } from "./sandbox/event.ts";
-import { type Jail, probeJail } from "./sandbox/jail.ts";
+import { type Jail, keepsCapabilities, probeJail } from "./sandbox/jail.ts";
 import { sandboxCommand, startSandbox } from "./sandbox/process.ts";
 import { type SupervisedPlugin, supervisePlugin } from "./sandbox/supervisor.ts";
 import type { Logger } from "./telemetry/log.ts";
@@ -113,6 +113,13 @@ export async function prepareJail(ground: PluginGround): Promise<Jail> {
   const jail = await probeJail(command, ground.limits.memoryBytes);
   for (const reason of jail.missing) {
     ground.log.v(1, "A layer of the jail around plugins is not possible on this node", { reason });
+  }
+  if (keepsCapabilities(jail)) {
+    ground.log.warn(
+      "Only Deno stands between plugins and what weir itself may do: run weir with CAP_SYS_ADMIN, " +
+        "CAP_SETUID, CAP_SETGID and CAP_SETPCAP, or let it make user namespaces",
+      { missing: jail.missing },
+    );
   }
   return jail;
 }

@@ -22,6 +22,16 @@ export interface Jail {
   readonly missing: readonly string[];
 }
 
+/**
+ * Whether a plugin that broke out of Deno could still use weir's capabilities.
+ *
+ * @param jail As it was probed.
+ * @returns True when neither another user nor a user namespace takes them from it.
+ */
+export function keepsCapabilities(jail: Jail): boolean {
+  return !jail.layers.some(({ name, options }) => name === "user" || options.includes("--user"));
+}
+
 /** No jail at all, where there is no util-linux. */
 export const NO_JAIL: Jail = { layers: [], missing: [] };
 
@@ -31,22 +41,45 @@ export type Probe = (command: readonly string[]) => Promise<string | undefined>;
 /** The uid and gid that own nothing: "nobody" everywhere on Linux. */
 const NOBODY = 65_534;
 
-function candidates(memoryBytes: number): readonly JailLayer[] {
+/** The layers in their order, each with the ways to have it, the best first. */
+function candidates(memoryBytes: number): readonly (readonly [JailLayer, ...JailLayer[]])[] {
+  // New and empty: no interface but a loopback that is down; no IPC objects; own host name.
+  const namespaces = ["--net", "--ipc", "--uts"];
   return [
-    // New and empty: no interface but a loopback that is down; no IPC objects; own host name.
-    { name: "network", program: "unshare", options: ["--net", "--ipc", "--uts"] },
+    [
+      { name: "network", program: "unshare", options: namespaces },
+      // Without CAP_SYS_ADMIN the same takes a user namespace (user_namespaces(7)). Capabilities
+      // within it are of no use outside, so weir's own CAP_NET_ADMIN ends here, too. No user is
+      // mapped into it: to map root takes CAP_SETFCAP since Linux 5.12.
+      {
+        name: "network",
+        program: "unshare",
+        options: ["--user", ...namespaces],
+      },
+    ],
     // A wall behind the heap limit, for buffers outside of it: an allocation fails, not the node.
-    { name: "memory", program: "prlimit", options: [`--data=${memoryBytes}`, "--core=0"] },
+    [{ name: "memory", program: "prlimit", options: [`--data=${memoryBytes}`, "--core=0"] }],
     // With no_new_privs and an empty bounding set, no exec gives a capability, not even to uid 0.
-    { name: "privileges", program: "setpriv", options: ["--no-new-privs", "--bounding-set=-all"] },
+    // Where the bounding set cannot be emptied, for lack of CAP_SETPCAP, setpriv goes on silently;
+    // then another user than root still loses all, once the ambient set is empty.
+    [{
+      name: "privileges",
+      program: "setpriv",
+      options: [
+        "--no-new-privs",
+        "--inh-caps=-all",
+        "--ambient-caps=-all",
+        "--bounding-set=-all",
+      ],
+    }],
     // Ends a plugin in an endless loop, which never sees the end of stdin, when the host is
     // killed: PR_SET_PDEATHSIG, cleared by the kernel when credentials change, is set after that.
-    { name: "orphan", program: "setpriv", options: ["--pdeathsig", "KILL"] },
-    {
+    [{ name: "orphan", program: "setpriv", options: ["--pdeathsig", "KILL"] }],
+    [{
       name: "user",
       program: "setpriv",
       options: [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"],
-    },
+    }],
   ];
 }
 
@@ -86,13 +119,23 @@ export async function probeJail(
   probe: Probe = runProbe,
 ): Promise<Jail> {
   const all = candidates(memoryBytes);
-  if (await probe(jailCommand(all, command)) === undefined) return { layers: all, missing: [] };
+  const best = all.map(([first]) => first);
+  if (await probe(jailCommand(best, command)) === undefined) return { layers: best, missing: [] };
   const layers: JailLayer[] = [];
   const missing: string[] = [];
-  for (const layer of all) {
-    const failure = await probe(jailCommand([...layers, layer], command));
-    if (failure === undefined) layers.push(layer);
-    else missing.push(`no ${layer.name} jail, ${layer.program} failed: ${failure}`);
+  for (const ways of all) {
+    const refusals: string[] = [];
+    for (const way of ways) {
+      const failure = await probe(jailCommand([...layers, way], command));
+      if (failure === undefined) {
+        layers.push(way);
+        break;
+      }
+      refusals.push(`no ${way.name} jail, ${way.program} failed: ${failure}`);
+    }
+    // The first way is the one that an operator can do something about.
+    const [refusal] = refusals;
+    if (refusals.length === ways.length && refusal !== undefined) missing.push(refusal);
   }
   return { layers, missing };
 }

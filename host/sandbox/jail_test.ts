@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { jailCommand, probeJail } from "./jail.ts";
+import { jailCommand, keepsCapabilities, probeJail } from "./jail.ts";
 
 /** A node that runs a command unless it contains one of these words. */
 function node(...failing: readonly string[]) {
@@ -19,7 +19,7 @@ Deno.test("where everything works one probe is enough, in one chain of programs"
   assert.deepEqual(missing, []);
   assert.deepEqual(ran, [
     "unshare --net --ipc --uts prlimit --data=1000 --core=0 setpriv --no-new-privs " +
-    "--bounding-set=-all --pdeathsig KILL --reuid=65534 --regid=65534 --clear-groups deno run",
+    "--inh-caps=-all --ambient-caps=-all --bounding-set=-all --pdeathsig KILL --reuid=65534 --regid=65534 --clear-groups deno run",
   ]);
   assert.equal(jailCommand(layers, ["deno", "run"]).join(" "), ran[0]);
 });
@@ -33,6 +33,31 @@ Deno.test("a layer that fails is left out with its reason, the others stay", asy
     "no user jail, setpriv failed: --reuid is not permitted",
   ]);
 });
+
+Deno.test("without CAP_SYS_ADMIN the network jail is put into a user namespace", async () => {
+  const { probe } = node("unshare --net", "--reuid");
+  const jail = await probeJail(["deno"], 1000, probe);
+  assert.deepEqual(jail.layers[0]?.options, [
+    "--user",
+    "--net",
+    "--ipc",
+    "--uts",
+  ]);
+  assert.deepEqual(jail.missing, ["no user jail, setpriv failed: --reuid is not permitted"]);
+  assert.equal(keepsCapabilities(jail), false);
+});
+
+for (
+  const [sentence, failing, keeps] of [
+    ["of another user has none of weir's capabilities", ["unshare"], false],
+    ["of weir's own user may keep them", ["unshare", "--reuid"], true],
+  ] as const
+) {
+  Deno.test(`a sandbox ${sentence}`, async () => {
+    const jail = await probeJail(["deno"], 1000, node(...failing).probe);
+    assert.equal(keepsCapabilities(jail), keeps);
+  });
+}
 
 Deno.test("where nothing works the command stays as it is", async () => {
   const { probe } = node("deno");

@@ -4,8 +4,11 @@
 import assert from "node:assert/strict";
 import { NetworkNamespace } from "../../host/capabilities/namespace.ts";
 import { sampleService } from "../../host/samples.ts";
+import { readSystemFile } from "../../host/capabilities/system_file.ts";
+import { outcomeOf, PATHS, reach, web } from "./cluster.ts";
 import { ManifestFolder } from "./manifest_folder.ts";
 import { nft } from "./namespace_program.ts";
+import { startWeirCluster } from "./weir_on_manifests.ts";
 import { WeirProcess } from "./weir_process.ts";
 
 Deno.test("a second weir in the same network namespace is refused by the first one's process id", async () => {
@@ -44,4 +47,32 @@ Deno.test("a weir that a supervisor starts while the last one still stops takes 
   last.kill("SIGTERM");
   assert.equal((await last.ended()).code, 0);
   await next.said(/"Synced" kind="full"/);
+});
+
+/** All that the long-running container of a node may have: CAP_NET_ADMIN. */
+const NET_ADMIN_ALONE = ["setpriv", "--inh-caps=-all", "--bounding-set=-all,+net_admin", "--"];
+
+/** A set of capabilities of a process, as `/proc/<pid>/status` has it. */
+function capabilities(pid: number, set: "CapEff" | "CapBnd"): bigint {
+  const [, mask] = new RegExp(`^${set}:\\t(\\w+)$`, "m").exec(
+    readSystemFile(`/proc/${pid}/status`),
+  ) ?? [];
+  assert.ok(mask !== undefined);
+  return BigInt(`0x${mask}`);
+}
+
+Deno.test("with CAP_NET_ADMIN alone weir carries packets, and its plugin has no capability at all", async () => {
+  await using cluster = await startWeirCluster([], NET_ADMIN_ALONE);
+  const { topology: { client, backends }, weir } = cluster;
+  await weir.serve(web(backends));
+  assert.equal(capabilities(weir.process.pid, "CapEff"), 1n << 12n);
+  assert.equal(capabilities(weir.process.pid, "CapBnd"), 1n << 12n);
+  assert.equal(capabilities(await weir.process.proxier(), "CapEff"), 0n);
+  const names = backends.map(({ name }) => name);
+  for (const path of PATHS) {
+    assert.ok(names.includes(outcomeOf(await reach(client, path))), JSON.stringify(path));
+  }
+  await weir.serve(web(backends.slice(0, 1)));
+  for (const path of PATHS) assert.equal(outcomeOf(await reach(client, path)), backends[0]?.name);
+  assert.doesNotMatch(weir.process.log, /^E/m);
 });

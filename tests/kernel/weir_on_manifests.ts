@@ -69,17 +69,22 @@ export interface WeirOnManifests extends NodeProgram {
  *
  * @param topology Whose node.
  * @param flags More flags for weir.
+ * @param before Words before its command, such as `setpriv …`.
  * @returns weir, perhaps not ready yet; `serve` waits until the kernel has what is served.
  */
 export async function startOnManifests(
   topology: Topology,
   flags: readonly string[] = [],
+  before: readonly string[] = [],
 ): Promise<WeirOnManifests> {
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(await ManifestFolder.create());
   const agent = stack.use(new NodeAgent(topology));
   const start = (flags: readonly string[]) =>
-    new WeirProcess(topology.node.namespace, { flags: [`--manifests=${folder.path}`, ...flags] });
+    new WeirProcess(topology.node.namespace, {
+      flags: [`--manifests=${folder.path}`, ...flags],
+      before,
+    });
   let process = stack.use(start(flags));
   let port = FIRST_BARRIER_PORT;
   // One file is one delivery and one sync: who has the barrier has everything.
@@ -158,12 +163,16 @@ export interface WeirCluster extends AsyncDisposable {
  * Builds a topology and starts weir in its node.
  *
  * @param flags Flags for weir.
+ * @param before Words before its command, such as `setpriv …`.
  * @returns Both; to be disposed with `await using`.
  */
-export async function startWeirCluster(flags: readonly string[] = []): Promise<WeirCluster> {
+export async function startWeirCluster(
+  flags: readonly string[] = [],
+  before: readonly string[] = [],
+): Promise<WeirCluster> {
   await using stack = new AsyncDisposableStack();
   const topology = stack.use(await Topology.create({ port: TARGET_PORT }));
-  const weir = stack.use(await startOnManifests(topology, flags));
+  const weir = stack.use(await startOnManifests(topology, flags, before));
   const running = stack.move();
   return { topology, weir, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
