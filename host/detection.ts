@@ -7,7 +7,7 @@
 import type { CallParams } from "../schemas/calls.ts";
 import type { Log } from "../schemas/capability.ts";
 import type { WeirConfig } from "../schemas/config.ts";
-import { messageOf } from "../schemas/errors.ts";
+import { messageOf, WeirError } from "../schemas/errors.ts";
 import type { Node } from "../schemas/kube.ts";
 import type { LocalMatch } from "../schemas/view.ts";
 import type { Clock } from "./clock.ts";
@@ -22,6 +22,8 @@ export interface DetectionOptions {
   readonly detect: (params: CallParams["detect"]) => Promise<readonly LocalMatch[]>;
   /** Called when the answer is there for the first time, and when it has become another. */
   readonly changed: () => void;
+  /** Called when the Node has had no pod ranges for too long: weir must not go on. */
+  readonly fail: (fault: WeirError) => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -31,6 +33,9 @@ const FIRST_RETRY_MS = 1_000;
 /** A detector that is parked for good costs a call every half minute. */
 const LONGEST_RETRY_MS = 30_000;
 
+/** Milliseconds in which the Node must get its pod ranges, as long as kube-proxy waits for them. */
+const POD_CIDR_PATIENCE_MS = 300_000;
+
 /** Keeps the answer of a local-detector true. */
 export class Detection {
   readonly #options: DetectionOptions;
@@ -39,6 +44,7 @@ export class Detection {
   #question: string | undefined;
   #podCIDRs: readonly string[] = [];
   #cancelRetry: () => void = () => {};
+  #cancelPatience: () => void = () => {};
   #failures = 0;
   #state: "waiting" | "asking" | "stopped" = "asking";
 
@@ -69,9 +75,15 @@ export class Detection {
           node: config.nodeName,
         });
         this.#state = "waiting";
+        // A Node that has had some may lose them: how its pods are told is known then.
+        if (this.#question === undefined) {
+          const { clock } = this.#options;
+          this.#cancelPatience = clock.after(POD_CIDR_PATIENCE_MS, () => this.#giveUp());
+        }
       }
       return;
     }
+    this.#cancelPatience();
     const question = byNode ? this.#podCIDRs.join(",") : config.detectLocalMode;
     if (this.#state === "stopped" || question === this.#question) return;
     this.#state = "asking";
@@ -84,6 +96,20 @@ export class Detection {
   stop(): void {
     this.#state = "stopped";
     this.#cancelRetry();
+    this.#cancelPatience();
+  }
+
+  #giveUp(): void {
+    const { config, fail } = this.#options;
+    this.stop();
+    fail(
+      new WeirError(
+        "WEIR_NODE",
+        `Cannot tell local traffic by the podCIDRs of Node "${config.nodeName}": it has none after ` +
+          "5 minutes; have the controller manager allocate them (--allocate-node-cidrs), or choose " +
+          "another --detect-local-mode",
+      ),
+    );
   }
 
   async #ask(question: string): Promise<void> {

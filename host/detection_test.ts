@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { CallParams } from "../schemas/calls.ts";
 import type { DetectLocalMode } from "../schemas/config.ts";
 import type { LocalMatch } from "../schemas/view.ts";
+import type { WeirError } from "../schemas/errors.ts";
 import { Detection } from "./detection.ts";
 import { sampleNode } from "./samples.ts";
 import { SimulatedClock } from "./simulated_clock.ts";
@@ -17,6 +18,7 @@ class Stage {
   readonly clock = new SimulatedClock();
   readonly asked: CallParams["detect"][] = [];
   readonly log: string[] = [];
+  readonly faults: WeirError[] = [];
   changes = 0;
   /** Answers a question; by default at once with a match for each CIDR it was asked about. */
   detector = (params: CallParams["detect"]): Promise<readonly LocalMatch[]> =>
@@ -39,6 +41,7 @@ class Stage {
         return this.detector(params);
       },
       changed: () => void this.changes++,
+      fail: (fault) => void this.faults.push(fault),
       clock: this.clock,
       log: {
         debug: line("debug"),
@@ -97,6 +100,32 @@ Deno.test("with NodeCIDR nothing is known until the Node has pod ranges, which i
   ]);
   stage.detection.observe(sampleNode("", { podCIDRs: ["10.1.0.0/24"] }));
   await stage.settle();
+  assert.deepEqual(stage.matches, [cidr("10.1.0.0/24")]);
+});
+
+Deno.test("with NodeCIDR a Node that has no pod ranges after 5 minutes stops weir, with the remedy", async () => {
+  const stage = new Stage("NodeCIDR");
+  stage.detection.observe(sampleNode(""));
+  await stage.clock.advance(299_999);
+  stage.detection.observe(undefined);
+  assert.deepEqual(stage.faults, []);
+  await stage.clock.advance(1);
+  assert.deepEqual(stage.faults.map(({ code, message }) => [code, message]), [[
+    "WEIR_NODE",
+    'Cannot tell local traffic by the podCIDRs of Node "here": it has none after 5 minutes; have ' +
+    "the controller manager allocate them (--allocate-node-cidrs), or choose another " +
+    "--detect-local-mode",
+  ]]);
+});
+
+Deno.test("with NodeCIDR a Node that gets its pod ranges in time, and loses them later, stops nothing", async () => {
+  const stage = new Stage("NodeCIDR");
+  stage.detection.observe(undefined);
+  await stage.clock.advance(299_000);
+  stage.detection.observe(sampleNode("", { podCIDRs: ["10.1.0.0/24"] }));
+  stage.detection.observe(sampleNode(""));
+  await stage.clock.advance(600_000);
+  assert.deepEqual(stage.faults, []);
   assert.deepEqual(stage.matches, [cidr("10.1.0.0/24")]);
 });
 

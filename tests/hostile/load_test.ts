@@ -76,7 +76,14 @@ Deno.test("a plugin finds neither the host's environment nor its descriptors, no
   const environment = await procFile(pid, "environ");
   const names = environment?.split("\0").filter((line) => line !== "")
     .map((line) => line.split("=")[0]).sort();
-  assert.deepEqual(names, ["DENO_NO_UPDATE_CHECK", "MALLOC_MMAP_THRESHOLD_", "NO_COLOR", "PATH"]);
+  assert.deepEqual(names, [
+    "DENO_NO_UPDATE_CHECK",
+    "MALLOC_ARENA_MAX",
+    "MALLOC_MMAP_THRESHOLD_",
+    "MALLOC_TRIM_THRESHOLD_",
+    "NO_COLOR",
+    "PATH",
+  ]);
   const descriptors = await procDescriptors(pid);
   assert.equal(descriptors.filter((target) => target.startsWith("pipe:")).length >= 3, true);
   const foreign = descriptors.filter((target) =>
