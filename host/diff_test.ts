@@ -8,6 +8,7 @@ import type {
 import { Revisions, sameView } from "./diff.ts";
 
 const SETTINGS: ProxierSettings = {
+  families: ["IPv4", "IPv6"],
   masqueradeAll: false,
   masqueradeBit: 14,
   localMatches: [],

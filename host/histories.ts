@@ -22,6 +22,7 @@ import { sampleEndpoint, sampleNode, sampleService, sampleSlice } from "./sample
 import { LABEL_ZONE, Tracker } from "./tracker.ts";
 
 const SETTINGS: Omit<ProxierSettings, "serviceCIDRs"> = {
+  families: ["IPv4", "IPv6"],
   masqueradeAll: false,
   masqueradeBit: 14,
   localMatches: [],

@@ -22,6 +22,8 @@ export interface LocalTrafficOptions {
   readonly load: (mode: DetectLocalMode) => Promise<SupervisedPlugin>;
   /** Called when the answer is there for the first time, and when it has become another. */
   readonly changed: () => void;
+  /** Called when the configuration to begin with can have no answer: weir must not go on. */
+  readonly fail: (fault: WeirError) => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -150,7 +152,7 @@ export class LocalTraffic {
     reused: Detector | undefined,
     changed: () => void,
   ): Detector {
-    const { load, clock, log } = this.#options;
+    const { load, fail, clock, log } = this.#options;
     const loading = reused?.loading ?? load(config.detectLocalMode);
     this.#running.add(loading);
     const detector: Detector = {
@@ -161,6 +163,8 @@ export class LocalTraffic {
         config,
         detect: async (params) => await (await loading).call("detect", params),
         changed,
+        // Another configuration has to answer sooner, and is given up before.
+        fail,
         clock,
         log,
       }),

@@ -13,13 +13,17 @@ import { credentialSource, SERVICE_ACCOUNT_DIRECTORY } from "./capabilities/cred
 import { claimInstance } from "./capabilities/instance.ts";
 import { withLeftoverStore } from "./capabilities/leftovers/store.ts";
 import { conntrackUsage } from "./capabilities/sysctl/readings.ts";
+import { probeFamilies } from "./capabilities/nft/families.ts";
+import { adjustOomScore } from "./capabilities/oom_score.ts";
+import { readSystemFile } from "./capabilities/system_file.ts";
 import { cleanUp } from "./cleanup.ts";
 import { cleanupReport } from "./cli/cleanup.ts";
 import { type CliCommand, type CliIo, EXIT_CODES, runCli } from "./cli/cli.ts";
 import { createStyle, wantsColour } from "./cli/style.ts";
 import { systemClock } from "./clock.ts";
-import { requireKernel, SKIP_KERNEL_CHECK } from "./process/kernel_requirement.ts";
+import { SKIP_KERNEL_CHECK } from "./process/kernel_requirement.ts";
 import { becomeOnlyInstance } from "./process/single_instance.ts";
+import { beginProcess } from "./process/start.ts";
 import { startProxy } from "./proxy.ts";
 import { openSource } from "./source/open.ts";
 import { callSite } from "./telemetry/call_site.ts";
@@ -94,14 +98,28 @@ async function proxy(config: WeirConfig, warnings: readonly string[]): Promise<n
   const signal = untilSignalled(log);
   const startedAt = performance.timeOrigin / 1000;
   log.info("Starting weir", { version: deno.version, node: config.nodeName });
-  requireKernel(config.mode, Deno.osRelease(), (io.env(SKIP_KERNEL_CHECK) ?? "") !== "");
-  // The kernel gives the claim back when the process has ended, and not before.
-  const others = { claim: claimInstance, clock: systemClock, log, signal };
-  if (await becomeOnlyInstance({ action: "start weir", ...others }) === "aborted") return 0;
+  const families = await beginProcess({
+    ...config,
+    oomScoreAdj: -999,
+    bootIdFiles: ["/proc/sys/kernel/random/boot_id"],
+    machineIdFiles: ["/etc/machine-id", "/var/lib/dbus/machine-id"],
+  }, {
+    release: Deno.osRelease(),
+    skipKernelCheck: (io.env(SKIP_KERNEL_CHECK) ?? "") !== "",
+    claim: claimInstance,
+    probe: probeFamilies,
+    adjustOomScore,
+    readFile: readSystemFile,
+    clock: systemClock,
+    log,
+    signal,
+  });
+  if (families === undefined) return 0;
   const home = HOME;
   const running = startProxy(config, {
     version: deno.version,
     node: { os: "linux", kernel: Deno.osRelease() },
+    families,
     deno: Deno.execPath(),
     home,
     cache: new URL(".weir/plugins/", home),

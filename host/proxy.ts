@@ -6,7 +6,7 @@
  */
 import type { WeirConfig } from "../schemas/config.ts";
 import { WeirError } from "../schemas/errors.ts";
-import type { IpFamily, Node, Source } from "../schemas/kube.ts";
+import type { Node, Source } from "../schemas/kube.ts";
 import type { NodeFeatures } from "../schemas/manifest.ts";
 import type { ProxierSettings } from "../schemas/view.ts";
 import { LIMITS } from "../schemas/wire.ts";
@@ -14,6 +14,7 @@ import { conntrackCapability } from "./capabilities/conntrack/conntrack.ts";
 import { ConntrackKernel } from "./capabilities/conntrack/kernel.ts";
 import { withLeftoverStore } from "./capabilities/leftovers/store.ts";
 import { deleteTable } from "./capabilities/nft/delete_table.ts";
+import type { FamilySupport } from "./capabilities/nft/families.ts";
 import type { CommitRecord } from "./capabilities/nft/kernel.ts";
 import { nftCapability } from "./capabilities/nft/nft.ts";
 import { openNft } from "./capabilities/nft/open.ts";
@@ -29,6 +30,7 @@ import { LocalTraffic } from "./local_traffic.ts";
 import { NodePorts } from "./node_ports/node_ports.ts";
 import { detectorOf, type PluginGround, prepareJail, proxierOf, startPlugin } from "./plugins.ts";
 import type { Prepared } from "./prepared.ts";
+import { NodeCheck } from "./process/node_check.ts";
 import { Proxiers } from "./proxiers.ts";
 import { compareConfigs, type Part } from "./reload/parts.ts";
 import { type HealthFacts, livez } from "./routes/proxy_health.ts";
@@ -57,6 +59,8 @@ export interface ProxyEnvironment {
   /** For example `0.1.0`. */
   readonly version: string;
   readonly node: NodeFeatures;
+  /** What the kernel can serve; one family at least. */
+  readonly families: FamilySupport;
   /** The path of the Deno program. */
   readonly deno: string;
   /** weir's own folder; ends in `/`. */
@@ -80,8 +84,6 @@ export interface ProxyEnvironment {
   /** Ends the proxy; the kernel keeps the rules. */
   readonly signal: AbortSignal;
 }
-
-const FAMILIES: readonly IpFamily[] = ["IPv4", "IPv6"];
 
 /**
  * Stands in for the Node where manifests name none: there is no control plane that could drain
@@ -125,9 +127,13 @@ export interface RunningProxy {
 export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): RunningProxy {
   const { clock, random, log, registry, tracing, signal, home, openSource } = environment;
   const { metrics } = registry;
+  const { working: families, lacking } = environment.families;
   const pluginMetrics = new PluginMetrics(registry);
   const failed = new AbortController();
   const until = AbortSignal.any([signal, failed.signal]);
+  const fault = Promise.withResolvers<never>();
+  // Whoever waits for the end sees it.
+  fault.promise.catch(() => {});
 
   // What is in force. Whoever reads it anew each time needs no word of a change.
   let config = initial;
@@ -207,6 +213,7 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
       );
     },
     changed: () => resyncBecause("the way to tell local traffic has changed"),
+    fail: fault.reject,
     clock,
     log,
   });
@@ -239,7 +246,7 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
 
   const nodePorts = new NodePorts({
     config,
-    families: FAMILIES,
+    families,
     proxyHealthy: () => livez(facts(), clock.now(), healthTimeout(config)).report.healthy,
     changed: () => resyncBecause("the addresses of NodePorts have changed"),
     clock,
@@ -248,8 +255,17 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
     metrics,
   });
 
+  const nodeCheck = new NodeCheck({ ...config, bindAddress: "" }, {
+    served: families,
+    lacking,
+    fail: fault.reject,
+    clock,
+    log,
+  });
+
   const collector = new Collector({ collect: environment.collect, clock });
   const settings = (): ProxierSettings => ({
+    families,
     masqueradeAll: config.nftables.masqueradeAll,
     masqueradeBit: config.nftables.masqueradeBit,
     localMatches: localTraffic.matches ?? [],
@@ -269,12 +285,12 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
       if (kind === "full") collector.soon();
       recordSync(metrics, {
         kind,
-        families: FAMILIES,
+        families,
         startedAt,
         endedAt,
         outcome: changedAt === undefined ? { type: "failed" } : { type: "done", changedAt },
       });
-      recordDrops(metrics, FAMILIES, revisions);
+      recordDrops(metrics, families, revisions);
       recordPending(metrics, tracker.pending);
     },
     landed: (order) => nodePorts.landed(order),
@@ -299,7 +315,7 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
       return config.nftables.syncPeriod;
     },
     observer: {
-      queued: (at) => recordQueued(metrics, FAMILIES, at),
+      queued: (at) => recordQueued(metrics, families, at),
       completed: (_at, kind) => {
         // The first sync is one, and only a full one has put all rules into the kernel.
         if (kind === "resync") takeover.begin();
@@ -334,6 +350,7 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
     recordChanges(metrics, before, tracker.pending);
     localTraffic.observe(tracker.node);
     nodePorts.observeNode(tracker.node, tracker.nodeListed);
+    nodeCheck.observe(tracker.node, tracker.nodeListed);
     if (tracker.serviceCIDRs !== ranges) {
       scheduler.requestResync("the ranges of cluster IPs have changed");
     }
@@ -352,7 +369,7 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
   });
 
   const facts = (): HealthFacts => ({
-    families: FAMILIES,
+    families,
     lastCompleted: scheduler.status.lastCompleted,
     waitingSince: scheduler.status.waitingSince,
     node: tracker.node ?? (config.manifests === "" ? undefined : standaloneNode(config.nodeName)),
@@ -381,6 +398,8 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
   async function reconfigure(next: WeirConfig): Promise<void> {
     const parts = new Set(compareConfigs(config, next).map(({ part }) => part));
     const touched = (...some: readonly Part[]) => some.some((part) => parts.has(part));
+    const misfit = nodeCheck.faultOf({ ...next, bindAddress: "" });
+    if (misfit !== undefined) throw misfit;
     const ready: Prepared[] = [];
     try {
       let { node } = tracker;
@@ -400,6 +419,7 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
     }
     config = next;
     for (const part of ready) part.commit();
+    nodeCheck.reconfigure({ ...next, bindAddress: "" });
     if (touched("nodePorts", "source")) nodePorts.reconfigure(next, revisions.all());
     if (touched("logging")) environment.setLogging(next);
     if (touched("rules")) scheduler.requestResync("the configuration has changed");
@@ -418,6 +438,7 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
       await Promise.race([
         aborted,
         feed.failed,
+        fault.promise,
         Promise.all([proxiers.loaded(), localTraffic.loaded()]).then(() => {
           goOn();
           return aborted;
@@ -428,6 +449,7 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
       const fed = Promise.all([feed.stop(), localTraffic.stop()]);
       collector.stop();
       kernelWatch.stop();
+      nodeCheck.stop();
       await within(GRACE_MS, scheduler.stop(), clock);
       const all = Promise.allSettled([
         fed,

@@ -122,11 +122,12 @@ export function createSync(options: SyncOptions): (kind: SyncKind) => Promise<vo
 
   const resolve = (changes: Changes): ServiceUpdate[] => {
     const node = { name: nodeName(), zone: tracker.zone, addresses: tracker.addresses };
+    const { families } = settings();
     return changes.services.map(({ key, service, slices }) => {
       const { views, problems, health } = resolveService(service, slices, node);
       report(key, problems);
       healths.take(key, health);
-      return { key, views };
+      return { key, views: views.filter(({ family }) => families.includes(family)) };
     });
   };
 

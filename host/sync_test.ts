@@ -12,6 +12,7 @@ import { createTracing } from "./telemetry/trace.ts";
 import { Tracker } from "./tracker.ts";
 
 const SETTINGS: ProxierSettings = {
+  families: ["IPv4", "IPv6"],
   masqueradeAll: false,
   masqueradeBit: 14,
   localMatches: [],

@@ -40,6 +40,7 @@ const port: fc.Arbitrary<ServicePortView> = fc.record({
   endpoints: fc.array(endpoint, { maxLength: 5 }),
 }, { noNullPrototype: true, requiredKeys: REQUIRED });
 const settings = {
+  families: ["IPv4", "IPv6"],
   masqueradeAll: true,
   masqueradeBit: 14,
   localMatches: [{ type: "interface", name: "cni0" }],

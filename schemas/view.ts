@@ -109,6 +109,11 @@ export type NodePortAddresses =
 
 /** What a proxier must know besides the service ports; a change of it causes a resync. */
 export interface ProxierSettings {
+  /**
+   * The IP families to program, at least one. Service ports of another never come, and the kernel
+   * may know no rules of it: a table of it is then refused.
+   */
+  readonly families: readonly IpFamily[];
   /** Masquerade all traffic to cluster IPs, whatever its source. */
   readonly masqueradeAll: boolean;
   /** 0–31: the bit of the packet mark that means "masquerade". Upstream's default is 14. */

@@ -19,6 +19,7 @@ const port = {
   ],
 } as const;
 const settings = {
+  families: ["IPv4", "IPv6"] as const,
   masqueradeAll: false,
   masqueradeBit: 14,
   localMatches: [],

@@ -9,8 +9,12 @@ import type { WeirConfig } from "../../schemas/config.ts";
 import { WeirError } from "../../schemas/errors.ts";
 import type { IpFamily, Node } from "../../schemas/kube.ts";
 import type { Clock } from "../clock.ts";
-import { checkConfiguration, type ConfigurationFacts } from "./configuration_check.ts";
-import { boundAddress, type NodeIps, nodeIps } from "./node_ip.ts";
+import {
+  checkConfiguration,
+  type ConfigurationFacts,
+  type ConfigurationVerdict,
+} from "./configuration_check.ts";
+import { type NodeIps, nodeIps } from "./node_ip.ts";
 
 /** Milliseconds to wait for the Node's addresses, as long as kube-proxy does. */
 const PATIENCE_MS = 30_000;
@@ -18,12 +22,14 @@ const PATIENCE_MS = 30_000;
 const FAMILIES: readonly IpFamily[] = ["IPv4", "IPv6"];
 const LOOPBACK = { IPv4: "127.0.0.1", IPv6: "::1" } as const;
 
+/** The part of the configuration that has to fit the node. */
+export type NodeCheckConfig =
+  & ConfigurationFacts["config"]
+  & Pick<WeirConfig, "manifests">
+  & { readonly bindAddress: string };
+
 /** What the check stands on. */
 export interface NodeCheckOptions {
-  readonly config:
-    & ConfigurationFacts["config"]
-    & Pick<WeirConfig, "manifests">
-    & { readonly bindAddress: string };
   /** The families that are served; at least one. */
   readonly served: readonly IpFamily[];
   /** Why the others are not. */
@@ -38,42 +44,71 @@ export interface NodeCheckOptions {
 export class NodeCheck {
   readonly #options: NodeCheckOptions;
   readonly #cancelPatience: () => void;
-  #ips: NodeIps | undefined;
-  #podCIDRs: readonly string[] = [];
   readonly #told = new Set<string>();
+  #config: NodeCheckConfig;
+  #addresses: readonly string[] = [];
+  #podCIDRs: readonly string[] = [];
+  /** What was taken for the node's last, so that only news is checked and said. */
+  #known = "";
+  /** Nobody will tell of the node any more, or not soon. */
+  #assuming = false;
   #ended = false;
 
-  /** @param options The configuration and the node, as far as it is known at the start. */
-  constructor(options: NodeCheckOptions) {
+  /**
+   * @param config The configuration.
+   * @param options The node, as far as it is known at the start, and whom to tell.
+   */
+  constructor(config: NodeCheckConfig, options: NodeCheckOptions) {
+    this.#config = config;
     this.#options = options;
     this.#cancelPatience = options.clock.after(PATIENCE_MS, () => {
       options.log.warn(
         "Cannot tell this node's IP, assuming loopback; if that is wrong, give --bind-address",
       );
-      this.#assumeLoopback();
+      this.#assuming = true;
+      this.#check();
     });
-    const bound = boundAddress(options.config.bindAddress);
-    if (bound !== undefined) this.#decide(nodeIps([], options.config.bindAddress));
+    this.#check();
   }
 
   /**
-   * Takes notice of the Node.
+   * Takes notice of the Node. One that is gone for a moment keeps what it had.
    *
    * @param node This Node, or undefined while none has been seen.
    * @param listed Whether Nodes have been listed, so that there is none when none was seen.
    */
   observe(node: Node | undefined, listed: boolean): void {
-    const { config } = this.#options;
     if (this.#ended) return;
-    const fresh = node !== undefined && node.podCIDRs.join() !== this.#podCIDRs.join();
-    if (node !== undefined) this.#podCIDRs = node.podCIDRs;
-    const ips = nodeIps(node?.addresses ?? [], config.bindAddress);
-    if (ips !== undefined && Object.keys(ips.addresses).length > this.#known) this.#decide(ips);
-    else if (fresh && this.#ips !== undefined) this.#check(this.#ips);
-    // A folder without a Node never will have one: there is nobody whom that could surprise.
-    else if (this.#ips === undefined && node === undefined && listed && config.manifests !== "") {
-      this.#assumeLoopback();
+    if (node !== undefined) {
+      if (node.addresses.length > 0) this.#addresses = node.addresses;
+      this.#podCIDRs = node.podCIDRs;
+    } else if (listed && this.#config.manifests !== "") {
+      // A folder without a Node may never have one: there is nobody whom that could surprise.
+      this.#assuming = true;
     }
+    this.#check();
+  }
+
+  /**
+   * Why another configuration cannot come into force on this node.
+   *
+   * @param config The other configuration.
+   * @returns The fault, or undefined when there is none or the node is not known yet.
+   */
+  faultOf(config: NodeCheckConfig): WeirError | undefined {
+    const ips = this.#ips(config);
+    return ips === undefined ? undefined : this.#verdict(config, ips).fault;
+  }
+
+  /**
+   * Takes another configuration, and warns of what does not fit.
+   *
+   * @param config The other configuration.
+   */
+  reconfigure(config: NodeCheckConfig): void {
+    this.#config = config;
+    this.#known = "";
+    if (!this.#ended) this.#check();
   }
 
   /** Checks no more. */
@@ -82,64 +117,58 @@ export class NodeCheck {
     this.#cancelPatience();
   }
 
-  get #known(): number {
-    return this.#ips === undefined ? 0 : Object.keys(this.#ips.addresses).length;
-  }
-
-  /** Without a word of the node, what is served cannot be wrong. */
-  #assumeLoopback(): void {
+  #ips(config: NodeCheckConfig): NodeIps | undefined {
+    const ips = nodeIps(this.#addresses, config.bindAddress);
+    if (ips !== undefined || !this.#assuming) return ips;
+    // Without a word of the node, what is served cannot be wrong.
     const [primary = "IPv4"] = this.#options.served;
-    this.#decide({ primary, addresses: LOOPBACK });
+    return { primary, addresses: LOOPBACK };
   }
 
-  #decide(ips: NodeIps | undefined): void {
-    const { served, lacking, log } = this.#options;
-    if (ips === undefined || this.#ended) return;
+  #check(): void {
+    const { served, log, fail } = this.#options;
+    const ips = this.#ips(this.#config);
+    if (ips === undefined) return;
+    const known = JSON.stringify([ips, this.#podCIDRs]);
+    if (known === this.#known) return;
+    this.#known = known;
     this.#cancelPatience();
-    const first = this.#ips === undefined;
-    this.#ips = ips;
+    const { warnings, fault } = this.#verdict(this.#config, ips);
+    if (fault !== undefined) {
+      this.stop();
+      return fail(fault);
+    }
     const { primary } = ips;
+    const mode = `Running in ${served.length > 1 ? "dual" : "single"}-stack mode`;
+    this.#once(
+      `${mode} ${primary} ${ips.addresses[primary]}`,
+      () => log.info(mode, { primary, address: ips.addresses[primary] }),
+    );
+    for (const warning of warnings) this.#once(warning, () => log.warn(warning));
+  }
+
+  #once(what: string, say: () => void): void {
+    if (this.#told.has(what)) return;
+    this.#told.add(what);
+    say();
+  }
+
+  #verdict(config: NodeCheckConfig, { primary, addresses }: NodeIps): ConfigurationVerdict {
+    const { served, lacking } = this.#options;
     if (!served.includes(primary)) {
-      const reason = lacking[primary] ?? "nothing serves it";
-      return this.#fail(
-        new WeirError(
+      return {
+        warnings: [],
+        fault: new WeirError(
           "WEIR_KERNEL",
           `Cannot serve "${primary}", the primary family of this node: the kernel lacks it: ` +
-            `${reason}; or name an address of another family with --bind-address`,
+            `${lacking[primary]}; or name an address of another family with --bind-address`,
         ),
-      );
+      };
     }
-    if (first) {
-      log.info(served.length > 1 ? "Running in dual-stack mode" : "Running in single-stack mode", {
-        primary,
-        address: ips.addresses[primary],
-      });
-    }
-    this.#check(ips);
-  }
-
-  #check({ primary, addresses }: NodeIps): void {
-    const { config, served, log } = this.#options;
-    const { warnings, fault } = checkConfiguration({
-      config,
-      primary,
-      served,
-      present: FAMILIES.filter((family) => {
-        const address = addresses[family];
-        return address !== undefined && address !== LOOPBACK[family];
-      }),
-      podCIDRs: this.#podCIDRs,
+    const present = FAMILIES.filter((family) => {
+      const address = addresses[family];
+      return address !== undefined && address !== LOOPBACK[family];
     });
-    for (const warning of warnings) {
-      if (this.#told.has(warning)) continue;
-      this.#told.add(warning);
-      log.warn(warning);
-    }
-    if (fault !== undefined) this.#fail(fault);
-  }
-
-  #fail(fault: WeirError): void {
-    this.stop();
-    this.#options.fail(fault);
+    return checkConfiguration({ config, primary, served, present, podCIDRs: this.#podCIDRs });
   }
 }

@@ -3,10 +3,19 @@ import assert from "node:assert/strict";
 import type { WeirError } from "../../schemas/errors.ts";
 import { sampleNode } from "../samples.ts";
 import { SimulatedClock } from "../simulated_clock.ts";
-import { NodeCheck, type NodeCheckOptions } from "./node_check.ts";
+import { NodeCheck, type NodeCheckConfig, type NodeCheckOptions } from "./node_check.ts";
+
+const CONFIG: NodeCheckConfig = {
+  manifests: "",
+  bindAddress: "0.0.0.0",
+  clusterCIDRs: [],
+  detectLocalMode: "ClusterCIDR",
+  healthzBindAddress: "",
+  metricsBindAddress: "",
+};
 
 function start(
-  config: Partial<NodeCheckOptions["config"]> = {},
+  config: Partial<NodeCheckConfig> = {},
   support: Partial<Pick<NodeCheckOptions, "served" | "lacking">> = {},
 ) {
   const clock = new SimulatedClock();
@@ -14,16 +23,7 @@ function start(
   const faults: WeirError[] = [];
   const say = (level: string) => (message: string, fields?: Readonly<Record<string, unknown>>) =>
     void lines.push(`${level} ${message}${fields === undefined ? "" : JSON.stringify(fields)}`);
-  const check = new NodeCheck({
-    config: {
-      manifests: "",
-      bindAddress: "0.0.0.0",
-      clusterCIDRs: [],
-      detectLocalMode: "ClusterCIDR",
-      healthzBindAddress: "",
-      metricsBindAddress: "",
-      ...config,
-    },
+  const check = new NodeCheck({ ...CONFIG, ...config }, {
     served: ["IPv4", "IPv6"],
     lacking: {},
     fail: (fault) => faults.push(fault),
@@ -115,4 +115,20 @@ Deno.test("a warning is given once, whatever the Node does", () => {
     check.observe(sampleNode("a", { addresses: ["10.0.0.1"], podCIDRs }), true);
   }
   assert.equal(lines.filter((line) => line.startsWith("W clusterCIDR may be wrong")).length, 1);
+});
+
+Deno.test("another configuration that does not fit the node is refused before it comes into force", () => {
+  const { check, lines, faults } = start({}, IPV4_ONLY);
+  assert.equal(check.faultOf({ ...CONFIG, clusterCIDRs: ["fd00::/48"] }), undefined);
+  check.observe(sampleNode("a", { addresses: ["10.0.0.1"] }), true);
+  assert.equal(
+    check.faultOf({ ...CONFIG, clusterCIDRs: ["fd00::/48"] })?.code,
+    "WEIR_CONFIG_INVALID",
+  );
+  assert.equal(check.faultOf({ ...CONFIG, bindAddress: "fd00::9" })?.code, "WEIR_KERNEL");
+  const fitting = { ...CONFIG, healthzBindAddress: "[fd00::1]:10256" };
+  assert.equal(check.faultOf(fitting), undefined);
+  check.reconfigure(fitting);
+  assert.deepEqual(faults, []);
+  assert.match(lines.at(-1) ?? "", /^W healthzBindAddress may be wrong/);
 });

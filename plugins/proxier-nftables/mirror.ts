@@ -17,8 +17,6 @@ import {
 } from "./service_state.ts";
 import { arrange } from "./slots.ts";
 
-const FAMILIES: readonly IpFamily[] = ["IPv4", "IPv6"];
-
 /** What the kernel has of each family's table from a former life. */
 export type StandingTables = Readonly<Partial<Record<IpFamily, Standing>>>;
 
@@ -38,7 +36,7 @@ export class Mirror {
   readonly #shadowed = new Map<string, Set<string>>();
 
   /**
-   * @param settings What is masqueraded, and where node ports answer.
+   * @param settings The families, what is masqueraded, and where node ports answer.
    */
   constructor(settings: ProxierSettings) {
     this.settings = settings;
@@ -92,7 +90,7 @@ export class Mirror {
   }
 
   /**
-   * Puts both tables in place with these service ports and no others, whatever was there.
+   * Puts the families' tables in place with these service ports and no others, whatever was there.
    *
    * @param tx Receives the commands.
    * @param ports Each id once.
@@ -117,14 +115,14 @@ export class Mirror {
   }
 
   /**
-   * Puts both tables in place with what the mirror knows, their sets as large as that needs.
+   * Puts the families' tables in place with what the mirror knows, their sets as large as that needs.
    *
    * @param tx Receives the commands.
    * @param standing As for {@linkcode Mirror.replace}.
    */
   renew(tx: Transaction, standing: StandingTables = {}): void {
     this.#tables = this.#newTables();
-    for (const family of FAMILIES) this.#tables[family].begin(tx, standing[family]);
+    for (const family of this.settings.families) this.#tables[family].begin(tx, standing[family]);
     for (const state of this.#states.values()) this.#tables[state.family].foresee(tx, state);
     for (const [id, state] of this.#states) {
       this.#tables[state.family].changeEndpoints(tx, id, undefined, state);
@@ -154,7 +152,7 @@ export class Mirror {
     tx: Transaction,
     change: { readonly upserts: readonly ServicePortView[]; readonly removes: readonly string[] },
   ): "applied" | "outgrown" {
-    for (const family of FAMILIES) this.#tables[family].settle(tx);
+    for (const family of this.settings.families) this.#tables[family].settle(tx);
     /** What the kernel has under each key that is touched. */
     const before = new Map<string, OwnedClaim | undefined>();
     const touch = (name: string) => {
@@ -178,7 +176,9 @@ export class Mirror {
       const family = has?.family ?? had?.family;
       if (family !== undefined) this.#tables[family].changeClaim(tx, had, has);
     }
-    return FAMILIES.some((family) => this.#tables[family].outgrown) ? "outgrown" : "applied";
+    return this.settings.families.some((family) => this.#tables[family].outgrown)
+      ? "outgrown"
+      : "applied";
   }
 
   #upsert(

@@ -9,6 +9,7 @@ import { TABLE_NAME } from "./objects.ts";
 import { anyChange, type Sample, viewOf } from "../../tests/kit/service_port_sample.ts";
 
 const SETTINGS: ProxierSettings = {
+  families: ["IPv4", "IPv6"],
   masqueradeAll: false,
   masqueradeBit: 14,
   localMatches: [],

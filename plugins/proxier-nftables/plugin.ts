@@ -20,12 +20,13 @@ import { OBJECTS, TABLE_NAME } from "./objects.ts";
 /** What the kernel has; undefined before the first resync and after anything failed. */
 let current: { readonly mirror: Mirror; readonly revision: number } | undefined;
 
-const FAMILIES: readonly IpFamily[] = ["IPv4", "IPv6"];
+/** Those that were programmed last, which the kernel knows therefore. */
+let families: readonly IpFamily[] = ["IPv4", "IPv6"];
 
 /** What the kernel has of the tables, of those with clients that are to stay remembered. */
 async function standingTables(nft: NftClient): Promise<StandingTables> {
   const standing: { -readonly [Family in keyof StandingTables]: StandingTables[Family] } = {};
-  for (const family of FAMILIES) {
+  for (const family of families) {
     const { table, affinity } = OBJECTS[family];
     const sets = await nft.list("sets", table.family);
     if (!sets.includes(affinity.name)) continue;
@@ -80,6 +81,7 @@ export default defineProxier({
 
   async resync(snapshot, { nft, conntrack, log }) {
     current = undefined;
+    families = snapshot.settings.families;
     const mirror = new Mirror(snapshot.settings);
     await replace(nft, (tx, standing) => mirror.replace(tx, snapshot.ports, standing));
     current = { mirror, revision: snapshot.revision };
@@ -122,7 +124,7 @@ export default defineProxier({
   async cleanup({ nft }) {
     current = undefined;
     const tx = nft.transaction();
-    for (const { table } of Object.values(OBJECTS)) tx.destroy(table);
+    for (const family of families) tx.destroy(OBJECTS[family].table);
     await tx.commit();
   },
 });

@@ -7,6 +7,7 @@ import proxier from "./plugin.ts";
 import { type Sample, viewOf } from "../../tests/kit/service_port_sample.ts";
 
 const SETTINGS: ProxierSettings = {
+  families: ["IPv4", "IPv6"],
   masqueradeAll: false,
   masqueradeBit: 14,
   localMatches: [],
@@ -66,6 +67,25 @@ Deno.test("a resync and each apply are one transaction", async () => {
   assert.deepEqual(Object.keys((await readKernel(kernel.nft, "IPv6")).content.services), [
     "fd00:96::1 . tcp . 80",
   ]);
+});
+
+Deno.test("of a family that is not to be programmed nothing is written, listed or cleaned up", async () => {
+  const kernel = fakeNft(GRANT);
+  await using plugin = await loopback(proxier, {
+    nft: (method, params, attachment) => {
+      // As a kernel without IPv6 answers.
+      assert.doesNotMatch(JSON.stringify(params), /ip6/);
+      return kernel.invoke("nft", method, params, attachment);
+    },
+  });
+  const settings: ProxierSettings = { ...SETTINGS, families: ["IPv4"] };
+  const other = viewOf({ ...SAMPLE, service: 2, address: 2 });
+  const has = async (family: "ip" | "ip6") => (await kernel.nft.list("chains", family)).length > 0;
+  await plugin.call("resync", { revision: 1, settings, ports: [view] });
+  await plugin.call("apply", { from: 1, to: 2, upserts: [other], removes: [] });
+  assert.deepEqual([await has("ip"), await has("ip6")], [true, false]);
+  await plugin.call("cleanup", null);
+  assert.deepEqual([await has("ip"), await has("ip6")], [false, false]);
 });
 
 Deno.test("an apply that changes nothing in the kernel commits nothing", async () => {

@@ -5,6 +5,7 @@ import { loopback } from "weir/testing";
 const SNAPSHOT = {
   revision: 1,
   settings: {
+    families: ["IPv4", "IPv6"],
     masqueradeAll: false,
     masqueradeBit: 14,
     localMatches: [],

@@ -5,6 +5,7 @@ import { defineConntrackTuner, defineLocalDetector, defineProxier, WeirError } f
 const snapshot = {
   revision: 1,
   settings: {
+    families: ["IPv4", "IPv6"] as const,
     masqueradeAll: false,
     masqueradeBit: 14,
     localMatches: [],

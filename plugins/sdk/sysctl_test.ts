@@ -8,6 +8,7 @@ const LOCALNET = "net.ipv4.conf.all.route_localnet";
 const SNAPSHOT = {
   revision: 1,
   settings: {
+    families: ["IPv4", "IPv6"],
     masqueradeAll: false,
     masqueradeBit: 14,
     localMatches: [],

@@ -144,6 +144,7 @@ const MATCHES: readonly (readonly LocalMatch[])[] = [
 ];
 
 const anySettings: fc.Arbitrary<ProxierSettings> = fc.record({
+  families: fc.constant(SETTINGS.families),
   masqueradeAll: fc.boolean(),
   masqueradeBit: fc.constantFrom(0, 14, 31),
   localMatches: fc.constantFrom(...MATCHES),

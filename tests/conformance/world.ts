@@ -109,6 +109,7 @@ export const THIS_NODE: Node = sampleNode(ZONE, {
 
 /** What a proxier is told besides, unless a case says otherwise. */
 export const SETTINGS: ProxierSettings = {
+  families: ["IPv4", "IPv6"],
   masqueradeAll: false,
   masqueradeBit: 14,
   localMatches: [

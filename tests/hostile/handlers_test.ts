@@ -11,6 +11,7 @@ const query = { ip: "10.0.0.1", port: 80, protocol: "TCP" } as const;
 const snapshot = {
   revision: 1,
   settings: {
+    families: ["IPv4", "IPv6"] as const,
     masqueradeAll: false,
     masqueradeBit: 14,
     localMatches: [],

@@ -12,6 +12,7 @@ await hostile.ready;
 const state = hostile.plugin.state();
 if (state.type !== "ready") throw new Error(`Cannot run host: its plugin is ${state.type}`);
 const settings = {
+  families: ["IPv4", "IPv6"] as const,
   masqueradeAll: false,
   masqueradeBit: 14,
   localMatches: [],

@@ -5,6 +5,7 @@ const code = await hostileCode("wire.ts");
 const snapshot = {
   revision: 1,
   settings: {
+    families: ["IPv4", "IPv6"] as const,
     masqueradeAll: false,
     masqueradeBit: 14,
     localMatches: [],

@@ -16,6 +16,7 @@ import { nftNode } from "./nft_node.ts";
 
 const FAMILIES: readonly IpFamily[] = ["IPv4", "IPv6"];
 const SETTINGS: ProxierSettings = {
+  families: ["IPv4", "IPv6"],
   masqueradeAll: false,
   masqueradeBit: 14,
   nodePorts: { type: "listed", addresses: ["192.0.2.1", "2001:db8::1"] },

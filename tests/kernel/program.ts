@@ -13,6 +13,7 @@ export const NODE_NAME = "node";
 
 /** Settings under which nothing is masqueraded for its source. */
 export const PLAIN: ProxierSettings = {
+  families: ["IPv4", "IPv6"],
   masqueradeAll: false,
   masqueradeBit: 14,
   localMatches: [],

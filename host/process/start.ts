@@ -1,0 +1,77 @@
+/**
+ * What a process does before it proxies, in the order in which it may fail: it must be allowed to
+ * work here, alone, on a kernel that can do it.
+ *
+ * @module
+ */
+import { WeirError } from "../../schemas/errors.ts";
+import type { WeirConfig } from "../../schemas/config.ts";
+import type { InstanceClaim } from "../capabilities/instance.ts";
+import type { FamilySupport } from "../capabilities/nft/families.ts";
+import type { Clock } from "../clock.ts";
+import type { Logger } from "../telemetry/log.ts";
+import { requireKernel } from "./kernel_requirement.ts";
+import { readMachineIds } from "./machine.ts";
+import { becomeOnlyInstance } from "./single_instance.ts";
+
+/** The part of the configuration that is about the process. */
+export interface StartConfig extends Pick<WeirConfig, "mode"> {
+  /** −1000 to 1000. */
+  readonly oomScoreAdj: number;
+  /** Paths, tried in order. */
+  readonly bootIdFiles: readonly string[];
+  /** Paths, tried in order. */
+  readonly machineIdFiles: readonly string[];
+}
+
+/** What the start does to the world. */
+export interface StartEffects {
+  /** The kernel's release, for example `6.18.44`. */
+  readonly release: string;
+  /** Whether an older kernel is to be tried all the same. */
+  readonly skipKernelCheck: boolean;
+  /** Claims the network namespace. */
+  readonly claim: () => InstanceClaim;
+  /** Asks the kernel what it can serve; with rules of nf_tables or without. */
+  readonly probe: (options: { readonly rules: boolean }) => Promise<FamilySupport>;
+  /** Sets the OOM score, or says in one sentence why it cannot. */
+  readonly adjustOomScore: (score: number) => string | undefined;
+  /** Reads a file of the system. */
+  readonly readFile: (path: string) => string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Ends the start. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Makes sure that this process may proxy here.
+ *
+ * @param config The configuration.
+ * @param effects What it does to the world.
+ * @returns What the kernel can serve, one family at least; undefined when the signal came first.
+ * @throws {WeirError} WEIR_KERNEL, WEIR_RUNNING or WEIR_NETLINK, each with its remedy.
+ */
+export async function beginProcess(
+  config: StartConfig,
+  effects: StartEffects,
+): Promise<FamilySupport | undefined> {
+  const { log, clock, signal, claim } = effects;
+  log.info("On machine", { ...readMachineIds(config, effects.readFile), kernel: effects.release });
+  requireKernel(config.mode, effects.release, effects.skipKernelCheck);
+  if (await becomeOnlyInstance({ action: "start weir", claim, clock, log, signal }) === "aborted") {
+    return undefined;
+  }
+  const refusal = effects.adjustOomScore(config.oomScoreAdj);
+  if (refusal !== undefined) log.warn(refusal);
+  const support = await effects.probe({ rules: config.mode.type === "builtin" });
+  const reasons = Object.entries(support.lacking);
+  if (support.working.length === 0) {
+    const state = reasons.map(([, reason]) => reason).join("; ");
+    throw new WeirError("WEIR_KERNEL", `Cannot serve "IPv4" or "IPv6" on this kernel: ${state}`);
+  }
+  for (const [family, reason] of reasons) {
+    log.info("This kernel cannot serve an IP family", { family, reason });
+  }
+  return support;
+}
