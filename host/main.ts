@@ -11,6 +11,7 @@ import type { CredentialSource } from "../schemas/credentials.ts";
 import { trimAllocator } from "./capabilities/allocator.ts";
 import { credentialSource, SERVICE_ACCOUNT_DIRECTORY } from "./capabilities/credentials.ts";
 import { claimInstance } from "./capabilities/instance.ts";
+import { linkLogFile, openLogFile, userName } from "./capabilities/log_file.ts";
 import { withLeftoverStore } from "./capabilities/leftovers/store.ts";
 import { conntrackUsage } from "./capabilities/sysctl/readings.ts";
 import { probeFamilies } from "./capabilities/nft/families.ts";
@@ -26,10 +27,11 @@ import { becomeOnlyInstance } from "./process/single_instance.ts";
 import { beginProcess } from "./process/start.ts";
 import { startProxy } from "./proxy.ts";
 import { openSource } from "./source/open.ts";
-import { callSite } from "./telemetry/call_site.ts";
-import { klogFormat } from "./telemetry/klog.ts";
-import { createLog, type Logger } from "./telemetry/log.ts";
+import { DEFAULT_LOG_SETTINGS, idleLogSettings } from "./telemetry/klog/settings.ts";
+import type { Logger } from "./telemetry/log.ts";
+import type { LogMachine } from "./telemetry/log_machine.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
+import { openLog, type RunningLog } from "./telemetry/running_log.ts";
 import { createTracing } from "./telemetry/trace.ts";
 
 const HOME = new URL("../", import.meta.url);
@@ -51,6 +53,40 @@ const io: CliIo = {
   hostname,
 };
 
+/** `linux/amd64`, as Go names platforms. */
+function platform(): string {
+  return `${Deno.build.os}/${Deno.build.arch === "x86_64" ? "amd64" : "arm64"}`;
+}
+
+const machine: LogMachine = {
+  program: "weir",
+  pid: Deno.pid,
+  host: hostname(),
+  user: userName,
+  built: `deno ${Deno.version.deno} for ${platform()}`,
+  stdout: io.stdout,
+  stderr: io.stderr,
+  openFile: openLogFile,
+  link: linkLogFile,
+  now: () => performance.timeOrigin + performance.now(),
+  schedule(milliseconds, task) {
+    const timer = setTimeout(task, milliseconds);
+    Deno.unrefTimer(timer);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** However weir ends, what it said last is written, and what ended it is said. */
+function keepLastWords({ log, flush, close }: RunningLog): void {
+  const uncaught = (thrown: unknown) => {
+    log.error("Uncaught error", { err: thrown instanceof Error ? thrown.stack : String(thrown) });
+    flush();
+  };
+  addEventListener("error", ({ error }) => uncaught(error));
+  addEventListener("unhandledrejection", ({ reason }) => uncaught(reason));
+  addEventListener("unload", close);
+}
+
 /** The end that a supervisor or a person asks for; the second signal does not wait. */
 function untilSignalled(log: Logger): AbortSignal {
   const controller = new AbortController();
@@ -62,11 +98,6 @@ function untilSignalled(log: Logger): AbortSignal {
     });
   }
   return controller.signal;
-}
-
-/** `linux/amd64`, as Go names platforms. */
-function platform(): string {
-  return `${Deno.build.os}/${Deno.build.arch === "x86_64" ? "amd64" : "arm64"}`;
 }
 
 /** Of the kubeconfig, of `--master` alone, or, within a pod, of the pod's service account. */
@@ -86,15 +117,11 @@ function credentials(config: WeirConfig, log: Logger): CredentialSource {
 }
 
 async function proxy(config: WeirConfig, warnings: readonly string[]): Promise<number> {
-  let { logging } = config;
-  const log = createLog({
-    now: () => performance.timeOrigin + performance.now(),
-    verbosity: () => logging.verbosity,
-    format: klogFormat(Deno.pid),
-    sink: io.stderr,
-    callSite,
-  });
-  for (const warning of warnings) log.warn(warning);
+  const logSettings = ({ logging }: WeirConfig) => ({ ...DEFAULT_LOG_SETTINGS, ...logging });
+  const logging = openLog(logSettings(config), machine);
+  keepLastWords(logging);
+  const { log, settings } = logging;
+  for (const warning of [...warnings, ...idleLogSettings(settings)]) log.warn(warning);
   const signal = untilSignalled(log);
   const startedAt = performance.timeOrigin / 1000;
   log.info("Starting weir", { version: deno.version, node: config.nodeName });
@@ -149,7 +176,7 @@ async function proxy(config: WeirConfig, warnings: readonly string[]): Promise<n
     }),
     tracing: createTracing(),
     collect: collector(),
-    setLogging: (config) => ({ logging } = config),
+    setLogging: (config) => logging.configure(logSettings(config)),
     signal,
   });
   await running.ended;

@@ -55,10 +55,9 @@ class Stage {
     clock: this.clock,
     log: createLog({
       now: () => this.clock.now(),
-      verbosity: () => 2,
-      format: ({ severity, message, fields }) => `${severity} ${message} ${JSON.stringify(fields)}`,
-      sink: (line) => this.log.push(line),
-      callSite: () => "here.ts:1",
+      gate: () => ({ verbosity: 2 }),
+      write: ({ severity, message, fields }) =>
+        this.log.push(`${severity} ${message} ${JSON.stringify(fields)}`),
     }),
     observe: (outcome) => this.outcomes.push(outcome),
     landed: (order) => this.landed.push(order),

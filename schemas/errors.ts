@@ -43,6 +43,8 @@ export const ERROR_CODES = {
   WEIR_SYSCTL: "a setting of the kernel cannot be read or changed",
   /** A netlink socket cannot be opened, written or read. */
   WEIR_NETLINK: "a netlink socket cannot be opened, written or read",
+  /** A log file cannot be opened. */
+  WEIR_LOG_FILE: "a log file cannot be opened; the message names the flag and the remedy",
   /** An address for health or metrics cannot be bound. */
   WEIR_BIND: "an address cannot be bound",
   /** An address, a CIDR or a port cannot be parsed. */

@@ -59,6 +59,9 @@ const SYMBOLS = {
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   close: { parameters: ["i32"], result: "i32" },
+  getuid: { parameters: [], result: "u32" },
+  getpwuid: { parameters: ["u32"], result: "pointer" },
+  symlink: { parameters: ["buffer", "buffer"], result: "i32" },
   setns: { parameters: ["i32", "i32"], result: "i32" },
   unshare: { parameters: ["i32"], result: "i32" },
   /** glibc has it, musl has not. */

@@ -34,10 +34,9 @@ function begin(config: Partial<StartConfig>, effects: Partial<StartEffects>) {
     clock: new SimulatedClock(),
     log: createLog({
       now: () => 0,
-      verbosity: () => 0,
-      format: ({ severity, message, fields }) => `${severity} ${message} ${JSON.stringify(fields)}`,
-      sink: (line) => lines.push(line),
-      callSite: () => "here.ts:1",
+      gate: () => ({ verbosity: 0 }),
+      write: ({ severity, message, fields }) =>
+        lines.push(`${severity} ${message} ${JSON.stringify(fields)}`),
     }),
     signal: new AbortController().signal,
     ...effects,

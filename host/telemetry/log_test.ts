@@ -1,54 +1,70 @@
 import assert from "node:assert/strict";
-import { callSite } from "./call_site.ts";
-import { klogFormat } from "./klog.ts";
-import { createLog, type LogRecord, type LogSeverity } from "./log.ts";
+import { moduleLevels } from "./klog/vmodule.ts";
+import { createLog, type LogGate, type LogRecord } from "./log.ts";
 
 /** Local time, as klog writes it. */
 const AT = new Date(2026, 10, 23, 2, 4, 8, 5).getTime() + 0.6785;
 
-function recordingLog(verbosity = () => 0) {
-  const lines: string[] = [];
-  const severities: LogSeverity[] = [];
-  const log = createLog({
-    now: () => AT,
-    verbosity,
-    format: klogFormat(12345),
-    sink: (text, severity) => {
-      lines.push(text);
-      severities.push(severity);
-    },
-    callSite: () => "tracker.ts:123",
-  });
-  return { log, lines, severities };
+function recordingLog(gate: () => LogGate = () => ({ verbosity: 0 })) {
+  const records: LogRecord[] = [];
+  const log = createLog({ now: () => AT, gate, write: (record) => records.push(record) });
+  const messages = () => records.splice(0).map((record) => record.message);
+  return { log, records, messages };
 }
 
-Deno.test("a line is klog's: letter, date, time, pid, place, quoted message, fields", () => {
-  const { log, lines, severities } = recordingLog();
-  log.info("Synced", { revision: 7, service: "default/web", full: true });
+Deno.test("a record is handed on before the call returns, with time, severity and fields", () => {
+  const { log, records } = recordingLog();
+  log.info("Synced", { revision: 7 });
   log.warn("Slow");
-  log.error("Sync failed", { err: new Error("no route") });
-  assert.deepEqual(lines, [
-    'I1123 02:04:08.005678   12345 tracker.ts:123] "Synced" revision=7 service="default/web" full=true\n',
-    'W1123 02:04:08.005678   12345 tracker.ts:123] "Slow"\n',
-    'E1123 02:04:08.005678   12345 tracker.ts:123] "Sync failed" err="no route"\n',
-  ]);
-  assert.deepEqual(severities, ["info", "warning", "error"]);
+  log.error("Sync failed", { err: "no route" });
+  assert.deepEqual(
+    records.map(({ site: _, ...record }) => record),
+    [
+      { time: AT, severity: "info", level: 0, message: "Synced", fields: { revision: 7 } },
+      { time: AT, severity: "warning", level: 0, message: "Slow", fields: {} },
+      {
+        time: AT,
+        severity: "error",
+        level: 0,
+        message: "Sync failed",
+        fields: { err: "no route" },
+      },
+    ],
+  );
 });
 
 Deno.test("a context's fields come first, and the line's own win", () => {
-  const { log, lines } = recordingLog();
+  const { log, records } = recordingLog();
   log.with({ plugin: "a", revision: 1 }).with({ call: "apply" }).info("Done", { revision: 2 });
-  assert.match(lines[0] ?? "", / "Done" plugin="a" revision=2 call="apply"\n$/);
+  const [record] = records;
+  assert.deepEqual(Object.entries(record?.fields ?? {}), [
+    ["plugin", "a"],
+    ["revision", 2],
+    ["call", "apply"],
+  ]);
+});
+
+Deno.test("no field passes for what the log says itself, and braces are only text", () => {
+  const { log, records } = recordingLog();
+  log.with({ "weir.origin": { severity: "error" } }).info("{a} and {weir.origin}", {
+    a: 1,
+    "weir.origin": { level: 9 },
+  });
+  const [record] = records;
+  assert.equal(record?.severity, "info");
+  assert.equal(record?.level, 0);
+  assert.equal(record?.message, "{a} and {weir.origin}");
+  assert.deepEqual(record?.fields, { a: 1 });
 });
 
 Deno.test("levels show from their -v on, and -v may change while weir runs", () => {
   let verbosity = 0;
-  const { log, lines } = recordingLog(() => verbosity);
+  const { log, messages } = recordingLog(() => ({ verbosity }));
   const all = () => {
     log.v(0, "zero");
     log.v(2, "two");
     log.debug("four");
-    return lines.splice(0).map((line) => /"(\w+)"/.exec(line)?.[1]);
+    return messages();
   };
   assert.deepEqual(all(), ["zero"]);
   verbosity = 2;
@@ -59,59 +75,74 @@ Deno.test("levels show from their -v on, and -v may change while weir runs", () 
   assert.equal(log.with({ a: 1 }).enabled(4), true);
 });
 
-const circle: { self?: unknown } = {};
-circle.self = circle;
-
-const values: readonly (readonly [string, unknown, string])[] = [
-  ["a quote", 'say "hi"', '"say \\"hi\\""'],
-  ["several lines", "one\ntwo", "<\n\tone\n\ttwo\n >"],
-  ["null", null, "null"],
-  ["undefined", undefined, "null"],
-  ["a big integer", 12345678901234567890n, "12345678901234567890"],
-  ["a list", ["a", 1], '["a",1]'],
-  ["an object", { b: { c: [] } }, '{"b":{"c":[]}}'],
-  ["a map", new Map([["a", 1n]]), '{"a":1}'],
-  ["a set", new Set([1]), "[1]"],
-  ["an error inside", { err: new Error("x") }, '{"err":"x"}'],
-  ["an error of several lines", new Error("a\nb"), "<\n\ta\n\tb\n >"],
-  ["a circle", circle, '"<Converting circular structure to JSON>"'],
-];
-
-for (const [what, value, text] of values) {
-  Deno.test(`a field with ${what} is written as klog writes it`, () => {
-    const { log, lines } = recordingLog();
-    log.info("m", { k: value });
-    assert.equal(lines[0]?.slice(lines[0].indexOf("k=") + 2), `${text}\n`);
-  });
-}
-
-Deno.test("a key that would split a line is quoted, and a message keeps to its line", () => {
-  const { log, lines } = recordingLog();
-  log.info("a\nb", { "a b": 1, 'x="y"': 2 });
-  assert.match(lines[0] ?? "", /\] "a\\nb" "a b"=1 "x=\\"y\\""=2\n$/);
+Deno.test("--vmodule lets the lines of a file show beyond -v, and those of no other", () => {
+  let modules = moduleLevels([{ filePattern: "log_test", verbosity: 4 }]);
+  const { log, messages } = recordingLog(() => ({ verbosity: 1, modules }));
+  const all = () => {
+    log.v(1, "one");
+    log.v(3, "three");
+    log.with({ a: 1 }).debug("four");
+    log.v(5, "five");
+    return [...messages(), log.enabled(3), log.enabled(5)];
+  };
+  assert.deepEqual(all(), ["one", "three", "four", true, false]);
+  // Again, from what is remembered of each place.
+  assert.deepEqual(all(), ["one", "three", "four", true, false]);
+  modules = moduleLevels([{ filePattern: "sync", verbosity: 9 }]);
+  assert.deepEqual(all(), ["one", false, false]);
 });
 
 Deno.test("the place is that of whoever logged, through a context too", () => {
-  const sites: string[] = [];
-  const log = createLog({
-    now: () => AT,
-    verbosity: () => 9,
-    format: (record: LogRecord) => record.site,
-    sink: (text) => sites.push(text),
-    callSite,
-  });
+  const { log, records } = recordingLog(() => ({ verbosity: 9 }));
   log.info("a");
   log.with({ a: 1 }).debug("b");
   log.v(1, "c");
-  const [first = "", second = "", third = ""] = sites;
-  assert.match(first, /^log_test\.ts:\d+$/);
-  const line = (site: string) => Number(site.split(":")[1]);
-  assert.deepEqual([line(second), line(third)], [line(first) + 1, line(first) + 2]);
-  assert.equal(callSite(undefined), "unknown:0");
+  const [first, second, third] = records.map((record) => record.site);
+  assert.match(first?.path ?? "", /^file:.*\/host\/telemetry\/log_test\.ts$/);
+  const line = first?.line ?? 0;
+  assert.ok(line > 0);
+  assert.deepEqual([second?.line, third?.line], [line + 1, line + 2]);
 });
 
-Deno.test("finding the place leaves the stack traces of errors as long as they were", () => {
-  const before = Error.stackTraceLimit;
-  callSite(callSite);
-  assert.equal(Error.stackTraceLimit, before);
+Deno.test("a place of --log_backtrace_at tells how it was reached, and no other does", () => {
+  let line = 0;
+  const gate = () => ({ verbosity: 0, backtraceAt: [{ file: "log_test.ts", line }] });
+  const { log, records } = recordingLog(gate);
+  function outer() {
+    for (const message of ["a", "b"]) log.info(message);
+    log.info("c");
+  }
+  outer();
+  line = records[0]?.site.line ?? 0;
+  outer();
+  const stacks = records.map((record) => record.stack);
+  assert.deepEqual(stacks.map((stack) => stack !== undefined), [
+    false,
+    false,
+    false,
+    true,
+    true,
+    false,
+  ]);
+  assert.match(stacks[3]?.[0] ?? "", /^at outer \(file:.*\/log_test\.ts:\d+:\d+\)$/);
+});
+
+Deno.test("who takes the records may fail without a word to who logs", () => {
+  const log = createLog({
+    now: () => AT,
+    gate: () => ({ verbosity: 0 }),
+    write: () => {
+      throw new Error("broken pipe");
+    },
+  });
+  log.error("heard by nobody");
+});
+
+Deno.test("two logs do not hear each other", () => {
+  const one = recordingLog();
+  const other = recordingLog(() => ({ verbosity: 4 }));
+  one.log.info("one");
+  one.log.debug("hidden");
+  other.log.debug("other");
+  assert.deepEqual([one.messages(), other.messages()], [["one"], ["other"]]);
 });

@@ -83,6 +83,16 @@ export const GROUPS: readonly TestGroup[] = [
     limit: 120,
   },
   {
+    name: "logs",
+    paths: ["host/telemetry/running_log_test.ts"],
+    kind: "tests",
+    place: "caller",
+    tools: [],
+    // klog's names that lead to the newest file are symbolic links, too.
+    permissions: ["--ignore-env", "--allow-read", "--allow-write"],
+    limit: 60,
+  },
+  {
     name: "network",
     paths: [
       "host/source/kube",
