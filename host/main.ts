@@ -19,7 +19,7 @@ import { adjustOomScore } from "./capabilities/oom_score.ts";
 import { readSystemFile } from "./capabilities/system_file.ts";
 import { cleanUp } from "./cleanup.ts";
 import { cleanupReport } from "./cli/cleanup.ts";
-import { type CliCommand, type CliIo, EXIT_CODES, runCli } from "./cli/cli.ts";
+import { type CliCommand, type CliIo, EXIT_CODES, runCli, type StartRemarks } from "./cli/cli.ts";
 import { createStyle, wantsColour } from "./cli/style.ts";
 import { systemClock } from "./clock.ts";
 import { SKIP_KERNEL_CHECK } from "./process/kernel_requirement.ts";
@@ -116,12 +116,13 @@ function credentials(config: WeirConfig, log: Logger): CredentialSource {
   });
 }
 
-async function proxy(config: WeirConfig, warnings: readonly string[]): Promise<number> {
+async function proxy(config: WeirConfig, { warnings, notes }: StartRemarks): Promise<number> {
   const logSettings = ({ logging }: WeirConfig) => ({ ...DEFAULT_LOG_SETTINGS, ...logging });
   const logging = openLog(logSettings(config), machine);
   keepLastWords(logging);
   const { log, settings } = logging;
   for (const warning of [...warnings, ...idleLogSettings(settings)]) log.warn(warning);
+  for (const note of notes) log.v(2, note);
   const signal = untilSignalled(log);
   const startedAt = performance.timeOrigin / 1000;
   log.info("Starting weir", { version: deno.version, node: config.nodeName });

@@ -4,8 +4,7 @@
  *
  * @module
  */
-import type { ProxyMode } from "../schemas/proxy_mode.ts";
-import type { DetectLocalMode } from "../schemas/config.ts";
+import type { DetectLocalMode, PluginPolicyConfig, WeirConfig } from "../schemas/config.ts";
 import { WeirError } from "../schemas/errors.ts";
 import type { NodeFeatures, PluginManifest } from "../schemas/manifest.ts";
 import type { Limits } from "../schemas/wire.ts";
@@ -31,44 +30,58 @@ export interface PluginSource {
   readonly name: string;
   /** See host/sandbox/reference.ts. */
   readonly reference: string;
+  /** What it may do, when not what its kind may do. */
+  readonly policy: PluginPolicyConfig | undefined;
 }
 
-function builtIn(folder: string, home: URL): PluginSource {
-  return { name: folder, reference: new URL(`plugins/${folder}/plugin.ts`, home).href };
+/** A plugin of weir's own, unless the configuration has other code for it. */
+function builtIn(folder: string, { plugins }: Pick<WeirConfig, "plugins">, home: URL) {
+  const own = new URL(`plugins/${folder}/plugin.ts`, home).href;
+  const { reference = "", sha256 = "", policy } = plugins[folder] ?? {};
+  const pinned = sha256 === "" ? own : `${own}#sha256=${sha256}`;
+  return { name: folder, reference: reference || pinned, policy } satisfies PluginSource;
 }
 
 /**
- * Names the proxier of a mode.
+ * Names the proxier that serves.
  *
- * @param mode What `--proxy-mode` says.
+ * @param config The mode, and what is said of plugins.
  * @param home weir's own folder; ends in `/`.
  * @returns The proxier's source.
  */
-export function proxierOf(mode: ProxyMode, home: URL): PluginSource {
-  return mode.type === "builtin"
-    ? builtIn(`proxier-${mode.name}`, home)
-    : { name: mode.reference.replace(/#.*$/, ""), reference: mode.reference };
+export function proxierOf(
+  config: Pick<WeirConfig, "mode" | "plugins">,
+  home: URL,
+): PluginSource {
+  const { mode, plugins } = config;
+  if (mode.type === "builtin") return builtIn(`proxier-${mode.name}`, config, home);
+  const { name, reference } = mode;
+  return { name, reference, policy: plugins[name]?.policy };
 }
 
 /**
- * Names the local-detector of a mode.
+ * Names the local-detector.
  *
- * @param mode What `--detect-local-mode` says.
+ * @param config The mode, and what is said of plugins.
  * @param home weir's own folder; ends in `/`.
  * @returns The detector's source.
  */
-export function detectorOf(mode: DetectLocalMode, home: URL): PluginSource {
-  return builtIn(DETECTORS[mode], home);
+export function detectorOf(
+  config: Pick<WeirConfig, "detectLocalMode" | "plugins">,
+  home: URL,
+): PluginSource {
+  return builtIn(DETECTORS[config.detectLocalMode], config, home);
 }
 
 /**
  * Names the conntrack-tuner.
  *
+ * @param config What is said of plugins.
  * @param home weir's own folder; ends in `/`.
  * @returns The tuner's source.
  */
-export function tunerOf(home: URL): PluginSource {
-  return builtIn("conntrack-tuner", home);
+export function tunerOf(config: Pick<WeirConfig, "plugins">, home: URL): PluginSource {
+  return builtIn("conntrack-tuner", config, home);
 }
 
 /** What all plugins of a host stand on. */
@@ -159,7 +172,7 @@ export async function startPlugin(
           `Cannot start plugin "${source.name}": it is a ${manifest.kind}, a ${role.kind} is needed`,
         );
       }
-      const grants = decideGrants(manifest, DEFAULT_POLICIES[manifest.kind]);
+      const grants = decideGrants(manifest, source.policy ?? DEFAULT_POLICIES[manifest.kind]);
       return { grants, capabilities: bindGrants(grants, ground.capabilities(source.name)) };
     },
     limits,

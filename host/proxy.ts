@@ -9,7 +9,6 @@ import { WeirError } from "../schemas/errors.ts";
 import type { Node, Source } from "../schemas/kube.ts";
 import type { NodeFeatures } from "../schemas/manifest.ts";
 import type { ProxierSettings } from "../schemas/view.ts";
-import { LIMITS } from "../schemas/wire.ts";
 import { conntrackCapability } from "./capabilities/conntrack/conntrack.ts";
 import { ConntrackKernel } from "./capabilities/conntrack/kernel.ts";
 import { withLeftoverStore } from "./capabilities/leftovers/store.ts";
@@ -154,7 +153,7 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
     get protocols() {
       return config.conntrack.removeTCPFlows ? ["UDP", "TCP"] as const : ["UDP"] as const;
     },
-    limits: LIMITS,
+    limits: initial.limits,
     clock,
     log,
     observe: ({ family, milliseconds, deleted }) => {
@@ -180,7 +179,7 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
   // The plugins. Their code is loaded while the source lists.
   const ground: PluginGround = {
     ...environment,
-    limits: LIMITS,
+    limits: initial.limits,
     capabilities: (plugin) => ({
       nft: (grant) => {
         tables.add(grant.table);
@@ -203,7 +202,7 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
   };
   const localTraffic = new LocalTraffic(config, {
     load: (mode) => {
-      const source = detectorOf(mode, home);
+      const source = detectorOf({ ...config, detectLocalMode: mode }, home);
       const observe = (event: SandboxEvent) => watch(source.name, event);
       return startPlugin(
         source,
@@ -217,7 +216,7 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
     clock,
     log,
   });
-  const proxiers = new Proxiers(proxierOf(config.mode, home), {
+  const proxiers = new Proxiers(proxierOf(config, home), {
     ground,
     jail,
     deleteTables: async (names) => {
@@ -266,8 +265,8 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
   const collector = new Collector({ collect: environment.collect, clock });
   const settings = (): ProxierSettings => ({
     families,
-    masqueradeAll: config.nftables.masqueradeAll,
-    masqueradeBit: config.nftables.masqueradeBit,
+    masqueradeAll: config.proxier.masqueradeAll,
+    masqueradeBit: config.proxier.masqueradeBit,
     localMatches: localTraffic.matches ?? [],
     nodePorts: nodePorts.addresses ?? { type: "listed", addresses: [] },
     serviceCIDRs: tracker.serviceCIDRs,
@@ -309,10 +308,10 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
     random,
     sync,
     get minInterval() {
-      return config.nftables.minSyncPeriod;
+      return config.proxier.minSyncPeriod;
     },
     get syncPeriod() {
-      return config.nftables.syncPeriod;
+      return config.proxier.syncPeriod;
     },
     observer: {
       queued: (at) => recordQueued(metrics, families, at),
@@ -375,7 +374,10 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
     node: tracker.node ?? (config.manifests === "" ? undefined : standaloneNode(config.nodeName)),
     parked: [
       { plugin: proxiers.name, state: proxiers.state },
-      { plugin: detectorOf(localTraffic.mode, home).name, state: localTraffic.state },
+      {
+        plugin: detectorOf({ ...config, detectLocalMode: localTraffic.mode }, home).name,
+        state: localTraffic.state,
+      },
     ].flatMap(({ plugin, state }) =>
       state?.type === "parked" ? [{ plugin, reason: state.reason }] : []
     ),
@@ -410,7 +412,7 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
         node = source.node(next.nodeName);
       }
       if (touched("detection", "node")) ready.push(await localTraffic.prepare(next, node));
-      if (touched("proxier")) await proxiers.switchTo(proxierOf(next.mode, home));
+      if (touched("proxier")) await proxiers.switchTo(proxierOf(next, home));
     } catch (thrown) {
       for (const part of ready) part.abort();
       // A proxier that failed may have been told of a revision that the one in force knows not.

@@ -1,5 +1,6 @@
 /**
- * What `--proxy-mode` names: a proxier of weir's own, or the source of a third party's.
+ * What `--proxy-mode` names: a proxier of weir's own, the source of a third party's, or a mode that
+ * only kube-proxy has.
  *
  * @module
  */
@@ -8,18 +9,33 @@
 export const BUILTIN_PROXIERS = ["nftables"] as const;
 
 /** Modes of kube-proxy, past or present, that this version of weir does not have. */
-const MODES_OF_KUBE_PROXY = ["iptables", "ipvs", "userspace", "kernelspace"];
+export const ABSENT_MODES = ["iptables", "ipvs", "userspace", "kernelspace"] as const;
 
-/**
- * Which proxier programs the node. `reference` is what the operator wrote, checked: a path or URL
- * and, behind `#sha256=`, the hash that the plugin's text must have.
- */
+/** One of {@linkcode ABSENT_MODES}. */
+export type AbsentMode = typeof ABSENT_MODES[number];
+
+/** A mode that weir can serve. */
 export type ProxyMode =
   | { readonly type: "builtin"; readonly name: typeof BUILTIN_PROXIERS[number] }
-  | { readonly type: "plugin"; readonly reference: string };
+  | {
+    readonly type: "plugin";
+    /** What it is called in logs, metrics and /proxyMode. */
+    readonly name: string;
+    /** A path or URL and, behind `#sha256=`, the hash that the plugin's text must have. */
+    readonly reference: string;
+  };
 
-/** Why a text cannot be a reference, or undefined when it can. */
-function referenceFault(text: string): string | undefined {
+/** What the operator asked for: a mode that weir can serve, or one that it cannot. */
+export type RequestedMode = ProxyMode | { readonly type: "absent"; readonly name: AbsentMode };
+
+/**
+ * Says why a text cannot be a reference to a plugin's code.
+ *
+ * @param text A path (`./x.ts`, `../x.ts`, `/x.ts`), `file:///x.ts` or `https://…`; https always,
+ * the others optionally, followed by `#sha256=<64 hexadecimal digits>`.
+ * @returns The reason, or undefined when it can.
+ */
+export function referenceFault(text: string): string | undefined {
   const hash = text.indexOf("#");
   const location = hash < 0 ? text : text.slice(0, hash);
   if (hash >= 0 && !/^#sha256=[0-9a-fA-F]{64}$/.test(text.slice(hash))) {
@@ -31,32 +47,34 @@ function referenceFault(text: string): string | undefined {
   if (url?.protocol === "https:") {
     return hash < 0 ? "a plugin from the network needs #sha256=<64 hexadecimal digits>" : undefined;
   }
-  return `it is neither ${BUILTIN_PROXIERS.join(", ")} nor a path (./x.ts, /x.ts, file:, https:)`;
+  return "it is no path or URL of a plugin (./x.ts, /x.ts, file:, https:)";
 }
 
 /**
  * Parses the value of `--proxy-mode`.
  *
- * @param text `nftables` or "" for the default, `./x.ts`, `../x.ts`, `/x.ts`, `file:///x.ts` or
- * `https://…`; https always, the others optionally, followed by `#sha256=<64 hexadecimal digits>`.
+ * @param text `nftables` or "" for the default, a mode of kube-proxy, the name of a plugin, or
+ * what {@linkcode referenceFault} takes.
+ * @param plugins References of the plugins that the configuration names.
  * @returns The mode, or why the text is none.
  */
-export function parseProxyMode(text: string): ProxyMode | string {
+export function parseProxyMode(
+  text: string,
+  plugins: ReadonlyMap<string, string> = new Map(),
+): RequestedMode | string {
   // As in v1alpha1, an empty mode means the platform's default.
   const builtin = BUILTIN_PROXIERS.find((name) => name === (text === "" ? "nftables" : text));
   if (builtin !== undefined) return { type: "builtin", name: builtin };
-  if (MODES_OF_KUBE_PROXY.includes(text)) {
-    return `this version of weir has ${BUILTIN_PROXIERS.join(", ")} or the path of a plugin`;
+  const absent = ABSENT_MODES.find((name) => name === text);
+  if (absent !== undefined) return { type: "absent", name: absent };
+  const named = plugins.get(text);
+  if (named !== undefined) return { type: "plugin", name: text, reference: named };
+  const fault = referenceFault(text);
+  if (fault === undefined) {
+    return { type: "plugin", name: text.replace(/#.*$/s, ""), reference: text };
   }
-  return referenceFault(text) ?? { type: "plugin", reference: text };
-}
-
-/**
- * The name of a mode for people and for `/proxyMode`.
- *
- * @param mode The mode.
- * @returns The built-in's name, or the plugin's path or URL without its pin.
- */
-export function formatProxyMode(mode: ProxyMode): string {
-  return mode.type === "builtin" ? mode.name : mode.reference.replace(/#.*$/, "");
+  // What looks like a path or URL is told of as one.
+  if (/[/:#]/.test(text)) return fault;
+  const names = [...BUILTIN_PROXIERS, ...plugins.keys()].join(", ");
+  return `it is none of ${names}, nor the path or URL of a plugin (./x.ts, /x.ts, file:, https:)`;
 }

@@ -34,14 +34,21 @@ export interface CliCommand {
   readonly run: (args: readonly string[], io: CliIo) => Promise<number>;
 }
 
+/** What the configuration leaves to be said in the log. */
+export interface StartRemarks {
+  readonly warnings: readonly string[];
+  /** From -v=2 on. */
+  readonly notes: readonly string[];
+}
+
 /** What the command line starts. */
 export interface CliActions {
   /** For example `0.1.0`. */
   readonly version: string;
   /**
-   * Runs the proxy until it is stopped; settles with the exit code. The warnings are for its log.
+   * Runs the proxy until it is stopped; settles with the exit code. The remarks are for its log.
    */
-  readonly proxy: (config: WeirConfig, warnings: readonly string[]) => Promise<number>;
+  readonly proxy: (config: WeirConfig, remarks: StartRemarks) => Promise<number>;
   /**
    * Removes what kube-proxy and weir left on this node, or lists it; settles with the exit code.
    */
@@ -69,7 +76,7 @@ async function dispatch(args: readonly string[], io: CliIo, actions: CliActions)
   const command = actions.commands.find((candidate) => candidate.name === name);
   if (command !== undefined) return await command.run(rest, io);
   const words = name === CLEANUP.name ? [`--${CLEANUP.name}`, ...rest] : args;
-  const request = resolveRequest(words, io.hostname);
+  const request = await resolveRequest(words, { hostname: io.hostname });
   switch (request.type) {
     case "help":
       io.stdout(helpText(FLAGS, [CLEANUP, ...actions.commands]));
@@ -85,7 +92,7 @@ async function dispatch(args: readonly string[], io: CliIo, actions: CliActions)
     case "cleanup":
       return await actions.cleanup(request.dryRun, io);
     case "proxy":
-      return await actions.proxy(request.config, request.warnings);
+      return await actions.proxy(request.config, request);
   }
 }
 

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Flag, FLAG_SECTIONS, flagDefault, formatFlagValue } from "./flags.ts";
+import { type Flag, FLAG_SECTIONS } from "./flag.ts";
+import { flagDefault } from "./flags.ts";
 
 /** The comments between which the README holds the table. */
 export const DOCS_MARKERS = { begin: "<!-- flags: begin -->", end: "<!-- flags: end -->" } as const;
@@ -12,6 +13,8 @@ function setting(flag: Flag): string {
   switch (flag.target.kind) {
     case "field":
       return `\`${flag.target.path}\``;
+    case "weir":
+      return `\`${flag.target.path}\` of WeirConfiguration`;
     case "option":
       return "(command line only)";
     case "action":
@@ -21,8 +24,8 @@ function setting(flag: Flag): string {
 
 function row(flag: Flag): string {
   const fallback = flagDefault(flag);
-  // That of a flag without a field is shown too: it is what the flag does not do.
-  const value = fallback === false ? "false" : formatFlagValue(fallback);
+  // Unlike the help, the page shows that a flag is off.
+  const value = flag.type === "bool" && fallback === "" ? "false" : fallback;
   const name = `${flag.short === undefined ? "" : `\`-${flag.short}\`, `}\`--${flag.name}\``;
   const type = flag.placeholder === "" ? flag.type : `${flag.type} (${flag.placeholder})`;
   const deprecated = flag.deprecated === undefined ? "" : ` Deprecated: ${flag.deprecated}.`;

@@ -7,7 +7,8 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import { WeirError } from "../../schemas/errors.ts";
-import { type Flag, FLAG_SECTIONS, flagDefault, formatFlagValue } from "./flags.ts";
+import { type Flag, FLAG_SECTIONS } from "./flag.ts";
+import { flagDefault } from "./flags.ts";
 import { canonicalArguments } from "./pflag.ts";
 
 /** The help's width in columns. */
@@ -25,13 +26,13 @@ function flagTerm(flag: Flag): string {
 }
 
 function flagHelp(flag: Flag): string {
-  const value = formatFlagValue(flagDefault(flag));
+  const value = flagDefault(flag);
   const byDefault = value === "" ? "" : ` (default ${value})`;
   const deprecated = flag.deprecated === undefined ? "" : ` Deprecated: ${flag.deprecated}.`;
   return flag.help + byDefault + deprecated;
 }
 
-/** As pflag's string slices: each time the flag is given, its entries are added. */
+/** As pflag's string slices and upstream's maps: each time the flag is given, its entries are added. */
 function appended(value: string, before: string | undefined): string {
   return before === undefined || before === "" || value === ""
     ? before || value
@@ -64,7 +65,7 @@ function program(flags: readonly Flag[], commands: readonly CommandSummary[]): C
     for (const flag of flags.filter((row) => row.section === section)) {
       // After canonicalArguments() every flag has a value.
       const option = new Option(`--${flag.name} <${flag.placeholder || "bool"}>`, flagHelp(flag));
-      if (flag.type === "strings") option.argParser(appended);
+      if (flag.type === "strings" || flag.type === "gates") option.argParser(appended);
       command.addOption(option.helpGroup(`${section}:`));
     }
   }

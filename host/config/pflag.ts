@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Flag, FlagValue } from "./flags.ts";
+import type { Flag, FlagValue } from "./flag.ts";
 
 /** What `strconv.ParseBool` takes. */
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
@@ -68,6 +68,34 @@ export interface Misspelling {
   readonly why: string;
 }
 
+/** As `cliflag.MapStringBool`: white space around names and values is nothing. */
+function parseGates(text: string): { readonly value: FlagValue } | Misspelling {
+  const gates: Record<string, boolean> = {};
+  for (const part of text.split(",").filter((part) => part.trim() !== "")) {
+    const equals = part.indexOf("=");
+    if (equals < 0) return { why: `"${part.trim()}" has no =true or =false` };
+    const name = part.slice(0, equals).trim();
+    const value = BOOLEANS.get(part.slice(equals + 1).trim());
+    if (value === undefined) return { why: `what ${name} is set to is neither true nor false` };
+    // A name such as __proto__ is a key as any other.
+    Object.defineProperty(gates, name, { value, enumerable: true, configurable: true });
+  }
+  return { value: gates };
+}
+
+/** As `logsapi.VModuleConfigurationPflag`: `pattern=N`, commas between, empty entries nothing. */
+function parseModules(text: string): { readonly value: FlagValue } | Misspelling {
+  const value: { filePattern: string; verbosity: number }[] = [];
+  for (const part of text.split(",").filter((part) => part !== "")) {
+    const [filePattern = "", level = "", ...more] = part.split("=");
+    if (filePattern === "" || !/^\d{1,10}$/.test(level) || more.length > 0) {
+      return { why: `"${part}" is no pattern with a level, such as sync=4` };
+    }
+    value.push({ filePattern, verbosity: Number(level) });
+  }
+  return { value };
+}
+
 /**
  * Reads a value as Go would.
  *
@@ -81,9 +109,14 @@ export function parseFlagValue(
 ): { readonly value: FlagValue } | Misspelling {
   switch (type) {
     case "string":
+    case "duration":
       return { value: text };
     case "strings":
       return { value: text === "" ? [] : text.split(",") };
+    case "gates":
+      return parseGates(text);
+    case "vmodule":
+      return parseModules(text);
     case "bool": {
       const value = BOOLEANS.get(text);
       return value === undefined ? { why: "it is neither true nor false" } : { value };

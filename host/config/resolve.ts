@@ -3,12 +3,14 @@
  *
  * @module
  */
-import * as v from "valibot";
-import { configSchema, type WeirConfig } from "../../schemas/config.ts";
+import type { WeirConfig } from "../../schemas/config.ts";
+import { resolveGates } from "../../schemas/config/gates.ts";
 import { WeirError } from "../../schemas/errors.ts";
-import { type Flag, FLAGS, type FlagValue } from "./flags.ts";
+import type { Flag, FlagAction, FlagValue } from "./flag.ts";
+import { flagPlace, FLAGS } from "./flags.ts";
 import { parseFlags } from "./parser.ts";
 import { parseFlagValue } from "./pflag.ts";
+import { type ConfigFault, validateConfig } from "./validate.ts";
 
 /** What a command line asks for. */
 export type Request =
@@ -22,14 +24,24 @@ export type Request =
   | {
     readonly type: "proxy";
     readonly config: WeirConfig;
-    /** What to log at start: uses of deprecated flags. */
+    /** What to log at start: uses of deprecated flags, settings that change nothing. */
     readonly warnings: readonly string[];
+    /** What to log at start at -v=2. */
+    readonly notes: readonly string[];
   }
   | {
     readonly type: "refused";
     /** Every fault, not only the first; at least one. */
     readonly problems: readonly WeirError[];
   };
+
+/** What a command line is resolved with. */
+export interface ResolveGround {
+  /** The system's hostname; asked for only without a hostnameOverride. */
+  readonly hostname: () => string;
+  /** The table; the flags of the proxy if left out. */
+  readonly flags?: readonly Flag[];
+}
 
 interface Tree {
   [key: string]: FlagValue | Tree;
@@ -51,18 +63,7 @@ function setAt(tree: Tree, path: readonly string[], value: FlagValue): void {
   }
 }
 
-/** Freezes a configuration to the bottom. */
-function frozen<Value>(value: Value): Value {
-  if (typeof value === "object" && value !== null) Object.values(value).forEach(frozen);
-  return Object.freeze(value);
-}
-
-function refusal(
-  flag: Flag,
-  written: string,
-  why: string,
-  path = flag.target.kind === "action" ? [] : flag.target.path.split("."),
-): WeirError {
+function refusal(flag: Flag, written: string, why: string, path: readonly string[]): WeirError {
   return new WeirError("WEIR_CONFIG_INVALID", `Cannot use --${flag.name} "${written}": ${why}`, {
     path,
   });
@@ -70,10 +71,10 @@ function refusal(
 
 /** What the values given are together, with the values that have not even the right type. */
 function readValues(given: ReadonlyMap<string, string>, flags: readonly Flag[]) {
-  const tree: Tree = {};
+  const inputs = { kubeProxy: {} as Tree, weir: {} as Tree, options: {} as Tree };
   const problems: WeirError[] = [];
   const warnings: string[] = [];
-  const actions = new Set<string>();
+  const actions = new Set<FlagAction>();
   for (const flag of flags) {
     const written = given.get(flag.name);
     if (written === undefined) continue;
@@ -81,28 +82,79 @@ function readValues(given: ReadonlyMap<string, string>, flags: readonly Flag[]) 
       warnings.push(`Flag --${flag.name} is deprecated: ${flag.deprecated}`);
     }
     const read = parseFlagValue(flag.type, written);
-    if ("why" in read) problems.push(refusal(flag, written, read.why));
-    else if (flag.target.kind !== "action") {
-      setAt(tree, flag.target.path.split("."), read.value);
-    } else if (read.value === true) actions.add(flag.target.action);
+    const place = flagPlace(flag);
+    if ("why" in read) problems.push(refusal(flag, written, read.why, place?.paths[0] ?? []));
+    else if (place !== undefined) {
+      for (const path of place.paths) setAt(inputs[place.root], path, read.value);
+    } else if (flag.target.kind === "action" && read.value === true) {
+      actions.add(flag.target.action);
+    }
   }
-  return { tree, problems, warnings, actions };
+  return { inputs, problems, warnings, actions };
+}
+
+function startsWith(path: readonly string[], start: readonly string[]): boolean {
+  return start.every((key, i) => path[i] === key);
+}
+
+/** A fault as whoever wrote the flags must hear it; an entry of a list is told of by its flag. */
+function flagProblem(
+  { root, path, message }: ConfigFault,
+  given: ReadonlyMap<string, string>,
+  flags: readonly Flag[],
+): WeirError {
+  const flag = flags.find((row) => {
+    const place = flagPlace(row);
+    return place?.root === root && place.paths.some((start) => startsWith(path, start));
+  });
+  if (flag !== undefined) return refusal(flag, given.get(flag.name) ?? "", message, path);
+  return new WeirError(
+    "WEIR_CONFIG_INVALID",
+    `Cannot use field "${path.join(".")}": ${message}`,
+    { path },
+  );
+}
+
+/** One fault that two fields share because one flag sets both is told of once. */
+function distinct(problems: readonly WeirError[]): WeirError[] {
+  const messages = new Set<string>();
+  return problems.filter(({ message, path }) => {
+    const key = message + (/^\d+$/.test(String(path.at(-1))) ? path.join(".") : "");
+    if (messages.has(key)) return false;
+    messages.add(key);
+    return true;
+  });
+}
+
+/** What to say of settings that are accepted and change nothing. */
+function remarks(config: WeirConfig, gates: Readonly<Record<string, boolean>>) {
+  const warnings: string[] = [];
+  const notes: string[] = [];
+  for (const { gate, meaning } of resolveGates(gates).notes) {
+    if (meaning === "always") {
+      warnings.push(`Feature gate ${gate}=false changes nothing: weir cannot work without it`);
+    } else notes.push(`Feature gate ${gate} changes nothing: weir has no such feature`);
+  }
+  if (config.inPlaceOf !== "") {
+    warnings.push(
+      `Mode nftables serves in place of ${config.inPlaceOf}, which this version of weir does not have`,
+    );
+  }
+  return { warnings, notes };
 }
 
 /**
  * Resolves a command line.
  *
  * @param args The command line without the program's name.
- * @param hostname The system's hostname; asked for only without `--hostname-override`.
- * @param flags The table.
+ * @param ground What it is resolved with.
  * @returns What is asked for. `refused` names every flag that cannot be used, as
  * `Cannot use --cluster-cidr "10.0.0.0/33": …`, with code WEIR_CONFIG_INVALID.
  */
-export function resolveRequest(
+export async function resolveRequest(
   args: readonly string[],
-  hostname: () => string,
-  flags: readonly Flag[] = FLAGS,
-): Request {
+  { hostname, flags = FLAGS }: ResolveGround,
+): Promise<Request> {
   let given: ReadonlyMap<string, string>;
   try {
     given = parseFlags(args, flags);
@@ -110,7 +162,7 @@ export function resolveRequest(
     if (error instanceof WeirError) return { type: "refused", problems: [error] };
     throw error;
   }
-  const { tree, problems, warnings, actions } = readValues(given, flags);
+  const { inputs, problems, warnings, actions } = readValues(given, flags);
   if (actions.has("help")) return { type: "help" };
   if (actions.has("version")) return { type: "version" };
   if (actions.has("dry-run") && !actions.has("cleanup")) {
@@ -121,24 +173,22 @@ export function resolveRequest(
       ),
     );
   }
-  const result = v.safeParse(configSchema(hostname), tree);
-  if (result.success && problems.length === 0) {
-    if (actions.has("cleanup")) return { type: "cleanup", dryRun: actions.has("dry-run") };
-    return { type: "proxy", config: frozen(result.output), warnings };
+  const result = validateConfig(inputs, hostname);
+  const cleanup = actions.has("cleanup");
+  for (const fault of result.type === "faulty" ? result.faults : []) {
+    // Whoever cleans up after a mode need not be able to serve it.
+    if (cleanup && fault.unservable) continue;
+    problems.push(flagProblem(fault, given, flags));
   }
-  for (const issue of result.issues ?? []) {
-    const path = v.getDotPath(issue) ?? "";
-    // An entry of a list is told of by the list's flag.
-    const flag = flags.find(({ target }) =>
-      target.kind !== "action" && (target.path === path || path.startsWith(`${target.path}.`))
-    );
-    problems.push(
-      flag === undefined
-        ? new WeirError("WEIR_CONFIG_INVALID", `Cannot use field "${path}": ${issue.message}`, {
-          path: path.split("."),
-        })
-        : refusal(flag, given.get(flag.name) ?? "", issue.message, path.split(".")),
-    );
-  }
-  return { type: "refused", problems };
+  if (problems.length > 0) return { type: "refused", problems: distinct(problems) };
+  if (cleanup) return { type: "cleanup", dryRun: actions.has("dry-run") };
+  if (result.type === "faulty") throw new Error("a configuration without faults is valid");
+  const { config, documents } = result;
+  const said = remarks(config, documents.kubeProxy.featureGates);
+  return {
+    type: "proxy",
+    config,
+    warnings: [...warnings, ...said.warnings],
+    notes: said.notes,
+  };
 }

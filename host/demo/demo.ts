@@ -88,8 +88,15 @@ export function demoEffects(io: CliIo, place: DemoPlace): DemoEffects {
     },
     async prepare() {
       // The first `deno bundle` on a machine downloads its bundler.
-      const sources = [proxierOf({ type: "builtin", name: "nftables" }, home)];
-      for (const { reference } of [...sources, detectorOf("ClusterCIDR", home)]) {
+      const sources = [
+        proxierOf({ mode: { type: "builtin", name: "nftables" }, plugins: {} }, home),
+      ];
+      for (
+        const { reference } of [
+          ...sources,
+          detectorOf({ detectLocalMode: "ClusterCIDR", plugins: {} }, home),
+        ]
+      ) {
         await loadPlugin(reference, { deno, home, cache, base: home, fetch });
       }
     },

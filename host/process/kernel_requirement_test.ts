@@ -6,7 +6,7 @@ import { requireKernel } from "./kernel_requirement.ts";
 
 function mode(text: string): ProxyMode {
   const parsed = parseProxyMode(text);
-  assert.ok(typeof parsed !== "string");
+  assert.ok(typeof parsed !== "string" && parsed.type !== "absent");
   return parsed;
 }
 

@@ -54,7 +54,10 @@ Deno.test("the machine is named, the namespace claimed, the score set and the ke
 });
 
 Deno.test("a proxier from outside need not use nf_tables", async () => {
-  const { did, started } = begin({ mode: { type: "plugin", reference: "/x.ts" } }, {});
+  const { did, started } = begin(
+    { mode: { type: "plugin", name: "/x.ts", reference: "/x.ts" } },
+    {},
+  );
   await started;
   assert.equal(did.at(-1), "probe packets");
 });

@@ -25,7 +25,11 @@ export type Part =
   /** Where health and metrics are served. */
   | "servers"
   /** What is logged. */
-  | "logging";
+  | "logging"
+  /** What is decided once, when the process starts. */
+  | "start"
+  /** What nothing reads as long as weir does not have the mode it is for. */
+  | "kept";
 
 /** A whole group of fields belongs to one part, or each of them to its own. */
 type PartsOf<Value> = {
@@ -33,6 +37,8 @@ type PartsOf<Value> = {
     | Part
     | (Value[Field] extends string | number | boolean | readonly unknown[] | { type: string }
       ? never
+      // A map of names is one field.
+      : string extends keyof Value[Field] ? never
       : PartsOf<Value[Field]>);
 };
 
@@ -41,28 +47,61 @@ export const PARTS: PartsOf<WeirConfig> = {
   manifests: "source",
   master: "source",
   clientConnection: "source",
+  configFile: "start",
+  configReload: "start",
+  configSyncPeriod: "start",
+  initOnly: "start",
+  bootIdFiles: "start",
+  machineIdFiles: "start",
+  bindAddress: "start",
+  bindAddressHardFail: "start",
+  enableProfiling: "start",
+  showHiddenMetricsForVersion: "start",
+  oomScoreAdj: "start",
+  featureGates: "start",
+  limits: "start",
   nodeName: "node",
   healthzBindAddress: "servers",
   metricsBindAddress: "servers",
   mode: "proxier",
+  inPlaceOf: "proxier",
+  modeFallback: "kept",
+  plugins: "proxier",
   clusterCIDRs: "detection",
   detectLocalMode: "detection",
   detectLocal: "detection",
   nodePortAddresses: "nodePorts",
-  nftables: {
+  proxier: {
     masqueradeAll: "rules",
     masqueradeBit: "rules",
     syncPeriod: "pace",
     minSyncPeriod: "pace",
   },
   // A full sync has all flows looked for anew.
-  conntrack: { removeTCPFlows: "rules" },
+  conntrack: {
+    removeTCPFlows: "rules",
+    maxPerCore: "start",
+    min: "start",
+    tcpEstablishedTimeout: "start",
+    tcpCloseWaitTimeout: "start",
+    tcpBeLiberal: "start",
+    udpTimeout: "start",
+    udpStreamTimeout: "start",
+  },
+  // What is in force of them is in `proxier`.
+  iptables: "kept",
+  ipvs: "kept",
+  nftables: "kept",
+  winkernel: "kept",
+  portRange: "kept",
+  udpIdleTimeout: "kept",
+  windowsRunAsService: "kept",
   logging: "logging",
 };
 
 /** One field that has another value. */
 export interface ConfigChange {
-  /** For example `nftables.syncPeriod`. */
+  /** For example `proxier.syncPeriod`. */
   readonly field: string;
   readonly part: Part;
   readonly before: unknown;
@@ -101,10 +140,10 @@ function differences(
  *
  * @param before The one in force.
  * @param after Another.
- * @returns Each field that differs, in the order of the configuration.
+ * @returns Each field that differs and is read, in the order of the configuration.
  */
 export function compareConfigs(before: WeirConfig, after: WeirConfig): readonly ConfigChange[] {
-  return differences("", PARTS, before, after);
+  return differences("", PARTS, before, after).filter(({ part }) => part !== "kept");
 }
 
 /** A password in a URL is nobody's business. */

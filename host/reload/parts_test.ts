@@ -3,13 +3,13 @@ import type { WeirConfig } from "../../schemas/config.ts";
 import { resolveRequest } from "../config/resolve.ts";
 import { compareConfigs, loggable, PARTS } from "./parts.ts";
 
-function configOf(...args: string[]): WeirConfig {
-  const request = resolveRequest(args, () => "here");
+async function configOf(...args: string[]): Promise<WeirConfig> {
+  const request = await resolveRequest(args, { hostname: () => "here" });
   assert.ok(request.type === "proxy", JSON.stringify(request));
   return request.config;
 }
 
-const PLAIN = configOf();
+const PLAIN = await configOf();
 
 Deno.test("every field of a configuration has a part", () => {
   const without: string[] = [];
@@ -27,8 +27,8 @@ Deno.test("every field of a configuration has a part", () => {
   assert.deepEqual(without, []);
 });
 
-Deno.test("a configuration that says the same touches nothing", () => {
-  assert.deepEqual(compareConfigs(PLAIN, configOf("--proxy-mode=nftables")), []);
+Deno.test("a configuration that says the same touches nothing", async () => {
+  assert.deepEqual(compareConfigs(PLAIN, await configOf("--proxy-mode=nftables")), []);
 });
 
 const changes: readonly (readonly [flags: string, told: string])[] = [
@@ -42,19 +42,19 @@ const changes: readonly (readonly [flags: string, told: string])[] = [
   ],
   [
     "--proxy-mode=./x.ts",
-    'proxier mode {"type":"builtin","name":"nftables"} {"type":"plugin","reference":"./x.ts"}',
+    'proxier mode {"type":"builtin","name":"nftables"} {"type":"plugin","name":"./x.ts","reference":"./x.ts"}',
   ],
   ["--cluster-cidr=10.0.0.0/8", 'detection clusterCIDRs [] ["10.0.0.0/8"]'],
   ["--nodeport-addresses=all", 'nodePorts nodePortAddresses ["primary"] ["all"]'],
-  ["--masquerade-all", "rules nftables.masqueradeAll false true"],
+  ["--masquerade-all", "rules proxier.masqueradeAll false true"],
   ["-v=4", "logging logging.verbosity 0 4"],
 ];
 
 for (const [flag, told] of changes) {
-  Deno.test(`${flag} is told with its field, its part and both values`, () => {
-    const lines = compareConfigs(PLAIN, configOf(flag)).map(({ field, part, before, after }) =>
-      `${part} ${field} ${JSON.stringify(before)} ${JSON.stringify(after)}`
-    );
+  Deno.test(`${flag} is told with its field, its part and both values`, async () => {
+    const lines = compareConfigs(PLAIN, await configOf(flag)).map((
+      { field, part, before, after },
+    ) => `${part} ${field} ${JSON.stringify(before)} ${JSON.stringify(after)}`);
     assert.deepEqual(lines, [told]);
   });
 }

@@ -5,7 +5,6 @@
  */
 import { Hono } from "hono";
 import type { WeirConfig } from "../../schemas/config.ts";
-import { formatProxyMode } from "../../schemas/proxy_mode.ts";
 
 /** What the routes stand on. */
 export interface MetricsRoutesOptions {
@@ -13,8 +12,6 @@ export interface MetricsRoutesOptions {
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
   /** The configuration in force. */
   readonly config: () => WeirConfig;
-  /** Every limit that is enforced, by name, with its unit in the name. */
-  readonly limits: Readonly<Record<string, number>>;
 }
 
 /** As upstream's text handlers answer. */
@@ -31,18 +28,21 @@ const TEXT = { "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Opti
  * @returns A Hono application.
  */
 export function metricsRoutes(options: MetricsRoutesOptions): Hono {
-  const { metrics, config, limits } = options;
+  const { metrics, config } = options;
   return new Hono()
     .get("/metrics", async (context) =>
       context.body(await metrics.text(), 200, {
         "Content-Type": metrics.contentType,
         "X-Content-Type-Options": "nosniff",
       }))
-    .get("/proxyMode", (context) => context.body(formatProxyMode(config().mode), 200, TEXT))
+    .get("/proxyMode", (context) => context.body(config().mode.name, 200, TEXT))
     .get("/healthz", (context) => context.body("ok", 200, TEXT))
     .get("/configz", (context) =>
       context.body(
-        JSON.stringify({ "kubeproxy.config.k8s.io": config(), "weir": { limits } }),
+        JSON.stringify({
+          "kubeproxy.config.k8s.io": config(),
+          "weir": { limits: config().limits },
+        }),
         200,
         { "Content-Type": "application/json", "X-Content-Type-Options": "nosniff" },
       ));

@@ -3,13 +3,14 @@ import type { WeirConfig } from "../../schemas/config.ts";
 import { resolveRequest } from "../config/resolve.ts";
 import { metricsRoutes } from "./metrics.ts";
 
-function routes(...args: string[]): { app: ReturnType<typeof metricsRoutes>; config: WeirConfig } {
-  const request = resolveRequest(args, () => "node-1");
+async function routes(
+  ...args: string[]
+): Promise<{ app: ReturnType<typeof metricsRoutes>; config: WeirConfig }> {
+  const request = await resolveRequest(args, { hostname: () => "node-1" });
   assert.ok(request.type === "proxy");
   const app = metricsRoutes({
     metrics: { contentType: "text/plain; version=0.0.4; charset=utf-8", text: async () => "a 1\n" },
     config: () => request.config,
-    limits: { pluginFrameBytes: 1024 },
   });
   return { app, config: request.config };
 }
@@ -22,7 +23,7 @@ const texts: readonly (readonly [string, string[], string])[] = [
 
 for (const [path, args, body] of texts) {
   Deno.test(`${path} answers ${body} as plain text`, async () => {
-    const response = await routes(...args).app.request(path);
+    const response = await (await routes(...args)).app.request(path);
     assert.equal(response.status, 200);
     assert.equal(response.headers.get("content-type"), "text/plain; charset=utf-8");
     assert.equal(response.headers.get("x-content-type-options"), "nosniff");
@@ -33,7 +34,7 @@ for (const [path, args, body] of texts) {
 for (const accept of [undefined, "text/plain;version=0.0.4;q=0.3,*/*;q=0.2", "application/json"]) {
   Deno.test(`/metrics answers in the text format to Accept: ${accept}`, async () => {
     const headers: HeadersInit = accept === undefined ? {} : { Accept: accept };
-    const response = await routes().app.request("/metrics", { headers });
+    const response = await (await routes()).app.request("/metrics", { headers });
     assert.equal(response.status, 200);
     assert.equal(
       response.headers.get("content-type"),
@@ -44,15 +45,15 @@ for (const accept of [undefined, "text/plain;version=0.0.4;q=0.3,*/*;q=0.2", "ap
 }
 
 Deno.test("/configz shows the configuration where kube-proxy shows its own, and the limits", async () => {
-  const { app, config } = routes("--cluster-cidr=10.244.0.0/16", "-v=3");
+  const { app, config } = await routes("--cluster-cidr=10.244.0.0/16", "-v=3");
   const response = await app.request("/configz");
   assert.equal(response.headers.get("content-type"), "application/json");
   assert.deepEqual(await response.json(), {
     "kubeproxy.config.k8s.io": config,
-    "weir": { limits: { pluginFrameBytes: 1024 } },
+    "weir": { limits: config.limits },
   });
 });
 
 Deno.test("a path that is not served is not found", async () => {
-  assert.equal((await routes().app.request("/debug/pprof/")).status, 404);
+  assert.equal((await (await routes()).app.request("/debug/pprof/")).status, 404);
 });

@@ -5,7 +5,6 @@
  */
 import { type BindAddress, parseBindAddress } from "../../schemas/bind_address.ts";
 import type { WeirConfig } from "../../schemas/config.ts";
-import { LIMITS } from "../../schemas/wire.ts";
 import type { Clock } from "../clock.ts";
 import type { Prepared } from "../prepared.ts";
 import type { Logger } from "../telemetry/log.ts";
@@ -36,7 +35,7 @@ export interface ServersOptions {
  * @returns Twice the sync period.
  */
 export function healthTimeout(config: WeirConfig): number {
-  return 2 * config.nftables.syncPeriod;
+  return 2 * config.proxier.syncPeriod;
 }
 
 /** One server, wherever it listens. */
@@ -84,7 +83,7 @@ export class Servers {
       timeout: () => healthTimeout(options.config()),
       observe: (probe, code) => registry.metrics[probe].inc({ code: String(code) }),
     });
-    const pages = metricsRoutes({ metrics: registry, config: options.config, limits: LIMITS });
+    const pages = metricsRoutes({ metrics: registry, config: options.config });
     this.#roles = [
       {
         name: "health",

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { WeirConfig } from "../../schemas/config.ts";
 import { KERNEL_SETTINGS } from "../capabilities/sysctl/setting.ts";
 import { sysctlCapability } from "../capabilities/sysctl/sysctl.ts";
 import { type PluginGround, prepareJail, startPlugin, tunerOf } from "../plugins.ts";
@@ -11,6 +12,8 @@ import { type ConntrackSettings, tunerConfigOf } from "./tuner_config.ts";
 /** What tuning once stands on. */
 export interface TuneOnceOptions extends Omit<PluginGround, "capabilities"> {
   readonly nodeName: string;
+  /** What the configuration says of plugins. */
+  readonly plugins: WeirConfig["plugins"];
   /** Processors of the node, 1 or more. */
   readonly cpus: number;
 }
@@ -43,7 +46,7 @@ export async function tuneOnce(
     }),
   };
   const tuner = await startPlugin(
-    tunerOf(options.home),
+    tunerOf(options, options.home),
     { kind: "conntrack-tuner", mode: "on-demand", observe: () => {} },
     ground,
     prepareJail(ground),

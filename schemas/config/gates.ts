@@ -1,0 +1,162 @@
+/**
+ * The feature gates of kube-proxy 1.24 to 1.37: all are accepted, few mean something here.
+ *
+ * @module
+ */
+import { nearest } from "./nearest.ts";
+
+/** How far a feature has come. GA is "" in `kubernetes_feature_enabled`, as upstream has it. */
+export type GateStage = "ALPHA" | "BETA" | "GA";
+
+/** What setting a gate does here. */
+export type GateMeaning =
+  /** weir obeys it. */
+  | "obeyed"
+  /** weir always behaves as it does when the gate is on. */
+  | "always"
+  /** It is for something that a service proxy, or weir, does not have. */
+  | "none";
+
+/** One gate. */
+export interface Gate {
+  readonly stage: GateStage;
+  readonly on: boolean;
+  /** It may only be set to what it is. */
+  readonly locked: boolean;
+  readonly meaning: GateMeaning;
+}
+
+const words = (text: string) => text.trim().split(/\s+/);
+
+/** Of 1.24, for other components: alpha and off. */
+const ALPHA_OFF = words(`
+  APIServerIdentity APIServerTracing CPUManagerPolicyAlphaOptions CSIMigrationPortworx
+  CSIMigrationRBD CSIVolumeHealth CronJobTimeZone CustomCPUCFSQuotaPeriod
+  CustomResourceValidationExpressions DisableCloudProviders DisableKubeletCloudCredentialProviders
+  ExpandedDNSConfig HPAContainerMetrics HPAScaleToZero HonorPVReclaimPolicy
+  InTreePluginAWSUnregister InTreePluginAzureDiskUnregister InTreePluginAzureFileUnregister
+  InTreePluginGCEUnregister InTreePluginOpenStackUnregister InTreePluginPortworxUnregister
+  InTreePluginRBDUnregister InTreePluginvSphereUnregister KubeletInUserNamespace
+  LocalStorageCapacityIsolationFSQuotaMonitoring MaxUnavailableStatefulSet MemoryQoS
+  MinDomainsInPodTopologySpread NetworkPolicyStatus NodeOutOfServiceVolumeDetach NodeSwap
+  PodAndContainerStatsFromCRI ProcMountType QOSReserved ReadWriteOncePod
+  RecoverVolumeExpansionFailure SeccompDefault ServerSideFieldValidation ServiceIPStaticSubrange
+  StatefulSetAutoDeletePVC StorageVersionAPI VolumeCapacityPriority NativeHistograms
+`);
+
+/** For other components: beta and on. */
+const BETA_ON = words(`
+  APIListChunking APIPriorityAndFairness APIResponseCompression AnyVolumeDataSource AppArmor
+  CPUManager CPUManagerPolicyBetaOptions CPUManagerPolicyOptions CSIInlineVolume CSIMigration
+  CSIMigrationAWS CSIMigrationAzureFile CSIMigrationGCE DaemonSetUpdateSurge
+  DelegateFSGroupToCSIDriver DevicePlugins DisableAcceleratorUsageMetrics DownwardAPIHugePages
+  EphemeralContainers GRPCContainerProbe GracefulNodeShutdown
+  GracefulNodeShutdownBasedOnPodPriority IdentifyPodOS JobMutableNodeSchedulingDirectives
+  JobReadyPods KubeletCredentialProviders KubeletPodResources KubeletPodResourcesGetAllocatable
+  LegacyServiceAccountTokenNoAutoGeneration LocalStorageCapacityIsolation LogarithmicScaleDown
+  MemoryManager MixedProtocolLBService NetworkPolicyEndPort OpenAPIEnums OpenAPIV3 PodDeletionCost
+  PodSecurity RemainingItemCount RotateKubeletServerCertificate SizeMemoryBackedVolumes
+  StatefulSetMinReadySeconds StorageVersionHash TopologyManager WindowsHostProcessContainers
+  StrictIPCIDRValidation ComponentFlagz ComponentStatusz ContextualLogging LoggingBetaOptions
+  NFTablesNetlink KubeProxyIPVS WatchListClient
+`);
+
+/** For other components: beta and off. */
+const BETA_OFF = words(`
+  CSIMigrationvSphere ExperimentalHostUserNamespaceDefaulting JobTrackingWithFinalizers
+  ProbeTerminationGracePeriod
+`);
+
+/** How a service proxy behaves, and has long behaved: weir knows no other way. */
+const ALWAYS = words(`
+  EndpointSliceTerminatingCondition KubeProxyDrainingTerminatingNodes LoadBalancerIPMode
+  ProxyTerminatingEndpoints ServiceInternalTrafficPolicy ServiceTrafficDistribution
+  TopologyAwareHints ServiceLBNodePortControl IPTablesOwnershipCleanup MinimizeIPTablesRestore
+`);
+
+/** As {@linkcode ALWAYS}, and upstream refuses to switch them off. */
+const LOCKED = words(`
+  EndpointSliceProxying MultiCIDRServiceAllocator NFTablesProxyMode PreferSameTrafficDistribution
+`);
+
+function rows(names: readonly string[], gate: Gate): [string, Gate][] {
+  return names.map((name) => [name, gate]);
+}
+
+const off = { on: false, locked: false, meaning: "none" } as const;
+const on = { on: true, locked: false, meaning: "none" } as const;
+
+/** Every gate by its name. The stage is that of the latest version that has it. */
+export const GATES: ReadonlyMap<string, Gate> = new Map<string, Gate>([
+  ...rows(ALPHA_OFF, { ...off, stage: "ALPHA" }),
+  ...rows(BETA_ON, { ...on, stage: "BETA" }),
+  ...rows(BETA_OFF, { ...off, stage: "BETA" }),
+  ...rows(ALWAYS, { on: true, locked: false, meaning: "always", stage: "GA" }),
+  ...rows(LOCKED, { on: true, locked: true, meaning: "always", stage: "GA" }),
+  ...rows(["WinDSR", "WinOverlay"], { ...on, locked: true, stage: "GA" }),
+  ["InOrderInformers", { ...on, stage: "GA" }],
+  ["AllAlpha", { ...off, stage: "ALPHA" }],
+  ["AllBeta", { ...off, stage: "BETA" }],
+  // KEP-5707: the field is deprecated, and this gate stops programming it.
+  ["AllowServiceExternalIPs", { ...on, meaning: "obeyed", stage: "GA" }],
+  ["LoggingAlphaOptions", { ...off, meaning: "obeyed", stage: "ALPHA" }],
+  // KEP-6032, alpha and off in 1.37: here the relay is finished, and asked for by the keyword.
+  ["KubeProxyNFTablesLocalhostNodePorts", { ...on, meaning: "obeyed", stage: "ALPHA" }],
+]);
+
+/** What the gates given come to. */
+export interface GateSettings {
+  /** Every gate that means something here, and every one that was given, by name. */
+  readonly gates: Readonly<Record<string, boolean>>;
+  /** Gates that were set to what weir does not do, or to anything without a meaning here. */
+  readonly notes: readonly GateNote[];
+}
+
+/** A setting that changes nothing. */
+export interface GateNote {
+  readonly gate: string;
+  /** `always`: it was switched off, and weir cannot; `none`: it has no meaning here. */
+  readonly meaning: "always" | "none";
+}
+
+/**
+ * Says why a gate cannot be set so.
+ *
+ * @param name The gate.
+ * @param value What it is set to.
+ * @returns The reason, or undefined when it can.
+ */
+export function gateFault(name: string, value: boolean): string | undefined {
+  const gate = GATES.get(name);
+  if (gate === undefined) {
+    const guess = nearest(name, [...GATES.keys()]);
+    return guess === undefined
+      ? `there is no such feature gate; there are ${[...GATES.keys()].sort().join(", ")}`
+      : `there is no such feature gate; did you mean ${guess}?`;
+  }
+  return gate.locked && value !== gate.on
+    ? `it is locked to ${gate.on}, as in kube-proxy since the feature is GA`
+    : undefined;
+}
+
+/**
+ * Completes the gates. AllAlpha and AllBeta set each gate of their stage that is not given itself.
+ *
+ * @param given Gates that {@linkcode gateFault} has no fault to find with.
+ * @returns The settings.
+ */
+export function resolveGates(given: Readonly<Record<string, boolean>>): GateSettings {
+  const groups = { ALPHA: given["AllAlpha"], BETA: given["AllBeta"], GA: undefined };
+  const gates: Record<string, boolean> = {};
+  for (const [name, { meaning, on, stage }] of GATES) {
+    if (meaning !== "none") gates[name] = groups[stage] ?? on;
+  }
+  Object.assign(gates, given);
+  const notes = Object.entries(given).flatMap(([gate, value]): GateNote[] => {
+    const meaning = GATES.get(gate)?.meaning ?? "none";
+    if (gate === "AllAlpha" || gate === "AllBeta" || meaning === "obeyed") return [];
+    if (meaning === "always" && value) return [];
+    return [{ gate, meaning }];
+  });
+  return { gates, notes };
+}
