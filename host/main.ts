@@ -32,7 +32,9 @@ import type { Logger } from "./telemetry/log.ts";
 import type { LogMachine } from "./telemetry/log_machine.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { openLog, type RunningLog } from "./telemetry/running_log.ts";
+import { randomIdentifiers } from "./telemetry/identifiers.ts";
 import { createTracing } from "./telemetry/trace.ts";
+import { TraceRing } from "./telemetry/trace_ring.ts";
 
 const HOME = new URL("../", import.meta.url);
 const encoder = new TextEncoder();
@@ -144,6 +146,7 @@ async function proxy(config: WeirConfig, { warnings, notes }: StartRemarks): Pro
   });
   if (families === undefined) return 0;
   const home = HOME;
+  const traces = new TraceRing();
   const running = startProxy(config, {
     version: deno.version,
     node: { os: "linux", kernel: Deno.osRelease() },
@@ -175,7 +178,12 @@ async function proxy(config: WeirConfig, { warnings, notes }: StartRemarks): Pro
       },
       conntrack: conntrackUsage,
     }),
-    tracing: createTracing(),
+    tracing: createTracing({
+      now: () => systemClock.now(),
+      identifiers: randomIdentifiers((bytes) => crypto.getRandomValues(bytes)),
+      finished: (trace) => traces.add(trace),
+    }),
+    traces,
     collect: collector(),
     setLogging: (config) => logging.configure(logSettings(config)),
     signal,

@@ -8,6 +8,7 @@ import type { CallMethod, CallParams, CallResult } from "../schemas/calls.ts";
 import { type ErrorCode, WeirError } from "../schemas/errors.ts";
 import type { GrantedCapability } from "./capabilities/capability.ts";
 import { type PluginGround, type PluginSource, startPlugin } from "./plugins.ts";
+import type { CallOptions } from "./sandbox/connection.ts";
 import type { SandboxEvent } from "./sandbox/event.ts";
 import type { Jail } from "./sandbox/jail.ts";
 import type { PluginState, SupervisedPlugin } from "./sandbox/supervisor.ts";
@@ -105,14 +106,14 @@ export class Proxier {
    *
    * @param method The call.
    * @param params Its parameters.
-   * @param options The trace context.
+   * @param options Deadline, and the span that it belongs to.
    * @returns The handler's result.
    * @throws {WeirError} See `SupervisedPlugin.call`.
    */
   async call<Method extends CallMethod>(
     method: Method,
     params: CallParams[Method],
-    options: { readonly traceparent?: string } = {},
+    options: CallOptions = {},
   ): Promise<CallResult<Method>> {
     return await (await this.#loading).call(method, params, options);
   }

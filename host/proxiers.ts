@@ -17,6 +17,7 @@ import type { CallMethod, CallParams, CallResult } from "../schemas/calls.ts";
 import { messageOf } from "../schemas/errors.ts";
 import type { PluginSource } from "./plugins.ts";
 import { Proxier, type ProxierOptions } from "./proxier.ts";
+import type { CallOptions } from "./sandbox/connection.ts";
 import type { SandboxEvent } from "./sandbox/event.ts";
 import type { PluginState } from "./sandbox/supervisor.ts";
 import type { Logger } from "./telemetry/log.ts";
@@ -82,14 +83,14 @@ export class Proxiers {
    *
    * @param method The call.
    * @param params Its parameters.
-   * @param options The trace context.
+   * @param options Deadline, and the span that it belongs to.
    * @returns The handler's result.
    * @throws {WeirError} See `SupervisedPlugin.call`.
    */
   async call<Method extends CallMethod>(
     method: Method,
     params: CallParams[Method],
-    options?: { readonly traceparent?: string },
+    options?: CallOptions,
   ): Promise<CallResult<Method>> {
     return await (this.#tried ?? this.#inForce).call(method, params, options);
   }

@@ -50,6 +50,7 @@ import {
   recordSync,
 } from "./telemetry/sync_metrics.ts";
 import type { Tracing } from "./telemetry/trace.ts";
+import type { TraceRing } from "./telemetry/trace_ring.ts";
 import { Tracker } from "./tracker.ts";
 import { KernelWatch } from "./tuning/kernel_watch.ts";
 
@@ -76,6 +77,8 @@ export interface ProxyEnvironment {
   readonly log: Logger;
   readonly registry: MetricRegistry;
   readonly tracing: Tracing;
+  /** The last syncs. */
+  readonly traces: TraceRing;
   /** Collects garbage and gives its pages back; undefined where V8 does not offer it. */
   readonly collect: (() => void) | undefined;
   /** Has the log follow another configuration. */
@@ -137,7 +140,11 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
   // What is in force. Whoever reads it anew each time needs no word of a change.
   let config = initial;
 
-  const tracker = new Tracker({ nodeName: config.nodeName, startedAt: clock.now() });
+  const tracker = new Tracker({
+    nodeName: config.nodeName,
+    startedAt: clock.now(),
+    now: () => clock.now(),
+  });
   const revisions = new Revisions((before, now) => reconciler.replaced(before, now));
 
   // Tracked flows, once a proxier asks for it.
@@ -193,12 +200,6 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
   const jail = prepareJail(ground);
   const watch = (plugin: string, event: SandboxEvent) => {
     pluginMetrics.event(plugin, event);
-    if (event.type !== "invoke") return;
-    tracing.past(event.traceparent, "weir.capability", {
-      "weir.plugin": plugin,
-      "weir.method": `${event.capability}.${event.method}`,
-      "weir.bytes": event.bytes,
-    }, event);
   };
   const localTraffic = new LocalTraffic(config, {
     load: (mode) => {
@@ -382,7 +383,15 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
       state?.type === "parked" ? [{ plugin, reason: state.reason }] : []
     ),
   });
-  const servers = new Servers(config, { config: () => config, registry, facts, clock, log });
+  const { traces } = environment;
+  const servers = new Servers(config, {
+    config: () => config,
+    registry,
+    facts,
+    traces,
+    clock,
+    log,
+  });
 
   // Only the node's own pod ranges have to be waited for.
   if (config.detectLocalMode !== "NodeCIDR") localTraffic.observe(undefined);

@@ -25,8 +25,11 @@ export interface SchedulerOptions {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** Does one sync. It rejects when the kernel may not hold what it should. */
-  readonly sync: (kind: SyncKind) => Promise<void>;
+  /**
+   * Does one sync. It rejects when the kernel may not hold what it should. `since` is when the
+   * oldest of what it stands for was queued, in milliseconds since the epoch.
+   */
+  readonly sync: (kind: SyncKind, since: number) => Promise<void>;
   /**
    * minSyncPeriod: milliseconds from the start of a sync to the start of the next. 0 lets the
    * pause adapt to how long a sync takes. Read anew each time.
@@ -213,7 +216,7 @@ export class Scheduler {
     const start = clock.now();
     let rest: number;
     try {
-      await sync(wish.kind);
+      await sync(wish.kind, wish.since);
       const end = clock.now();
       const duration = Math.max(0, end - start);
       rest = minInterval > 0 ? Math.max(0, minInterval - duration) : REST * duration;

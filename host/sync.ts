@@ -5,7 +5,9 @@
  * @module
  */
 import type { Logger } from "./telemetry/log.ts";
-import type { SpanAttributes, TraceSpan, Tracing } from "./telemetry/trace.ts";
+import type { SpanAttributes } from "./telemetry/span.ts";
+import { EventTrail } from "./telemetry/event_trail.ts";
+import type { TraceSpan, Tracing } from "./telemetry/trace.ts";
 import type { CallMethod, CallParams } from "../schemas/calls.ts";
 import type { ProxierSettings } from "../schemas/view.ts";
 import type { Clock } from "./clock.ts";
@@ -20,7 +22,7 @@ import type { Changes, Tracker } from "./tracker.ts";
 export type CallProxier = <Method extends CallMethod & ("resync" | "apply")>(
   method: Method,
   params: CallParams[Method],
-  options: { readonly traceparent?: string },
+  options: { readonly span: TraceSpan },
 ) => Promise<unknown>;
 
 /** What a sync did, for metrics. */
@@ -32,6 +34,8 @@ export interface SyncOutcome {
   readonly endedAt: number;
   /** When the changes it programmed were triggered; undefined when it failed. */
   readonly changedAt: readonly number[] | undefined;
+  /** Of its trace, 32 hexadecimal digits: what an exemplar points to. */
+  readonly traceId: string;
 }
 
 /** What a sync stands on. */
@@ -77,6 +81,11 @@ function measureOrder(order: Order | undefined): SpanAttributes {
     : { "weir.upserts": order.params.upserts.length, "weir.removes": order.params.removes.length };
 }
 
+/** Microseconds are as fine as anyone reads a log line. */
+function rounded(milliseconds: number): number {
+  return Math.round(milliseconds * 1000) / 1000;
+}
+
 /** Triggers that are kept while syncs fail: a plugin may be away for days. */
 const MOST_UNLANDED = 10_000;
 
@@ -89,11 +98,14 @@ const MOST_TOLD = 20;
  * @param options The stages and what watches them.
  * @returns Does one sync; it rejects when the kernel may not hold what it should.
  */
-export function createSync(options: SyncOptions): (kind: SyncKind) => Promise<void> {
+export function createSync(
+  options: SyncOptions,
+): (kind: SyncKind, since?: number) => Promise<void> {
   const { tracker, revisions, nodeName, settings, call, tracing, clock, log, observe } = options;
   const healths = new HealthNews(options.tellHealth);
   /** Triggers of changes that no sync has landed yet: a failed one leaves them to the next. */
   let unlanded: readonly number[] = [];
+  const trail = new EventTrail();
 
   /** What was told of each Service that has problems, so that it is not told at every change. */
   const told = new Map<string, ReadonlySet<string>>();
@@ -141,22 +153,29 @@ export function createSync(options: SyncOptions): (kind: SyncKind) => Promise<vo
   };
 
   const perform = (order: Order, span: TraceSpan): Promise<unknown> =>
-    span.run("weir.plugin.call", { "weir.method": order.method }, (child) => {
-      const trace = child.traceparent === undefined ? {} : { traceparent: child.traceparent };
-      return order.method === "resync"
-        ? call("resync", order.params, trace)
-        : call("apply", order.params, trace);
-    });
+    span.run(
+      "weir.plugin.call",
+      { "weir.method": order.method },
+      (child) =>
+        order.method === "resync"
+          ? call("resync", order.params, { span: child })
+          : call("apply", order.params, { span: child }),
+    );
 
-  return (kind) => {
+  return (kind, since = clock.now()) => {
     const startedAt = clock.now();
     const changes = tracker.take();
     unlanded = [...unlanded, ...changes.triggers].slice(0, MOST_UNLANDED);
     const attributes = {
       "weir.sync.kind": kind === "resync" ? "full" : "partial",
       "weir.services": changes.services.length,
+      "weir.events": changes.eventCount,
     };
-    return tracing.sync(attributes, async (span) => {
+    // A node that has just become another has changes without an event.
+    const begun = Math.min(since, changes.earliest ?? since, startedAt);
+    return tracing.sync(attributes, begun, async (span) => {
+      span.past("weir.queue", { startedAt: begun, endedAt: startedAt }, {});
+      trail.follow(span, changes.events);
       const updates = span.run("weir.resolve", {}, () => resolve(changes));
       const order = span.run("weir.diff", {}, (child) => {
         const order = compare(kind, updates);
@@ -166,6 +185,7 @@ export function createSync(options: SyncOptions): (kind: SyncKind) => Promise<vo
       healths.tellDrained();
       if (order === undefined) {
         unlanded = [];
+        trail.landed();
         healths.tellAll();
         return;
       }
@@ -173,7 +193,7 @@ export function createSync(options: SyncOptions): (kind: SyncKind) => Promise<vo
       const observed = (changedAt: readonly number[] | undefined) => {
         const endedAt = clock.now();
         const kind = order.method === "resync" ? "full" : "partial";
-        observe({ kind, startedAt, endedAt, changedAt });
+        observe({ kind, startedAt, endedAt, changedAt, traceId: span.traceId });
         return endedAt;
       };
       try {
@@ -184,13 +204,16 @@ export function createSync(options: SyncOptions): (kind: SyncKind) => Promise<vo
       }
       const endedAt = observed(unlanded);
       unlanded = [];
-      options.landed(order);
-      healths.tellAll();
+      trail.landed();
+      span.run("weir.landed", {}, () => {
+        options.landed(order);
+        healths.tellAll();
+      });
       if (!log.enabled(2)) return;
       log.v(2, "Synced", {
         ...describeOrder(order),
-        milliseconds: endedAt - startedAt,
-        sinceChange: changes.earliest === undefined ? 0 : endedAt - changes.earliest,
+        milliseconds: rounded(endedAt - startedAt),
+        sinceChange: changes.earliest === undefined ? 0 : rounded(endedAt - changes.earliest),
       });
     });
   };

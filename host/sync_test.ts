@@ -7,8 +7,7 @@ import { sampleEndpoint, sampleService, sampleSlice } from "./samples.ts";
 import { SimulatedClock } from "./simulated_clock.ts";
 import { createSync, type Order, type SyncOutcome } from "./sync.ts";
 import { createLog } from "./telemetry/log.ts";
-import { recordingTracer, spanTree } from "./telemetry/recording_tracer.ts";
-import { createTracing } from "./telemetry/trace.ts";
+import { recordingTracing, spanTimes, spanTree } from "./telemetry/recording_tracing.ts";
 import { Tracker } from "./tracker.ts";
 
 const SETTINGS: ProxierSettings = {
@@ -39,7 +38,7 @@ class Stage {
   /** What the load balancers were told, as `namespace/name:port localEndpoints`. */
   readonly health: string[][] = [];
   readonly log: string[] = [];
-  readonly trace = recordingTracer();
+  readonly trace = recordingTracing(() => this.clock.now());
   /** What the plugin does with a call; it takes 5 ms and succeeds unless told. */
   plugin = () => this.clock.advance(5);
   readonly sync = createSync({
@@ -47,11 +46,11 @@ class Stage {
     revisions: new Revisions(),
     nodeName: () => "here",
     settings: () => SETTINGS,
-    call: async (method, params, { traceparent }) => {
-      this.calls.push({ method, params, traceparent } as Called);
+    call: async (method, params, { span }) => {
+      this.calls.push({ method, params, traceparent: span.traceparent } as Called);
       await this.plugin();
     },
-    tracing: createTracing(this.trace.tracer),
+    tracing: this.trace.tracing,
     clock: this.clock,
     log: createLog({
       now: () => this.clock.now(),
@@ -125,31 +124,96 @@ Deno.test("a change that changes nothing for a proxy does not reach the plugin",
   assert.equal(stage.outcomes.length, 1);
 });
 
-Deno.test("every sync is one trace whose stages are its children, and the plugin is told which", async () => {
+const SLICE_EVENT = '{"weir.event.type":"upsert","weir.object.kind":"EndpointSlice",' +
+  '"k8s.namespace.name":"default","weir.object.name":"web-1","weir.service":"web"';
+
+Deno.test("every sync is one trace from the API event on, and the plugin is told which", async () => {
   const stage = new Stage();
   stage.list(sampleService(), sliceAt(0, "10.0.0.1"));
+  await stage.clock.advance(3);
   await stage.sync("resync");
-  assert.deepEqual(spanTree(stage.trace.spans), [
-    '- > weir.sync {"weir.sync.kind":"full","weir.services":1,"weir.revision":1} 1',
-    "weir.sync > weir.resolve {} 1",
-    'weir.sync > weir.diff {"weir.upserts":1,"weir.removes":0} 1',
-    'weir.sync > weir.plugin.call {"weir.method":"resync"} 1',
+  const [first] = stage.trace.traces;
+  assert.ok(first !== undefined);
+  assert.deepEqual(spanTree(first), [
+    '- > weir.sync {"weir.sync.kind":"full","weir.services":1,"weir.events":2,"weir.revision":1}',
+    "weir.sync > weir.queue {}",
+    'weir.sync > weir.event {"weir.event.type":"upsert","weir.object.kind":"Service",' +
+    '"k8s.namespace.name":"default","weir.object.name":"web"}',
+    `weir.sync > weir.event ${SLICE_EVENT},"weir.object.resource_version":"0"}`,
+    "weir.sync > weir.resolve {}",
+    'weir.sync > weir.diff {"weir.upserts":1,"weir.removes":0}',
+    'weir.sync > weir.plugin.call {"weir.method":"resync"}',
+    "weir.sync > weir.landed {}",
   ]);
-  const call = stage.trace.spans[3]?.spanContext();
-  assert.equal(stage.calls[0]?.traceparent, `00-${call?.traceId}-${call?.spanId}-01`);
+  assert.deepEqual(spanTimes(first).filter((text) => /queue|call|sync/.test(text)), [
+    "weir.sync 0–8",
+    "weir.queue 0–3",
+    "weir.plugin.call 3–8",
+  ]);
+  const call = first.spans.find(({ name }) => name === "weir.plugin.call");
+  assert.equal(stage.calls[0]?.traceparent, `00-${first.traceId}-${call?.spanId}-01`);
+  assert.equal(stage.outcomes[0]?.traceId, first.traceId);
 
   stage.tracker.accept([
     { type: "remove", kind: "Service", namespace: "default", name: "web", at: START },
   ]);
   await stage.sync("apply");
-  const second = stage.trace.spans.slice(4);
-  assert.deepEqual(spanTree(second), [
-    '- > weir.sync {"weir.sync.kind":"partial","weir.services":1,"weir.revision":2} 1',
-    "weir.sync > weir.resolve {} 1",
-    'weir.sync > weir.diff {"weir.upserts":0,"weir.removes":1} 1',
-    'weir.sync > weir.plugin.call {"weir.method":"apply"} 1',
+  const second = stage.trace.traces[1];
+  assert.ok(second !== undefined);
+  assert.deepEqual(spanTree(second).slice(0, 3), [
+    '- > weir.sync {"weir.sync.kind":"partial","weir.services":1,"weir.events":1,"weir.revision":2}',
+    "weir.sync > weir.queue {}",
+    'weir.sync > weir.event {"weir.event.type":"remove","weir.object.kind":"Service",' +
+    '"k8s.namespace.name":"default","weir.object.name":"web"}',
   ]);
-  assert.notEqual(second[0]?.spanContext().traceId, call?.traceId);
+  assert.notEqual(second.traceId, first.traceId);
+});
+
+Deno.test("an event's span begins when the control plane was triggered, if its clock agrees", async () => {
+  const stage = new Stage();
+  stage.list(sampleService(), sliceAt(0, "10.0.0.1"));
+  await stage.sync("resync");
+  const origin = START + 10_000;
+  await stage.clock.advance(origin - stage.clock.now());
+  stage.put(sliceAt(8, "10.0.0.2"));
+  stage.put(sliceAt(60, "10.0.0.3"));
+  await stage.sync("apply");
+  const events = stage.trace.traces[1]?.spans.filter(({ name }) => name === "weir.event") ?? [];
+  assert.deepEqual(
+    events.map(({ startedAt, endedAt, events }) => [
+      startedAt - origin,
+      endedAt - origin,
+      events.map(({ name, at, attributes }) => [name, at - origin, attributes]),
+    ]),
+    [
+      [-2_000, 0, [["triggered", -2_000, { "weir.trigger.wait": 2 }], ["received", 0, {}]]],
+      [0, 0, [["triggered", 0, { "weir.trigger.wait": 0 }], ["received", 0, {}]]],
+    ],
+  );
+});
+
+Deno.test("a sync links to each event it coalesced, and to those that a failed one left", async () => {
+  const stage = new Stage();
+  stage.list(sampleService(), sliceAt(0, "10.0.0.1"));
+  await stage.sync("resync");
+  stage.put(sliceAt(1, "10.0.0.2"));
+  stage.put(sliceAt(2, "10.0.0.3"));
+  stage.plugin = () => Promise.reject(new Error("no"));
+  await assert.rejects(stage.sync("apply"));
+  stage.put(sliceAt(3, "10.0.0.4"));
+  stage.plugin = () => Promise.resolve();
+  await stage.sync("resync");
+  stage.put(sliceAt(4, "10.0.0.5"));
+  await stage.sync("apply");
+  const versions = stage.trace.traces.slice(1).map(({ spans: [root] }) =>
+    root.links.map(({ attributes }) => attributes["weir.object.resource_version"])
+  );
+  assert.deepEqual(versions, [["1", "2"], ["1", "2", "3"], ["4"]]);
+  const [, failed, resync] = stage.trace.traces;
+  const traces = resync?.spans[0].links.map(({ traceId }) => traceId);
+  assert.deepEqual(traces, [failed?.traceId, failed?.traceId, resync?.traceId]);
+  const ids = new Set(failed?.spans.map(({ spanId }) => spanId));
+  assert.ok(failed?.spans[0].links.every(({ spanId }) => ids.has(spanId)));
 });
 
 Deno.test("a sync that fails says so in its trace, and its changes count for the next that lands", async () => {
@@ -169,7 +233,7 @@ Deno.test("a sync that fails says so in its trace, and its changes count for the
   assert.equal(stage.landed.length, 2);
 
   const at = stage.clock.now();
-  assert.deepEqual(stage.outcomes, [
+  assert.deepEqual(stage.outcomes.map(({ traceId: _, ...outcome }) => outcome), [
     { kind: "partial", startedAt: at - 40, endedAt: at - 40, changedAt: undefined },
     {
       kind: "full",
@@ -182,7 +246,9 @@ Deno.test("a sync that fails says so in its trace, and its changes count for the
   const last = stage.calls.at(-1);
   assert.ok(last?.method === "resync");
   assert.deepEqual(last.params.ports[0]?.endpoints.map(({ ip }) => ip), ["10.0.0.3"]);
-  const failed = stage.trace.spans.filter(({ exceptions }) => exceptions.length > 0);
+  const failed = stage.trace.traces.flatMap(({ spans }) =>
+    spans.filter(({ error }) => error !== undefined)
+  );
   assert.deepEqual(failed.map(({ name }) => name), ["weir.sync", "weir.plugin.call"]);
 });
 

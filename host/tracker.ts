@@ -27,6 +27,24 @@ export interface ServiceChange {
   readonly slices: readonly EndpointSlice[];
 }
 
+/** A change that waits for a sync, for its trace. */
+export interface TrackedEvent {
+  readonly type: "upsert" | "remove";
+  readonly kind: "Service" | "EndpointSlice";
+  readonly namespace: string;
+  readonly name: string;
+  /** Opaque; "" for a removal. */
+  readonly resourceVersion: string;
+  /** The Service that it touched, without its namespace. */
+  readonly service: string;
+  /** When it arrived, in milliseconds since the epoch. */
+  readonly at: number;
+  /** When the tracker had it, in milliseconds since the epoch. */
+  readonly trackedAt: number;
+  /** When the control plane was triggered, see `Changes.triggers`; undefined when it is not told. */
+  readonly trigger: number | undefined;
+}
+
 /** What one sync takes from the tracker. */
 export interface Changes {
   /** Sorted by key. */
@@ -41,6 +59,10 @@ export interface Changes {
    * epoch. What the metric network_programming_duration_seconds starts from.
    */
   readonly triggers: readonly number[];
+  /** The first of the changes: of thousands that came together, some tell enough. */
+  readonly events: readonly TrackedEvent[];
+  /** How many changes there were. */
+  readonly eventCount: number;
 }
 
 /** How many changes wait, as the metrics service_changes_pending and endpoint_changes_pending. */
@@ -60,6 +82,8 @@ export interface TrackerOptions {
    * no measure of how fast this host programs, and gives no trigger.
    */
   readonly startedAt: number;
+  /** Milliseconds since the epoch, with a fraction; without it nothing is known of `trackedAt`. */
+  readonly now?: () => number;
 }
 
 interface Entry {
@@ -73,6 +97,9 @@ interface Entry {
  * stay: they have waited longest.
  */
 const MOST_TRIGGERS = 10_000;
+
+/** How many changes are told of one by one: as many links as OpenTelemetry gives a span. */
+const MOST_EVENTS = 128;
 
 /** RFC 3339: without a zone, `Date.parse` would take a time for this node's own. */
 const ZONED_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
@@ -118,6 +145,7 @@ export class Tracker {
   #serviceCIDRs = NO_TEXTS;
   #earliest: number | undefined;
   #triggers: number[] = [];
+  #events: TrackedEvent[] = [];
   #pendingServices = 0;
   #pendingSlices = 0;
 
@@ -259,10 +287,13 @@ export class Tracker {
       node: this.#node,
       earliest: this.#earliest,
       triggers: this.#triggers,
+      events: this.#events,
+      eventCount: this.#pendingServices + this.#pendingSlices,
     };
     this.#dirty = new Set();
     this.#earliest = undefined;
     this.#triggers = [];
+    this.#events = [];
     this.#pendingServices = 0;
     this.#pendingSlices = 0;
     return changes;
@@ -330,15 +361,18 @@ export class Tracker {
     entry.service = service;
     this.#pendingServices++;
     this.#touch(key, at);
+    this.#noteEvent("upsert", service, service.name, at);
   }
 
   #dropService(key: string, at: number): void {
     const entry = this.#entries.get(key);
-    if (entry?.service === undefined) return;
+    const service = entry?.service;
+    if (entry === undefined || service === undefined) return;
     entry.service = undefined;
     this.#forgetIfEmpty(key, entry);
     this.#pendingServices++;
     this.#touch(key, at);
+    this.#noteEvent("remove", service, service.name, at);
   }
 
   #putSlice(slice: EndpointSlice, at: number): void {
@@ -355,7 +389,7 @@ export class Tracker {
     this.#serviceOfSlice.set(sliceKey, key);
     this.#pendingSlices++;
     this.#touch(key, at);
-    this.#noteTrigger(slice);
+    this.#noteEvent("upsert", slice, slice.serviceName, at, this.#noteTrigger(slice));
   }
 
   #dropSlice(namespace: string, name: string, at: number): void {
@@ -363,19 +397,39 @@ export class Tracker {
     const key = this.#serviceOfSlice.get(sliceKey);
     const entry = key === undefined ? undefined : this.#entries.get(key);
     if (key === undefined || entry === undefined) return;
+    const slice = entry.slices.find((known) => known.name === name);
     this.#serviceOfSlice.delete(sliceKey);
-    entry.slices = entry.slices.filter((slice) => slice.name !== name);
+    entry.slices = entry.slices.filter((known) => known.name !== name);
     this.#forgetIfEmpty(key, entry);
     this.#pendingSlices++;
     this.#touch(key, at);
+    if (slice !== undefined) this.#noteEvent("remove", slice, slice.serviceName, at);
   }
 
   /** As upstream: a removal gives no trigger, since its annotation tells of an older change. */
-  #noteTrigger(slice: EndpointSlice): void {
+  #noteTrigger(slice: EndpointSlice): number | undefined {
     const { lastChangeTriggerTime } = slice;
-    if (this.#triggers.length >= MOST_TRIGGERS || !ZONED_TIME.test(lastChangeTriggerTime)) return;
+    if (this.#triggers.length >= MOST_TRIGGERS) return undefined;
+    if (!ZONED_TIME.test(lastChangeTriggerTime)) return undefined;
     const trigger = Date.parse(lastChangeTriggerTime);
-    if (trigger > this.#options.startedAt) this.#triggers.push(trigger);
+    if (trigger <= this.#options.startedAt) return undefined;
+    this.#triggers.push(trigger);
+    return trigger;
+  }
+
+  #noteEvent(
+    type: TrackedEvent["type"],
+    { kind, namespace, name, resourceVersion }: Service | EndpointSlice,
+    service: string,
+    at: number,
+    trigger?: number,
+  ): void {
+    if (this.#events.length >= MOST_EVENTS) return;
+    const trackedAt = this.#options.now?.() ?? at;
+    const version = type === "remove" ? "" : resourceVersion;
+    this.#events.push(
+      { type, kind, namespace, name, resourceVersion: version, service, at, trackedAt, trigger },
+    );
   }
 
   /** No Service is touched: the ranges are not a Service's but the proxier's settings. */

@@ -59,6 +59,10 @@ export const LIMITS = {
   logLinesBurst: 500,
   /** Different metrics (name and labels) of one plugin in all its lives; further ones are dropped. */
   metricSeries: 200,
+  /** Spans of one call that a plugin may tell of; further ones are counted and dropped. */
+  spans: 128,
+  /** Bytes of JSON in which it may do so, of one call. */
+  spanBytes: 64 * KIB,
   /** Ids that one invocation of conntrack may name. */
   conntrackIds: MOST_RECONCILED_IDS,
   /** Milliseconds between two reconciliations of conntrack, at least. */
@@ -173,6 +177,7 @@ const Id = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 const Text = v.pipe(v.string(), v.maxLength(8 * KIB));
 const ShortText = v.pipe(v.string(), v.maxLength(128));
 const Scalar = v.union([v.pipe(v.string(), v.maxLength(2 * KIB)), v.number(), v.boolean()]);
+const Milliseconds = v.pipe(v.number(), v.finite(), v.minValue(0));
 const MetricName = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9_]{0,63}$/));
 
 /** Counts before anyone looks at each: a header has room for a hundred thousand entries. */
@@ -182,6 +187,29 @@ function atMost(entries: number) {
     `must be an object of at most ${entries} entries`,
   );
 }
+
+/** A span that a plugin tells of; times are milliseconds since it had the call. */
+const PluginSpanSchema = v.strictObject({
+  /** Counts the call's spans from 1 in the order of their begin. */
+  number: Id,
+  /** The span that it is part of, if not of the handler as a whole. */
+  parent: v.optional(Id),
+  name: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
+  start: Milliseconds,
+  end: Milliseconds,
+  attributes: v.pipe(
+    atMost(16),
+    v.record(
+      v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
+      v.union([
+        v.pipe(v.string(), v.maxLength(256)),
+        v.pipe(v.number(), v.finite()),
+        v.boolean(),
+      ]),
+    ),
+  ),
+  error: v.optional(v.pipe(v.string(), v.maxLength(256))),
+});
 
 /** The schema of {@linkcode PluginMessage}. */
 export const PluginMessageSchema = v.variant("type", [
@@ -202,6 +230,14 @@ export const PluginMessageSchema = v.variant("type", [
     capability: ShortText,
     method: ShortText,
     params: v.unknown(),
+    span: v.optional(Id),
+  }),
+  v.strictObject({
+    type: v.literal("spans"),
+    call: Id,
+    elapsed: Milliseconds,
+    dropped: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+    spans: v.pipe(v.array(PluginSpanSchema), v.maxLength(LIMITS.spans)),
   }),
   v.strictObject({
     type: v.literal("log"),
@@ -221,7 +257,8 @@ export const PluginMessageSchema = v.variant("type", [
 /**
  * Anything a plugin sends: `welcome` and `refuse` end the handshake's first half; `ack` (sent at
  * receipt, before the handler starts), then `return` or `throw` answer a call; `invoke` uses a
- * capability during call `call`, with bulk bytes as the frame's attachment; `pong` answers
- * `ping`; `log` and `metric` are answered by nothing.
+ * capability during call `call` and its span `span`, with bulk bytes as the frame's attachment;
+ * `pong` answers `ping`; `log`, `metric` and `spans` (those of call `call` that are over, told
+ * `elapsed` milliseconds after the plugin had it) are answered by nothing.
  */
 export type PluginMessage = v.InferOutput<typeof PluginMessageSchema>;

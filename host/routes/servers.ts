@@ -13,6 +13,7 @@ import { healthRoutes } from "./health.ts";
 import { metricsRoutes } from "./metrics.ts";
 import type { HealthFacts } from "./proxy_health.ts";
 import { type Server, startServer } from "./server.ts";
+import { traceRoutes, type TraceStore } from "./traces.ts";
 
 /** The part of the configuration that is about the servers. */
 export type ServersConfig = Pick<WeirConfig, "healthzBindAddress" | "metricsBindAddress">;
@@ -22,6 +23,8 @@ export interface ServersOptions {
   /** The configuration in force, for the pages. */
   readonly config: () => WeirConfig;
   readonly registry: MetricRegistry;
+  /** The last syncs. */
+  readonly traces: TraceStore;
   /** Asked for each probe. */
   readonly facts: () => HealthFacts;
   readonly clock: Clock;
@@ -83,7 +86,8 @@ export class Servers {
       timeout: () => healthTimeout(options.config()),
       observe: (probe, code) => registry.metrics[probe].inc({ code: String(code) }),
     });
-    const pages = metricsRoutes({ metrics: registry, config: options.config });
+    const pages = metricsRoutes({ metrics: registry, config: options.config })
+      .route("/debug/traces", traceRoutes(options.traces));
     this.#roles = [
       {
         name: "health",

@@ -15,11 +15,13 @@ import {
 } from "../../schemas/calls.ts";
 import type { Log } from "../../schemas/capability.ts";
 import { type ErrorCode, messageOf, WeirError } from "../../schemas/errors.ts";
-import { encodeFrame, FrameReader } from "../../schemas/frame.ts";
+import { encodeFrame, type Frame, FrameReader } from "../../schemas/frame.ts";
 import type { Grants, PluginManifest } from "../../schemas/manifest.ts";
 import { packParams } from "../../schemas/packing.ts";
 import type { HostMessage, PluginMessage } from "../../schemas/wire.ts";
+import type { TraceSpan } from "../telemetry/trace.ts";
 import { Admission } from "./admission.ts";
+import { CallTrace } from "./call_trace.ts";
 import type { Observe } from "./event.ts";
 import { greet, type Handshake, type HandshakeOptions } from "./handshake.ts";
 import { Invocations } from "./invocations.ts";
@@ -37,8 +39,8 @@ export interface Death {
 export interface CallOptions {
   /** Milliseconds until the plugin is killed; CALL_DEADLINES_MS of the method if left out. */
   readonly deadlineMs?: number;
-  /** W3C trace context of the span the call belongs to. */
-  readonly traceparent?: string;
+  /** The span of the call, which its steps become children of. */
+  readonly span?: TraceSpan;
 }
 
 /** What a connection stands on. */
@@ -52,7 +54,7 @@ export interface ConnectionOptions extends HandshakeOptions {
 interface PendingCall {
   readonly method: CallMethod;
   readonly startedAt: number;
-  readonly traceparent: string | undefined;
+  readonly trace: CallTrace | undefined;
   readonly large: boolean;
   readonly cancelDeadline: () => void;
   readonly resolve: (value: unknown) => void;
@@ -184,14 +186,15 @@ export class Connection {
       return Promise.reject(this.#error("WEIR_PLUGIN_FAILED", method, state));
     }
     const id = ++this.#lastCall;
-    const { deadlineMs = CALL_DEADLINES_MS[method], traceparent } = options;
+    const { deadlineMs = CALL_DEADLINES_MS[method], span } = options;
+    const encodingAt = clock.now();
     const pieces = encodeFrame({
       type: "call",
       id,
       method,
       params: packParams(method, params),
       deadlineMs,
-      ...(traceparent === undefined ? {} : { traceparent }),
+      ...(span === undefined ? {} : { traceparent: span.traceparent }),
     });
     const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
     if (bytes > limits.hostFrameBytes) {
@@ -202,10 +205,14 @@ export class Connection {
       const state = `${method} has not returned within its deadline of ${deadlineMs} ms`;
       this.#die("WEIR_PLUGIN_TIMEOUT", state);
     });
+    span?.set({ "weir.plugin": this.manifest.name });
+    const trace = span === undefined
+      ? undefined
+      : new CallTrace({ span, limits, now: () => clock.now() }, { startedAt: encodingAt, bytes });
     this.#calls.set(id, {
       method,
       startedAt: clock.now(),
-      traceparent,
+      trace,
       large: bytes > LARGE_BYTES,
       cancelDeadline,
       resolve,
@@ -253,7 +260,9 @@ export class Connection {
 
   #finish(call: PendingCall, outcome: "ok" | ErrorCode): void {
     call.cancelDeadline();
-    const { method, startedAt, traceparent } = call;
+    call.trace?.ended();
+    const { method, startedAt, trace } = call;
+    const traceparent = trace?.traceparent;
     const endedAt = this.#options.clock.now();
     this.#options.observe({ type: "call", method, startedAt, endedAt, outcome, traceparent });
   }
@@ -312,7 +321,7 @@ export class Connection {
         const bytes = frame.header.length + frame.attachment.length;
         this.#options.observe({ type: "frame", direction: "received", bytes });
         const work = 1 + frame.header.length / WORK_BYTES;
-        this.#receive(this.#admission.admit(frame), frame.attachment);
+        this.#receive(this.#admission.admit(frame), frame);
         if ((done += work) < WORK_AT_ONCE) continue;
         done = 0;
         await new Promise<void>((resume) => void this.#options.clock.after(0, resume));
@@ -323,12 +332,13 @@ export class Connection {
     }
   }
 
-  #receive(message: PluginMessage, attachment: Uint8Array): void {
+  #receive(message: PluginMessage, { header, attachment }: Frame): void {
     switch (message.type) {
       case "ack": {
         const call = this.#calls.get(message.id);
         if (call === undefined || call.acknowledged) throw broken(`ack of ${message.id}`);
         call.acknowledged = true;
+        call.trace?.acknowledged();
         break;
       }
       case "return":
@@ -343,8 +353,12 @@ export class Connection {
         void this.#invocations.run(
           message,
           attachment,
-          this.#calls.get(message.call)?.traceparent,
+          this.#calls.get(message.call)?.trace,
         );
+        break;
+      case "spans":
+        // Of a call without a trace, or one that is over, nobody wants to know.
+        this.#calls.get(message.call)?.trace?.told(message, header.length);
         break;
       case "log":
         this.#admission.log(message, this.#options.log, this.manifest.name);

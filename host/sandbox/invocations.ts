@@ -7,6 +7,7 @@ import { type ErrorCode, messageOf, WeirError } from "../../schemas/errors.ts";
 import type { ErrorMessage, Limits, PluginMessage, ResultMessage } from "../../schemas/wire.ts";
 import type { BoundCapabilities } from "../broker.ts";
 import type { Clock } from "../clock.ts";
+import type { CallTrace } from "./call_trace.ts";
 import type { Observe } from "./event.ts";
 
 /** What invocations stand on. */
@@ -41,14 +42,14 @@ export class Invocations {
    *
    * @param message From the plugin, validated but for its parameters.
    * @param attachment Its bulk bytes.
-   * @param traceparent Of the call during which the plugin invoked.
+   * @param trace Of the call during which the plugin invoked.
    * @returns Settles when the plugin has read the answer, so that one that asks and does not read
    * fills its own limits and not the host's memory; never rejects.
    */
   async run(
     message: Extract<PluginMessage, { type: "invoke" }>,
     attachment: Uint8Array,
-    traceparent: string | undefined,
+    trace: CallTrace | undefined,
   ): Promise<void> {
     const { capabilities, clock, limits, observe, answer, kill } = this.#options;
     const { id, capability, method, params } = message;
@@ -65,7 +66,9 @@ export class Invocations {
     if (!this.#hold(attachment.length)) return;
     let held = attachment.length;
     const startedAt = clock.now();
-    const end = (outcome: "ok" | ErrorCode) =>
+    const span = trace?.invoked(capability, method, attachment.length, message.span);
+    const end = (outcome: "ok" | ErrorCode, thrown?: { readonly error: unknown }) => {
+      span?.end(thrown);
       observe({
         type: "invoke",
         capability,
@@ -74,11 +77,12 @@ export class Invocations {
         startedAt,
         endedAt: clock.now(),
         outcome,
-        traceparent,
+        traceparent: trace?.traceparent,
       });
+    };
     this.#outstanding++;
     try {
-      const result = await granted.invoke(method, params, attachment);
+      const result = await granted.invoke(method, params, attachment, span);
       end("ok");
       const more = result.attachment?.length ?? 0;
       if (!this.#hold(more)) return;
@@ -86,7 +90,7 @@ export class Invocations {
       await answer({ type: "result", id, value: result.value }, result.attachment);
     } catch (thrown) {
       const code = thrown instanceof WeirError ? thrown.code : "WEIR_PLUGIN_FAILED";
-      end(code);
+      end(code, { error: thrown });
       if (code === "WEIR_GRANT_EXCEEDED") return kill(code, messageOf(thrown));
       const cause = thrown instanceof WeirError ? thrown.cause : undefined;
       // An Error says nothing in JSON.

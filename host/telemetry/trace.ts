@@ -1,56 +1,65 @@
 /**
- * Traces: one span for each sync and a child for each stage, plugin call and capability. Without a
- * registered SDK every span is the API's no-op.
+ * Traces: one for each sync, a span for each stage, plugin call and capability. They are recorded
+ * always, as plain data that costs some microseconds; who keeps or exports a trace is told once it
+ * is over, so that no exporter is ever in a sync's way.
  *
- * A parent is passed along explicitly. The API's active context needs AsyncLocalStorage, which an
- * SDK brings, and it would tie a sync to whatever event happened to wake the scheduler.
+ * A parent is passed along explicitly: an active context would tie a sync to whatever event
+ * happened to wake the scheduler.
  *
  * @module
  */
-import {
-  type Attributes,
-  type Context,
-  ROOT_CONTEXT,
-  type Span,
-  SpanStatusCode,
-  trace,
-  type Tracer,
-} from "@opentelemetry/api";
 import { messageOf, WeirError } from "../../schemas/errors.ts";
-import { formatTraceparent, parseTraceparent } from "./traceparent.ts";
+import type { Identifiers } from "./identifiers.ts";
+import type { SpanAttributes, SpanEvent, SpanLink, SpanRecord, TraceRecord } from "./span.ts";
+import { formatTraceparent } from "./traceparent.ts";
 
-/** The names of spans, in the order of the flow. */
+/** The names of weir's own spans, in the order of the flow. */
 export type SpanName =
+  /** The root: from the first API event to the end of the sync. */
   | "weir.sync"
+  /** One API event: from the control plane's trigger, or its arrival, to the tracker. */
+  | "weir.event"
+  /** From the first event to the start of the sync: what the scheduler made it wait. */
+  | "weir.queue"
+  /** The Services that changed, resolved. */
   | "weir.resolve"
+  /** The comparison with the last revision. */
   | "weir.diff"
+  /** A handler of a plugin, with all below. */
   | "weir.plugin.call"
-  | "weir.capability";
+  /** The call's parameters written as a frame. */
+  | "weir.plugin.encode"
+  /** From the frame's write to the plugin's acknowledgement of it. */
+  | "weir.plugin.wire"
+  /** From that acknowledgement to the handler's answer. */
+  | "weir.plugin.handler"
+  /** One method of a capability. */
+  | "weir.capability"
+  /** The request compared with the grant. */
+  | "weir.capability.check"
+  /** Behind other requests to the same part of the kernel. */
+  | "weir.capability.queue"
+  /** A netlink batch on its way: the kernel executes it before the send returns. */
+  | "weir.netlink.send"
+  /** The kernel's acknowledgement read. */
+  | "weir.netlink.acknowledge"
+  /** What follows on rules that are in the kernel. */
+  | "weir.landed";
 
-/** What spans say of themselves; bytes and counts are numbers. */
-export interface SpanAttributes {
-  /** The revision that the sync leads to. */
-  readonly "weir.revision"?: number;
-  /** `full` or `partial`. */
-  readonly "weir.sync.kind"?: string;
-  /** Services that were dirty. */
-  readonly "weir.services"?: number;
-  /** Service ports that are new or changed. */
-  readonly "weir.upserts"?: number;
-  /** Service ports that are gone. */
-  readonly "weir.removes"?: number;
-  /** The plugin's name. */
-  readonly "weir.plugin"?: string;
-  /** Of a plugin's handler or a capability's method, for example `nft.commit`. */
-  readonly "weir.method"?: string;
-  /** nf_tables messages of a batch. */
-  readonly "weir.messages"?: number;
-  /** Bytes that were sent. */
-  readonly "weir.bytes"?: number;
+/** When something was, in milliseconds since the epoch. */
+export interface SpanTimes {
+  readonly startedAt: number;
+  readonly endedAt: number;
 }
 
 /** A span under way. */
 export interface TraceSpan {
+  /** 32 hexadecimal digits. */
+  readonly traceId: string;
+  /** 16 hexadecimal digits. */
+  readonly spanId: string;
+  /** For the wire. */
+  readonly traceparent: string;
   /**
    * Runs a stage as a child of this span.
    *
@@ -65,13 +74,64 @@ export interface TraceSpan {
     body: (span: TraceSpan) => Result,
   ): Result;
   /**
+   * Begins a child that is ended by hand.
+   *
+   * @param name The child's name.
+   * @param attributes What is known of it.
+   * @param startedAt When it began, if not now.
+   * @param parentId A span below this one that it is a child of, if not of this one.
+   * @returns The child.
+   */
+  begin(
+    name: SpanName,
+    attributes?: SpanAttributes,
+    startedAt?: number,
+    parentId?: string,
+  ): TraceSpan;
+  /**
+   * Adds a child that is over.
+   *
+   * @param name Its name: any, since a plugin's spans come this way.
+   * @param times When it was.
+   * @param attributes What is known of it.
+   * @param more What was given out as its identifier before, what happened in it, why it failed.
+   * @returns Its identifier.
+   */
+  past(
+    name: string,
+    times: SpanTimes,
+    attributes: SpanAttributes,
+    more?: {
+      readonly spanId?: string;
+      readonly parentId?: string;
+      readonly events?: readonly SpanEvent[];
+      readonly error?: string | undefined;
+    },
+  ): string;
+  /**
+   * Makes an identifier for a child that will be told of when it is over.
+   *
+   * @returns 16 hexadecimal digits.
+   */
+  nextId(): string;
+  /**
    * Adds what is known only now.
    *
    * @param attributes Attributes; one that is already there is replaced.
    */
   set(attributes: SpanAttributes): void;
-  /** For the wire, or undefined when nothing is traced. */
-  readonly traceparent: string | undefined;
+  /**
+   * Points to other spans.
+   *
+   * @param links The spans, and what they are to this one.
+   */
+  link(links: readonly SpanLink[]): void;
+  /**
+   * Ends it; only the first time counts.
+   *
+   * @param thrown What it failed with, if it failed.
+   */
+  end(thrown?: { readonly error: unknown }): void;
 }
 
 /** Where traces begin. */
@@ -80,84 +140,194 @@ export interface Tracing {
    * Runs a sync as the root of a trace.
    *
    * @param attributes What is known before it runs.
+   * @param startedAt When its first event arrived, in milliseconds since the epoch.
    * @param body The sync.
    * @returns What the body returns. What it throws is recorded and thrown on.
    */
-  sync<Result>(attributes: SpanAttributes, body: (span: TraceSpan) => Result): Result;
-  /**
-   * Runs what the other end of a wire asked for, as a child of the span that it sent.
-   *
-   * @param traceparent What came over the wire; without it, or if it is none, a trace begins.
-   * @param name The span's name.
-   * @param attributes What is known before it runs.
-   * @param body What was asked for.
-   * @returns What the body returns. What it throws is recorded and thrown on.
-   */
-  remote<Result>(
-    traceparent: string | undefined,
+  sync<Result>(
+    attributes: SpanAttributes,
+    startedAt: number,
+    body: (span: TraceSpan) => Result,
+  ): Result;
+}
+
+/** What traces stand on. */
+export interface TracingOptions {
+  /** Milliseconds since the epoch, with a fraction. */
+  readonly now: () => number;
+  readonly identifiers: Identifiers;
+  /** Told of every trace that is over; must not throw. */
+  readonly finished: (trace: TraceRecord) => void;
+  /** Spans of one trace; further ones are counted only. */
+  readonly mostSpans?: number;
+}
+
+/** A first sync has an event for each of ten thousand objects, of which some tell enough. */
+const MOST_SPANS = 512;
+
+const NO_LINKS: readonly SpanLink[] = [];
+const NO_EVENTS: readonly SpanEvent[] = [];
+
+/** The spans of a trace that is under way. */
+class OpenTrace {
+  readonly traceId: string;
+  readonly options: TracingOptions;
+  readonly spans: OpenSpan[] = [];
+  dropped = 0;
+  over = false;
+
+  constructor(options: TracingOptions) {
+    this.options = options;
+    this.traceId = options.identifiers.trace();
+  }
+
+  add(span: OpenSpan): void {
+    if (this.over || this.spans.length >= (this.options.mostSpans ?? MOST_SPANS)) this.dropped++;
+    else this.spans.push(span);
+  }
+
+  finish(): void {
+    this.over = true;
+    const [root, ...rest] = this.spans;
+    if (root === undefined) return;
+    // What still runs, as a capability of a plugin that has died, is cut off here.
+    for (const span of rest) span.endedAt ??= Math.max(span.startedAt, root.endedAt ?? 0);
+    // A parent may have been dropped, or announced by a plugin and never told of.
+    const known = new Set(this.spans.map(({ spanId }) => spanId));
+    for (const span of rest) {
+      if (span.parentId === undefined || !known.has(span.parentId)) span.parentId = root.spanId;
+    }
+    this.options.finished({
+      traceId: this.traceId,
+      spans: [root.record(), ...rest.map((span) => span.record())],
+      dropped: this.dropped,
+    });
+  }
+}
+
+function typeOf(error: unknown): string {
+  if (error instanceof WeirError) return error.code;
+  return error instanceof Error ? error.name : "_OTHER";
+}
+
+class OpenSpan implements TraceSpan {
+  readonly spanId: string;
+  readonly name: string;
+  readonly startedAt: number;
+  parentId: string | undefined;
+  endedAt: number | undefined;
+  attributes: SpanAttributes;
+  links = NO_LINKS;
+  events = NO_EVENTS;
+  error: string | undefined;
+  readonly #trace: OpenTrace;
+
+  constructor(
+    trace: OpenTrace,
+    spanId: string,
+    parentId: string | undefined,
+    name: string,
+    attributes: SpanAttributes,
+    startedAt: number,
+  ) {
+    this.#trace = trace;
+    this.spanId = spanId;
+    this.parentId = parentId;
+    this.name = name;
+    this.attributes = attributes;
+    this.startedAt = startedAt;
+    trace.add(this);
+  }
+
+  get traceId(): string {
+    return this.#trace.traceId;
+  }
+
+  get traceparent(): string {
+    return formatTraceparent(this.traceId, this.spanId);
+  }
+
+  run<Result>(
     name: SpanName,
     attributes: SpanAttributes,
     body: (span: TraceSpan) => Result,
-  ): Result;
-  /**
-   * Tells of something that is over, as a child of the span that a wire brought.
-   *
-   * @param traceparent What came over the wire; without it nothing is told.
-   * @param name The span's name.
-   * @param attributes What is known of it.
-   * @param times When it began and ended, in milliseconds of `performance.now()`.
-   */
-  past(
-    traceparent: string | undefined,
+  ): Result {
+    return runIn(this.begin(name, attributes), body);
+  }
+
+  begin(
     name: SpanName,
+    attributes: SpanAttributes = {},
+    startedAt: number = this.#trace.options.now(),
+    parentId: string = this.spanId,
+  ): OpenSpan {
+    return new OpenSpan(this.#trace, this.nextId(), parentId, name, attributes, startedAt);
+  }
+
+  past(
+    name: string,
+    { startedAt, endedAt }: SpanTimes,
     attributes: SpanAttributes,
-    times: { readonly startedAt: number; readonly endedAt: number },
-  ): void;
+    more: Parameters<TraceSpan["past"]>[3] = {},
+  ): string {
+    const { spanId = this.nextId(), parentId = this.spanId, events = NO_EVENTS, error } = more;
+    const span = new OpenSpan(this.#trace, spanId, parentId, name, attributes, startedAt);
+    span.endedAt = Math.max(startedAt, endedAt);
+    span.events = events;
+    span.error = error;
+    return spanId;
+  }
+
+  nextId(): string {
+    return this.#trace.options.identifiers.span();
+  }
+
+  set(attributes: SpanAttributes): void {
+    this.attributes = { ...this.attributes, ...attributes };
+  }
+
+  link(links: readonly SpanLink[]): void {
+    this.links = [...this.links, ...links];
+  }
+
+  end(thrown?: { readonly error: unknown }): void {
+    if (this.endedAt !== undefined || this.#trace.over) return;
+    const now = this.#trace.options.now();
+    this.endedAt = Math.max(this.startedAt, now);
+    if (thrown !== undefined) this.#fail(thrown.error, now);
+    if (this.parentId === undefined) this.#trace.finish();
+  }
+
+  /** As the conventions for exceptions on spans have it. */
+  #fail(error: unknown, at: number): void {
+    const message = messageOf(error);
+    this.error = message;
+    this.set({ "error.type": typeOf(error) });
+    this.events = [...this.events, {
+      name: "exception",
+      at,
+      attributes: { "exception.type": typeOf(error), "exception.message": message },
+    }];
+  }
+
+  record(): SpanRecord {
+    const { spanId, parentId, name, startedAt, endedAt = startedAt } = this;
+    const { attributes, links, events, error } = this;
+    return { spanId, parentId, name, startedAt, endedAt, attributes, links, events, error };
+  }
 }
 
-/** An interface is no index signature, and undefined is no attribute. */
-function attributesOf(attributes: SpanAttributes): Attributes {
-  return { ...attributes };
-}
-
-function fail(span: Span, error: unknown): void {
-  span.recordException(error instanceof Error ? error : messageOf(error));
-  if (error instanceof WeirError) span.setAttribute("error.type", error.code);
-  span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) });
-  span.end();
-}
-
-function isPromise(value: unknown): value is Promise<unknown> {
-  return value instanceof Promise;
-}
-
-function runSpan<Result>(
-  tracer: Tracer,
-  parent: Context,
-  name: SpanName,
-  attributes: SpanAttributes,
-  body: (span: TraceSpan) => Result,
-): Result {
-  const span = tracer.startSpan(name, { attributes: attributesOf(attributes) }, parent);
-  const context = trace.setSpan(parent, span);
-  const handle: TraceSpan = {
-    run: (childName, childAttributes, childBody) =>
-      runSpan(tracer, context, childName, childAttributes, childBody),
-    set: (more) => void span.setAttributes(attributesOf(more)),
-    get traceparent() {
-      return formatTraceparent(span.spanContext());
-    },
-  };
+function runIn<Result>(span: TraceSpan, body: (span: TraceSpan) => Result): Result {
   let result: Result;
   try {
-    result = body(handle);
+    result = body(span);
   } catch (error) {
-    fail(span, error);
+    span.end({ error });
     throw error;
   }
-  if (isPromise(result)) {
+  if (result instanceof Promise) {
     // Observed here and returned as it is: whoever awaits it sees the rejection.
-    result.then(() => span.end(), (error) => fail(span, error));
+    result.then(() => span.end(), (error) => span.end({ error }));
   } else span.end();
   return result;
 }
@@ -165,25 +335,15 @@ function runSpan<Result>(
 /**
  * Makes the beginning of traces.
  *
- * @param tracer Where spans come from; by default the registered SDK's, or the no-op.
+ * @param options Clock, identifiers, and who is told of traces that are over.
  * @returns Where traces begin.
  */
-export function createTracing(tracer: Tracer = trace.getTracer("weir")): Tracing {
+export function createTracing(options: TracingOptions): Tracing {
   return {
-    sync: (attributes, body) => runSpan(tracer, ROOT_CONTEXT, "weir.sync", attributes, body),
-    remote: (traceparent, name, attributes, body) => {
-      const sender = traceparent === undefined ? undefined : parseTraceparent(traceparent);
-      const parent = sender === undefined
-        ? ROOT_CONTEXT
-        : trace.setSpanContext(ROOT_CONTEXT, sender);
-      return runSpan(tracer, parent, name, attributes, body);
-    },
-    past: (traceparent, name, attributes, { startedAt, endedAt }) => {
-      const sender = traceparent === undefined ? undefined : parseTraceparent(traceparent);
-      if (sender === undefined) return;
-      const parent = trace.setSpanContext(ROOT_CONTEXT, sender);
-      const options = { attributes: attributesOf(attributes), startTime: startedAt };
-      tracer.startSpan(name, options, parent).end(endedAt);
+    sync: (attributes, startedAt, body) => {
+      const trace = new OpenTrace(options);
+      const id = options.identifiers.span();
+      return runIn(new OpenSpan(trace, id, undefined, "weir.sync", attributes, startedAt), body);
     },
   };
 }

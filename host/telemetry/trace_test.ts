@@ -1,46 +1,70 @@
 import assert from "node:assert/strict";
-import { SpanStatusCode } from "@opentelemetry/api";
 import { WeirError } from "../../schemas/errors.ts";
-import { recordingTracer, spanTree } from "./recording_tracer.ts";
-import { createTracing } from "./trace.ts";
+import { recordingTracing, spanTimes, spanTree } from "./recording_tracing.ts";
 
-Deno.test("a sync is one trace: its stages are children, with what they counted", async () => {
-  const { tracer, spans } = recordingTracer();
-  const revision = await createTracing(tracer).sync(
-    { "weir.sync.kind": "partial" },
-    async (sync) => {
-      const views = sync.run("weir.resolve", { "weir.services": 2 }, () => ["a", "b", "c"]);
-      sync.run("weir.diff", {}, (span) => span.set({ "weir.upserts": views.length }));
-      await sync.run("weir.plugin.call", { "weir.plugin": "p" }, async (call) => {
-        await Promise.resolve();
-        await call.run("weir.capability", { "weir.method": "nft.commit" }, async (commit) => {
-          commit.set({ "weir.bytes": 4096 });
-        });
+/** Time as a test sets it. */
+function watch(start = 1_000) {
+  let at = start;
+  return { now: () => at, pass: (milliseconds: number) => void (at += milliseconds) };
+}
+
+Deno.test("a sync is one trace: its stages are children, with what they counted and took", async () => {
+  const { now, pass } = watch();
+  const { tracing, traces } = recordingTracing(now);
+  const revision = await tracing.sync({ "weir.sync.kind": "partial" }, 990, async (sync) => {
+    const views = sync.run("weir.resolve", { "weir.services": 2 }, () => {
+      pass(1.25);
+      return ["a", "b", "c"];
+    });
+    sync.run("weir.diff", {}, (span) => span.set({ "weir.upserts": views.length }));
+    await sync.run("weir.plugin.call", { "weir.plugin": "p" }, async (call) => {
+      await Promise.resolve();
+      await call.run("weir.capability", { "weir.method": "nft.commit" }, async (commit) => {
+        pass(4);
+        commit.set({ "weir.bytes": 4096 });
       });
-      sync.set({ "weir.revision": 7 });
-      return 7;
-    },
-  );
+    });
+    sync.set({ "weir.revision": 7 });
+    return 7;
+  });
   assert.equal(revision, 7);
-  assert.deepEqual(spanTree(spans), [
-    '- > weir.sync {"weir.sync.kind":"partial","weir.revision":7} 1',
-    'weir.sync > weir.resolve {"weir.services":2} 1',
-    'weir.sync > weir.diff {"weir.upserts":3} 1',
-    'weir.sync > weir.plugin.call {"weir.plugin":"p"} 1',
-    'weir.plugin.call > weir.capability {"weir.method":"nft.commit","weir.bytes":4096} 1',
+  const [trace] = traces;
+  assert.ok(trace !== undefined && traces.length === 1);
+  assert.deepEqual(spanTree(trace), [
+    '- > weir.sync {"weir.sync.kind":"partial","weir.revision":7}',
+    'weir.sync > weir.resolve {"weir.services":2}',
+    'weir.sync > weir.diff {"weir.upserts":3}',
+    'weir.sync > weir.plugin.call {"weir.plugin":"p"}',
+    'weir.plugin.call > weir.capability {"weir.method":"nft.commit","weir.bytes":4096}',
   ]);
-  assert.equal(new Set(spans.map((span) => span.spanContext().traceId)).size, 1);
+  assert.deepEqual(spanTimes(trace), [
+    "weir.sync 0–15.25",
+    "weir.resolve 10–11.25",
+    "weir.diff 11.25–11.25",
+    "weir.plugin.call 11.25–15.25",
+    "weir.capability 11.25–15.25",
+  ]);
 });
 
-Deno.test("an asynchronous stage's span is open until it settles", async () => {
-  const { tracer, spans } = recordingTracer();
+Deno.test("a trace is told of when its root is over, and what still runs is cut off there", async () => {
+  const { now, pass } = watch();
+  const { tracing, traces } = recordingTracing(now);
   const gate = Promise.withResolvers<void>();
-  const running = createTracing(tracer).sync({}, () => gate.promise);
-  await Promise.resolve();
-  assert.equal(spans[0]?.ends, 0);
+  const running = tracing.sync({}, now(), async (sync) => {
+    const child = sync.begin("weir.capability");
+    await gate.promise;
+    return child;
+  });
+  assert.equal(traces.length, 0);
+  pass(3);
   gate.resolve();
-  await running;
-  assert.equal(spans[0]?.ends, 1);
+  const child = await running;
+  await Promise.resolve();
+  assert.equal(traces.length, 1);
+  pass(100);
+  child.end();
+  child.begin("weir.netlink.send").end();
+  assert.deepEqual(traces.map(spanTimes), [["weir.sync 0–3", "weir.capability 0–3"]]);
 });
 
 for (
@@ -54,46 +78,60 @@ for (
   ] as const
 ) {
   Deno.test(`a stage that ${how} marks its span and the sync's, and the error goes on`, async () => {
-    const { tracer, spans } = recordingTracer();
+    const { tracing, traces } = recordingTracing(() => 5);
     const sync = async () =>
-      await createTracing(tracer).sync({}, async (span) => await span.run("weir.diff", {}, body));
+      await tracing.sync({}, 5, async (span) => await span.run("weir.diff", {}, body));
     await assert.rejects(sync, { code: "WEIR_NFT_KERNEL" });
-    for (const span of spans) {
-      assert.equal(span.ends, 1, span.name);
-      assert.deepEqual(span.status, {
-        code: SpanStatusCode.ERROR,
-        message: 'Cannot commit "t": no such file',
-      });
-      assert.equal(span.attributes["error.type"], "WEIR_NFT_KERNEL");
-      assert.equal(span.exceptions.length, 1);
-    }
+    const spans = traces[0]?.spans ?? [];
     assert.equal(spans.length, 2);
+    for (const { error, attributes, events } of spans) {
+      assert.equal(error, 'Cannot commit "t": no such file');
+      assert.deepEqual(attributes, { "error.type": "WEIR_NFT_KERNEL" });
+      assert.deepEqual(events, [{
+        name: "exception",
+        at: 5,
+        attributes: {
+          "exception.type": "WEIR_NFT_KERNEL",
+          "exception.message": 'Cannot commit "t": no such file',
+        },
+      }]);
+    }
   });
 }
 
-Deno.test("a trace crosses the wire: what the plugin asks for is a child of the call", () => {
-  const { tracer, spans } = recordingTracer();
-  const tracing = createTracing(tracer);
-  const sent = tracing.sync({}, (sync) => sync.run("weir.plugin.call", {}, (s) => s.traceparent));
-  assert.match(sent ?? "", /^00-a+1-b+2-01$/);
-  tracing.remote(sent, "weir.capability", {}, () => {});
-  assert.equal(spans[2]?.parent?.spanId, spans[1]?.spanContext().spanId);
-  assert.equal(spans[2]?.parent?.isRemote, true);
+Deno.test("the wire is told the span whose child the plugin's work is", () => {
+  const { tracing, traces } = recordingTracing(() => 5);
+  const sent = tracing.sync(
+    {},
+    5,
+    (sync) => sync.run("weir.plugin.call", {}, (s) => s.traceparent),
+  );
+  const [trace] = traces;
+  assert.equal(sent, `00-${trace?.traceId}-${trace?.spans[1]?.spanId}-01`);
+  assert.match(sent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
 });
 
-for (const sent of [undefined, "nonsense"]) {
-  Deno.test(`a wire that sends ${sent ?? "no trace context"} begins a trace of its own`, () => {
-    const { tracer, spans } = recordingTracer();
-    createTracing(tracer).remote(sent, "weir.capability", {}, () => {});
-    assert.equal(spans[0]?.parent, undefined);
-    assert.equal(spans[0]?.ends, 1);
+Deno.test("what is told later keeps the identifier that was given out for it", () => {
+  const { tracing, traces } = recordingTracing(() => 5);
+  tracing.sync({}, 5, (sync) => {
+    const spanId = sync.nextId();
+    sync.begin("weir.capability", {}, undefined, spanId).end();
+    sync.past("plugin.encode", { startedAt: 7, endedAt: 6 }, { "plugin.ports": 3 }, { spanId });
   });
-}
+  const [trace] = traces;
+  assert.ok(trace !== undefined);
+  assert.deepEqual(spanTree(trace), [
+    "- > weir.sync {}",
+    "plugin.encode > weir.capability {}",
+    'weir.sync > plugin.encode {"plugin.ports":3}',
+  ]);
+  assert.equal(trace.spans[2]?.endedAt, 7, "no span ends before it begins");
+});
 
-Deno.test("without an SDK the work runs as ever and nothing goes over the wire", async () => {
-  const result = await createTracing().sync({ "weir.revision": 1 }, async (span) => {
-    assert.equal(span.traceparent, undefined);
-    return span.run("weir.resolve", {}, () => "resolved");
+Deno.test("a trace has no more spans than its limit, and says how many were dropped", () => {
+  const { tracing, traces } = recordingTracing(() => 5, { mostSpans: 3 });
+  tracing.sync({}, 5, (sync) => {
+    for (let count = 0; count < 10; count++) sync.run("weir.resolve", {}, () => {});
   });
-  assert.equal(result, "resolved");
+  assert.deepEqual(traces.map(({ spans, dropped }) => [spans.length, dropped]), [[3, 8]]);
 });

@@ -18,6 +18,7 @@ import type { Metric } from "./metric.ts";
 import type { ConntrackClient } from "./conntrack.ts";
 import type { NftClient } from "./nft/client.ts";
 import type { SysctlClient } from "./sysctl.ts";
+import type { Trace } from "./trace.ts";
 import type { Pipe } from "./serve.ts";
 import { serve } from "./serve.ts";
 
@@ -27,6 +28,8 @@ export interface BasicCapabilities {
   readonly log: Log;
   /** Counts and measures, on the host's /metrics. */
   readonly metric: Metric;
+  /** Measures parts of the handler's work, in the trace of the sync. */
+  readonly trace: Trace;
   /** What the node is. */
   readonly features: NodeFeatures;
 }

@@ -18,5 +18,6 @@ export type { ConntrackClient } from "./conntrack.ts";
 export { sysctlClient, sysctlFailureOf } from "./sysctl.ts";
 export type { SysctlClient } from "./sysctl.ts";
 export type { Metric } from "./metric.ts";
+export type { PluginSpan, SpanDetails, Trace } from "./trace.ts";
 export type { Pipe } from "./serve.ts";
 export type { Fill } from "../../schemas/frame.ts";

@@ -22,6 +22,7 @@ import { type ConntrackClient, conntrackClient } from "./conntrack.ts";
 import { type Metric, wireMetric } from "./metric.ts";
 import { type NftClient, nftClient } from "./nft/client.ts";
 import { type SysctlClient, sysctlClient } from "./sysctl.ts";
+import { CallSpans, type Trace } from "./trace.ts";
 import { unpackParams } from "../../schemas/packing.ts";
 
 /** The plugin's stdin and stdout, which the bootstrap keeps from everyone else. */
@@ -38,6 +39,7 @@ export interface Pipe {
 export interface GivenCapabilities {
   readonly log: Log;
   readonly metric: Metric;
+  readonly trace: Trace;
   readonly features: NodeFeatures;
   readonly nft?: NftClient;
   readonly conntrack?: ConntrackClient;
@@ -81,7 +83,7 @@ class Server {
   readonly #send: Send;
   readonly #pipe: Pipe;
   readonly #grants: Grants;
-  readonly #basic: GivenCapabilities;
+  readonly #basic: Omit<GivenCapabilities, "trace">;
   readonly #pending = new Map<number, Pending>();
   #invocations = 0;
   #running = 0;
@@ -118,8 +120,9 @@ class Server {
     }
   }
 
-  async #answer({ id, method, params }: CallMessage): Promise<void> {
+  async #answer({ id, method, params, traceparent }: CallMessage): Promise<void> {
     this.#running++;
+    const spans = new CallSpans(id, traceparent, this.#send, () => performance.now());
     // Before the handler, which may not give the thread back for long.
     this.#send({ type: "ack", id });
     try {
@@ -127,9 +130,12 @@ class Server {
         | ((params: unknown, caps: GivenCapabilities) => unknown)
         | undefined;
       if (handler === undefined) throw new Error(`there is no handler for ${method}`);
-      const value = await handler(unpackParams(method, params), this.#capabilities(id)) ?? null;
+      const given = this.#capabilities(id, spans);
+      const value = await handler(unpackParams(method, params), given) ?? null;
+      spans.flush();
       this.#send({ type: "return", id, value });
     } catch (thrown) {
+      spans.flush();
       this.#send({ type: "throw", id, error: report(thrown) });
     }
     this.#running--;
@@ -139,24 +145,26 @@ class Server {
     }
   }
 
-  #capabilities(call: number): GivenCapabilities {
+  #capabilities(call: number, spans: CallSpans): GivenCapabilities {
     const { nft, conntrack, sysctl } = this.#grants;
-    const invoke = this.#invoke(call);
+    const invoke = this.#invoke(call, spans);
     return {
       ...this.#basic,
+      trace: spans.trace,
       ...(nft === undefined ? {} : { nft: nftClient(nft, invoke) }),
       ...(conntrack === undefined ? {} : { conntrack: conntrackClient(invoke) }),
       ...(sysctl === undefined ? {} : { sysctl: sysctlClient(sysctl, invoke) }),
     };
   }
 
-  #invoke(call: number): Invoke {
+  #invoke(call: number, spans: CallSpans): Invoke {
     return (capability, method, params, attachment) =>
       new Promise((resolve, reject) => {
         const id = ++this.#invocations;
         this.#pending.set(id, { resolve, reject });
         if (attachment !== undefined && attachment.length > LARGE_BYTES) this.#litter = true;
-        this.#send({ type: "invoke", id, call, capability, method, params }, attachment);
+        const span = spans.current === undefined ? {} : { span: spans.current };
+        this.#send({ type: "invoke", id, call, capability, method, params, ...span }, attachment);
       });
   }
 

@@ -12,6 +12,7 @@ import { Revisions, type ServiceUpdate } from "../../host/diff.ts";
 import { resolveService } from "../../host/resolver/resolve.ts";
 import proxier from "../../plugins/proxier-nftables/plugin.ts";
 import type { EndpointSlice, Service } from "../../schemas/kube.ts";
+import { recordingTrace } from "../kit/recording_trace.ts";
 import { recordingLog } from "../kit/recording_log.ts";
 import { NODE_NAME, type NodeProgram, type StartProgram } from "./program.ts";
 
@@ -66,6 +67,7 @@ export const startInProcess: StartProgram = async (topology, settings): Promise<
     nft,
     log: recordingLog().log,
     metric: { count: () => {}, gauge: () => {} },
+    trace: recordingTrace().trace,
     features: { os: "linux", kernel: "" },
   } as const;
   const revisions = new Revisions();

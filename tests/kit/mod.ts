@@ -7,6 +7,8 @@ export { loopback } from "./loopback.ts";
 export type { Loopback, LoopbackOptions } from "./loopback.ts";
 export { recordingLog } from "./recording_log.ts";
 export type { RecordedLine } from "./recording_log.ts";
+export { recordingTrace } from "./recording_trace.ts";
+export type { RecordedSpan } from "./recording_trace.ts";
 export { fakeNft } from "./nft_fake.ts";
 export type { FakeNft } from "./nft_fake.ts";
 export { fakeSysctls } from "./sysctl_fake.ts";

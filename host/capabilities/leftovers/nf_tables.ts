@@ -154,7 +154,7 @@ async function commit(kernel: NftKernel, writers: readonly MessageWriter[]): Pro
     at += part.length;
   }
   // A message that deletes a table of 10,000 Services has 40 bytes.
-  await kernel.commit(bytes, messages.length, "large");
+  await kernel.commit(bytes, messages.length, { work: "large" });
 }
 
 /**

@@ -32,7 +32,7 @@ export async function deleteTable(kernel: NftKernel, table: string): Promise<voi
     const bytes = fixed(message.length);
     bytes.set(message);
     // It has 40 bytes and may delete a table of 10,000 Services.
-    await kernel.commit(bytes, 1, "large");
+    await kernel.commit(bytes, 1, { work: "large" });
   }
   kernel.declared.delete(table);
 }

@@ -5,6 +5,7 @@
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { WeirError } from "../../../schemas/errors.ts";
+import type { TraceSpan } from "../../telemetry/trace.ts";
 import type { NftFailure, NftList } from "../../../schemas/capability.ts";
 import { errnoName, errnoOf } from "../errno.ts";
 import type { DeclaredSizes } from "./declared.ts";
@@ -164,8 +165,9 @@ export class NftKernel {
    * @param messages Checked nf_tables messages; their sequence numbers, ports and the last one's
    * acknowledgement flag are set in place.
    * @param count How many they are.
-   * @param work `large` when they make the kernel work for long though they are few.
-   * @param observe Told of this one, as whoever opened the kernel is.
+   * @param how `work` is `large` when they make the kernel work for long though they are few;
+   * `observe` is told of this one, as whoever opened the kernel is; the steps become children of
+   * `span`.
    * @returns When the kernel has done all of it.
    * @throws {WeirError} WEIR_NFT_KERNEL when the kernel refuses, with an {@linkcode NftFailure} as
    * its cause; WEIR_NETLINK when it does not even take the bytes. Nothing is changed then.
@@ -173,10 +175,16 @@ export class NftKernel {
   commit(
     messages: Uint8Array<ArrayBuffer>,
     count: number,
-    work?: "large",
-    observe?: (record: CommitRecord) => void,
+    how: {
+      readonly work?: "large" | undefined;
+      readonly observe?: ((record: CommitRecord) => void) | undefined;
+      readonly span?: TraceSpan | undefined;
+    } = {},
   ): Promise<void> {
+    const { work, observe, span } = how;
+    const queued = span?.begin("weir.capability.queue");
     return this.#queued(async () => {
+      queued?.end();
       const first = this.#sequences(count + 2) + 1;
       number(messages, first);
       const parts = [
@@ -189,14 +197,20 @@ export class NftKernel {
       for (const watcher of this.#watchers) watcher.before(bytes);
       let failure: NftFailure | undefined;
       let refused = "unknown";
+      const sending = span?.begin("weir.netlink.send", { "weir.bytes": bytes });
+      let reading: TraceSpan | undefined;
       try {
         await this.#socket.send(parts, work);
+        sending?.end();
+        reading = span?.begin("weir.netlink.acknowledge");
         failure = await this.#outcome(first, count);
         refused = failure?.name ?? "";
       } catch (fault) {
         if (fault instanceof NetlinkError) refused = errnoName(fault.errno);
         throw fault;
       } finally {
+        sending?.end();
+        reading?.end();
         const outcome = refused === "" ? "committed" : "refused";
         for (const watcher of this.#watchers) watcher.after(outcome);
         const milliseconds = this.#options.now() - started;

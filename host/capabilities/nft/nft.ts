@@ -8,6 +8,7 @@ import * as v from "valibot";
 import { NftCommitSchema, NftListSchema } from "../../../schemas/capability.ts";
 import { WeirError } from "../../../schemas/errors.ts";
 import type { Grants } from "../../../schemas/manifest.ts";
+import type { TraceSpan } from "../../telemetry/trace.ts";
 import type { CapabilityAnswer, GrantedCapability } from "../capability.ts";
 import { checkBatch, type CheckResult } from "./check.ts";
 import { type DeclaredSizes, declareSizes } from "./declared.ts";
@@ -115,7 +116,11 @@ export function nftCapability(
     throw exceeded(`call method "nft.${method}"`, "the plugin's grant was withdrawn");
   }
 
-  async function execute(bytes: Uint8Array<ArrayBuffer>, messages: number): Promise<void> {
+  async function execute(
+    bytes: Uint8Array<ArrayBuffer>,
+    messages: number,
+    span: TraceSpan | undefined,
+  ): Promise<void> {
     // A plugin that was ended meanwhile has no say any more.
     mustBeOpen("commit");
     const { table } = grant;
@@ -125,14 +130,21 @@ export function nftCapability(
       const reason = `its sets declare ${most} elements, the limit is ${MAX_DECLARED}`;
       throw exceeded(`commit to table "${table}"`, reason);
     }
-    await kernel.commit(bytes, messages, added > LARGE_DECLARED ? "large" : undefined, observe);
+    const work = added > LARGE_DECLARED ? "large" : undefined;
+    await kernel.commit(bytes, messages, { work, observe, span });
     kernel.declared.set(table, after);
   }
 
-  async function commit(params: unknown, attachment: Uint8Array): Promise<CapabilityAnswer> {
+  async function commit(
+    params: unknown,
+    attachment: Uint8Array,
+    span: TraceSpan | undefined,
+  ): Promise<CapabilityAnswer> {
     const { messages } = parsed(NftCommitSchema, "commit", params);
     const bytes = unshared(attachment);
+    const checking = span?.begin("weir.capability.check", { "weir.messages": messages });
     const result = await checkAll(bytes, { table: grant.table, messages, maxBytes });
+    checking?.end();
     if (result.type === "refused") {
       const place = [`message ${result.message}`, ...result.path].join(", ");
       throw exceeded(
@@ -141,7 +153,7 @@ export function nftCapability(
       );
     }
     // One at a time, as the kernel does it: what a batch declares is known when it is done.
-    const turn = last.then(() => execute(bytes, messages));
+    const turn = last.then(() => execute(bytes, messages, span));
     last = turn.catch(() => undefined);
     await turn;
     return { value: {} };
@@ -159,9 +171,9 @@ export function nftCapability(
   }
 
   return {
-    async invoke(method, params, attachment) {
+    async invoke(method, params, attachment, span) {
       mustBeOpen(method);
-      if (method === "commit") return await commit(params, attachment);
+      if (method === "commit") return await commit(params, attachment, span);
       if (method === "list") return await list(params, attachment);
       throw exceeded(`call method "nft.${method}"`, "there are commit and list");
     },

@@ -1,0 +1,105 @@
+/**
+ * The last few hundred syncs with all their spans, for who looks at weir without a collector. It
+ * is bounded in traces, spans and bytes: the oldest trace makes room.
+ *
+ * @module
+ */
+import type { SpanAttributes, SpanRecord, TraceRecord } from "./span.ts";
+
+/** How much is kept. */
+export interface RingLimits {
+  readonly traces: number;
+  readonly spans: number;
+  /** Of memory, as it is estimated. */
+  readonly bytes: number;
+}
+
+/** What the host keeps. */
+export const RING_LIMITS: RingLimits = { traces: 256, spans: 8192, bytes: 3 << 20 };
+
+interface Kept {
+  readonly trace: TraceRecord;
+  readonly bytes: number;
+}
+
+/** Of V8, for an object of a handful of fields and its entry in a list. */
+const OBJECT_BYTES = 96;
+/** A name of an attribute is one string however often it is used. */
+const ENTRY_BYTES = 24;
+
+function bytesOf(attributes: SpanAttributes): number {
+  let bytes = OBJECT_BYTES;
+  for (const value of Object.values(attributes)) {
+    bytes += ENTRY_BYTES + (typeof value === "string" ? value.length : 0);
+  }
+  return bytes;
+}
+
+function bytesOfSpan({ attributes, links, events, error }: SpanRecord): number {
+  let bytes = 2 * OBJECT_BYTES + bytesOf(attributes) + (error?.length ?? 0);
+  for (const link of links) bytes += OBJECT_BYTES + bytesOf(link.attributes);
+  for (const event of events) bytes += OBJECT_BYTES + bytesOf(event.attributes);
+  return bytes;
+}
+
+/** Keeps the last traces. */
+export class TraceRing {
+  readonly #limits: RingLimits;
+  /** By trace id, oldest first: a map keeps the order in which entries were made. */
+  readonly #kept = new Map<string, Kept>();
+  #spans = 0;
+  #bytes = 0;
+
+  /**
+   * @param limits How much is kept.
+   */
+  constructor(limits: RingLimits = RING_LIMITS) {
+    this.#limits = limits;
+  }
+
+  /**
+   * Keeps a trace, and forgets the oldest ones that it has no room beside. One that is larger than
+   * all the room is not kept.
+   *
+   * @param trace The trace.
+   */
+  add(trace: TraceRecord): void {
+    const { traces, spans, bytes: most } = this.#limits;
+    const bytes = trace.spans.reduce((sum, span) => sum + bytesOfSpan(span), 0);
+    if (trace.spans.length > spans || bytes > most) return;
+    this.#kept.set(trace.traceId, { trace, bytes });
+    this.#spans += trace.spans.length;
+    this.#bytes += bytes;
+    for (const [id, oldest] of this.#kept) {
+      if (this.#kept.size <= traces && this.#spans <= spans && this.#bytes <= most) break;
+      this.#kept.delete(id);
+      this.#spans -= oldest.trace.spans.length;
+      this.#bytes -= oldest.bytes;
+    }
+  }
+
+  /**
+   * Finds a trace.
+   *
+   * @param traceId 32 hexadecimal digits.
+   * @returns The trace, or undefined when it is not there any more.
+   */
+  find(traceId: string): TraceRecord | undefined {
+    return this.#kept.get(traceId)?.trace;
+  }
+
+  /**
+   * Lists the last traces.
+   *
+   * @param most How many at most.
+   * @returns The newest first.
+   */
+  last(most: number): readonly TraceRecord[] {
+    return [...this.#kept.values()].slice(-Math.max(1, most)).reverse().map(({ trace }) => trace);
+  }
+
+  /** How much is kept now. */
+  get size(): RingLimits {
+    return { traces: this.#kept.size, spans: this.#spans, bytes: this.#bytes };
+  }
+}
