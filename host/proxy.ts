@@ -457,19 +457,19 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
       ]);
     } finally {
       failed.abort();
-      const fed = Promise.all([feed.stop(), localTraffic.stop()]);
+      // What the sync in flight does not need ends beside it.
+      const others = Promise.all([feed.stop(), localTraffic.stop(), servers.stop()]);
       collector.stop();
       kernelWatch.stop();
       nodeCheck.stop();
       await within(GRACE_MS, scheduler.stop(), clock);
       const all = Promise.allSettled([
-        fed,
+        others,
         proxiers.stop(),
         takeover.stop(),
         monitor.close(),
         nodePorts.stop(),
         reconciler.stop().then(() => table?.close()),
-        servers.stop(),
       ]).then(() => kernel.close());
       await within(REST_MS, all, clock);
       log.info("Stopped; the kernel keeps the rules");
@@ -482,13 +482,13 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
  * Milliseconds for the sync in flight to end when weir is stopped. A plugin that hangs must not
  * keep the process, and one that is cut off has left the old or the new rules whole.
  */
-const GRACE_MS = 300;
+const GRACE_MS = 1_200;
 
 /**
  * Milliseconds for everything else to end: supervisors count on two seconds in all, and nothing of
  * it is missed in the kernel.
  */
-const REST_MS = 1_000;
+const REST_MS = 500;
 
 /** Waits for something, but no longer than a while; it must not reject. */
 async function within(limit: number, work: Promise<void>, clock: Clock): Promise<void> {

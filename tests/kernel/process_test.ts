@@ -76,3 +76,24 @@ Deno.test("with CAP_NET_ADMIN alone weir carries packets, and its plugin has no 
   for (const path of PATHS) assert.equal(outcomeOf(await reach(client, path)), backends[0]?.name);
   assert.doesNotMatch(weir.process.log, /^E/m);
 });
+
+const SLOW = new URL("slow_proxier/plugin.ts", import.meta.url).pathname;
+
+Deno.test("SIGTERM lets the sync in flight end: code 0 within 2 s, and the kernel has it", async () => {
+  using namespace = NetworkNamespace.create("node");
+  await using folder = await ManifestFolder.create();
+  await folder.write("first.json", [sampleService({ name: "first" })]);
+  const flags = [`--manifests=${folder.path}`, `--proxy-mode=${SLOW}`];
+  await using weir = new WeirProcess(namespace, { flags });
+  await weir.said(/"Synced" kind="full"/);
+  await folder.write("second.json", [sampleService({ name: "second", clusterIP: "10.96.0.2" })]);
+  await weir.said(/"working" .*revision=2/);
+  const signalled = performance.now();
+  weir.kill("SIGTERM");
+  const { code, log } = await weir.ended();
+  const took = performance.now() - signalled;
+  assert.equal(code, 0, log);
+  assert.ok(took < 2_000, `it took ${took} ms`);
+  assert.doesNotMatch(log, /^E/m);
+  assert.match(await nft({ namespace }, "list table ip slow"), /chain second/);
+});
