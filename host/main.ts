@@ -185,7 +185,7 @@ async function proxy(config: WeirConfig, { warnings, notes }: StartRemarks): Pro
     }),
     traces,
     collect: collector(),
-    setLogging: (config) => logging.configure(logSettings(config)),
+    prepareLogging: (config) => logging.prepare(logSettings(config)),
     signal,
   });
   await running.ended;

@@ -81,8 +81,8 @@ export interface ProxyEnvironment {
   readonly traces: TraceRing;
   /** Collects garbage and gives its pages back; undefined where V8 does not offer it. */
   readonly collect: (() => void) | undefined;
-  /** Has the log follow another configuration. */
-  readonly setLogging: (config: WeirConfig) => void;
+  /** Makes the log ready for another configuration. */
+  readonly prepareLogging: (config: WeirConfig) => Prepared;
   /** Ends the proxy; the kernel keeps the rules. */
   readonly signal: AbortSignal;
 }
@@ -414,6 +414,7 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
     const ready: Prepared[] = [];
     try {
       let { node } = tracker;
+      if (touched("logging")) ready.push(environment.prepareLogging(next));
       if (touched("servers")) ready.push(await servers.prepare(next));
       if (touched("source", "node")) {
         const source = await feed.prepare(openSource(next));
@@ -432,7 +433,6 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
     for (const part of ready) part.commit();
     nodeCheck.reconfigure({ ...next, bindAddress: "" });
     if (touched("nodePorts", "source")) nodePorts.reconfigure(next, revisions.all());
-    if (touched("logging")) environment.setLogging(next);
     if (touched("rules")) scheduler.requestResync("the configuration has changed");
     metrics.repairs.inc({ plugin: proxiers.name }, 0);
     goOn();

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Prepared } from "../prepared.ts";
 import { jsonFormat } from "./klog/json.ts";
 import { type LogOutput, openOutput } from "./klog/output.ts";
 import type { LogSettings } from "./klog/settings.ts";
@@ -18,13 +19,14 @@ export interface RunningLog {
   /** What is in force. */
   readonly settings: LogSettings;
   /**
-   * Puts settings in force from the next record on. New files are open before the old ones are
-   * closed; files that stay are not touched.
+   * Opens what other settings need, beside what is open; files that stay are not touched.
    *
    * @param settings All of them, for example `{ ...running.settings, verbosity: 4 }`.
+   * @returns Puts them in force from the next record on, and closes what they do not need, or
+   * drops them.
    * @throws {WeirError} WEIR_LOG_FILE when a file cannot be opened; then nothing has changed.
    */
-  configure(settings: LogSettings): void;
+  prepare(settings: LogSettings): Prepared;
   /** Writes what is gathered. */
   flush(): void;
   /** Writes what is gathered and closes the files; what is logged later shows on stderr. */
@@ -67,15 +69,22 @@ export function openLog(initial: LogSettings, machine: LogMachine): RunningLog {
     get settings() {
       return settings;
     },
-    configure(next) {
-      if (outputKey(next) !== outputKey(settings)) {
-        const former = output;
-        output = openOutput(next, machine);
-        format = formatOf(next);
-        former.close();
-      }
-      settings = next;
-      gate = gateOf(next);
+    prepare(next) {
+      const others = outputKey(next) === outputKey(settings)
+        ? undefined
+        : openOutput(next, machine);
+      return {
+        commit() {
+          settings = next;
+          gate = gateOf(next);
+          if (others === undefined) return;
+          const former = output;
+          output = others;
+          format = formatOf(next);
+          former.close();
+        },
+        abort: () => others?.close(),
+      };
     },
     flush: () => output.flush(),
     close() {

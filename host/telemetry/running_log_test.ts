@@ -130,7 +130,7 @@ Deno.test("a file begins with klog's header, unless --skip-log-headers", () => {
       "Log line format: [IWEF]mmdd hh:mm:ss.uuuuuu threadid file:line] msg\n",
   );
   scene.time += 1_000;
-  running.configure({ ...settings, files: { ...settings.files, skipLogHeaders: true } });
+  running.prepare({ ...settings, files: { ...settings.files, skipLogHeaders: true } }).commit();
   assert.equal(scene.read("weir.INFO"), "");
   running.close();
 });
@@ -330,17 +330,17 @@ Deno.test("settings change while weir runs, and files that stay are not opened a
   const running = openLog(settings, scene.machine);
   const log = running.log.with({ a: 1 });
   log.v(3, "hidden");
-  running.configure({ ...running.settings, verbosity: 3 });
+  running.prepare({ ...running.settings, verbosity: 3 }).commit();
   log.v(3, "shown");
-  running.configure({
+  running.prepare({
     ...settings,
     vmodule: [{ filePattern: "running_log_*", verbosity: 4 }],
-  });
+  }).commit();
   log.v(4, "module");
   assert.equal(running.settings.verbosity, 0);
   assert.deepEqual(scene.messages("all.log"), ["hidden", "shown", "module"].slice(1));
   const other = `${scene.folder}/other.log`;
-  running.configure(settingsOf({ toStderr: false, file: other }, { format: "json" }));
+  running.prepare(settingsOf({ toStderr: false, file: other }, { format: "json" })).commit();
   log.info("elsewhere");
   assert.match(scene.read("other.log"), /^\{.*"msg":"elsewhere","v":0,"a":1\}\n$/);
   assert.deepEqual(scene.open, [other]);
@@ -354,11 +354,25 @@ Deno.test("settings that cannot be put in force leave those before them", () => 
   const running = openLog(settings, scene.machine);
   assert.throws(
     () =>
-      running.configure(settingsOf({ toStderr: false, directory: "/nowhere" }, { format: "json" })),
+      running.prepare(settingsOf({ toStderr: false, directory: "/nowhere" }, { format: "json" }))
+        .commit(),
     { code: "WEIR_LOG_FILE" },
   );
   running.log.info("still");
   assert.deepEqual(scene.messages("all.log"), ["still"]);
   assert.equal(running.settings, settings);
+  running.close();
+});
+
+Deno.test("settings that are dropped after all leave nothing open", () => {
+  using scene = new Scene();
+  const file = `${scene.folder}/all.log`;
+  const running = openLog(settingsOf({ toStderr: false, file }), scene.machine);
+  const other = running.prepare(settingsOf({ toStderr: false, file: `${file}.other` }));
+  assert.equal(scene.open.length, 2);
+  other.abort();
+  running.log.info("still");
+  assert.deepEqual(scene.messages("all.log"), ["still"]);
+  assert.deepEqual(scene.open, [file]);
   running.close();
 });
