@@ -27,7 +27,7 @@ import { becomeOnlyInstance } from "./process/single_instance.ts";
 import { beginProcess } from "./process/start.ts";
 import { startProxy } from "./proxy.ts";
 import { openSource } from "./source/open.ts";
-import { DEFAULT_LOG_SETTINGS, idleLogSettings } from "./telemetry/klog/settings.ts";
+import { idleLogSettings } from "./telemetry/klog/settings.ts";
 import type { Logger } from "./telemetry/log.ts";
 import type { LogMachine } from "./telemetry/log_machine.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
@@ -119,8 +119,7 @@ function credentials(config: WeirConfig, log: Logger): CredentialSource {
 }
 
 async function proxy(config: WeirConfig, { warnings, notes }: StartRemarks): Promise<number> {
-  const logSettings = ({ logging }: WeirConfig) => ({ ...DEFAULT_LOG_SETTINGS, ...logging });
-  const logging = openLog(logSettings(config), machine);
+  const logging = openLog(config.logging, machine);
   keepLastWords(logging);
   const { log, settings } = logging;
   for (const warning of [...warnings, ...idleLogSettings(settings)]) log.warn(warning);
@@ -185,7 +184,7 @@ async function proxy(config: WeirConfig, { warnings, notes }: StartRemarks): Pro
     }),
     traces,
     collect: collector(),
-    prepareLogging: (config) => logging.prepare(logSettings(config)),
+    prepareLogging: (config) => logging.prepare(config.logging),
     signal,
   });
   await running.ended;

@@ -4,64 +4,19 @@
  * @module
  */
 
-/** A verbosity of its own for the files that a pattern names. */
-export interface ModuleRule {
-  /** A file's name without extension, or several parts of its path; with `*`, `?` and `[a-z]`. */
-  readonly filePattern: string;
-  /** As -v. */
-  readonly verbosity: number;
-}
-
-/** How a format uses the two standard streams. */
-export interface StreamSettings {
-  /** Whether what is no error goes to the standard output, not to the standard error. */
-  readonly splitStream: boolean;
-  /** Bytes to gather before they are written to the standard output; 0 writes each line at once. */
-  readonly infoBufferSize: number;
-}
-
-/** klog's flags for files, as kube-proxy had them until 1.25. */
-export interface LogFileSettings {
-  /** Whether to log to the standard error and to no file. */
-  readonly toStderr: boolean;
-  /** Whether to log to the standard error besides the files. */
-  readonly alsoToStderr: boolean;
-  /** The severity from which a line goes to the standard error besides the files: 0 to 3. */
-  readonly stderrThreshold: number;
-  /** The folder of one file for each severity; "" is /tmp, as in klog. */
-  readonly directory: string;
-  /** The one file of all severities, which comes before the folder; "" when there is none. */
-  readonly file: string;
-  /** Mebibytes that the one file may have; 0 is no limit. */
-  readonly fileMaxMegabytes: number;
-  /** Whether a line is only in the file of its own severity, not also in those below. */
-  readonly oneOutput: boolean;
-  /** Whether a line's place is `folder/file.ts:1`, not `file.ts:1`. */
-  readonly addDirHeader: boolean;
-  /** Whether lines have no header. */
-  readonly skipHeaders: boolean;
-  /** Whether files do not begin with a few lines about themselves. */
-  readonly skipLogHeaders: boolean;
-  /** The places that show a stack trace when they log. */
-  readonly backtraceAt: readonly {
-    /** For example `sync.ts`. */
-    readonly file: string;
-    readonly line: number;
-  }[];
-}
+import type { LogFiles, LoggingConfig, LogOutput } from "../../../schemas/config.ts";
 
 /** Everything about the log. */
-export interface LogSettings {
-  readonly format: "text" | "json";
-  /** Milliseconds after which what is gathered is written, and what is written is on disk. */
-  readonly flushFrequency: number;
-  /** klog's -v: 0 and up. */
-  readonly verbosity: number;
-  /** The first that matches a file counts. */
-  readonly vmodule: readonly ModuleRule[];
-  readonly options: { readonly text: StreamSettings; readonly json: StreamSettings };
-  readonly files: LogFileSettings;
-}
+export type LogSettings = LoggingConfig;
+
+/** A verbosity of its own for the files that a pattern names. */
+export type ModuleRule = LoggingConfig["vmodule"][number];
+
+/** How a format uses the two standard streams. */
+export type StreamSettings = LogOutput;
+
+/** klog's flags for files, as kube-proxy had them until 1.25. */
+export type LogFileSettings = LogFiles;
 
 /** klog's and component-base's defaults. */
 export const DEFAULT_LOG_SETTINGS: LogSettings = {

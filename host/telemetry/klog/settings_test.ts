@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import * as v from "valibot";
+import { OptionsSchema } from "../../../schemas/config/options.ts";
 import { DEFAULT_LOG_SETTINGS, idleLogSettings, type LogFileSettings } from "./settings.ts";
 
 const cases: readonly (readonly [Partial<LogFileSettings>, readonly RegExp[]])[] = [
@@ -34,4 +36,8 @@ Deno.test("a header's flags have no effect on JSON, nor a buffer without split s
     "Flag --skip-headers has no effect with --logging-format=json",
     "Flag --log-json-info-buffer-size has no effect without --log-json-split-stream",
   ]);
+});
+
+Deno.test("what has no effect is told from the defaults that the flags have", () => {
+  assert.deepEqual(v.parse(OptionsSchema, {}).logFiles, DEFAULT_LOG_SETTINGS.files);
 });
