@@ -18,12 +18,17 @@ const ROOT = new URL("../../", import.meta.url);
 /**
  * The command of the task `weir`.
  *
+ * @param writable Folders that may be written besides, as README has it for log files.
  * @returns `deno run <permissions> mod.ts`, without flags for weir; to be run in the repository.
  */
-export function taskCommand(): string[] {
+export function taskCommand(writable: readonly string[] = []): string[] {
   const path = Deno.execPath();
   const words = deno.tasks.weir.command
     .replace("$(deno eval -p 'Deno.execPath()')", path)
+    .replace(
+      "--allow-write=",
+      ["--allow-write=", ...writable.map((folder) => `${folder},`)].join(""),
+    )
     .split(" ");
   assert.deepEqual(words.slice(0, 2), ["deno", "run"], "the task weir is no plain deno run");
   return [path, ...words.slice(1)];
@@ -61,6 +66,8 @@ export interface WeirOptions {
   readonly flags: readonly string[];
   /** Words before the command, such as `setpriv …`. */
   readonly before?: readonly string[];
+  /** Folders that it may write besides its own. */
+  readonly writable?: readonly string[];
 }
 
 /** How a process ended, with everything it wrote to its standard error. */
@@ -73,7 +80,8 @@ export interface Ended {
 /** weir, running in the node's namespace. */
 export class WeirProcess implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
-  readonly #reading: Promise<void>;
+  readonly #reading: Promise<unknown>;
+  #output = "";
   #log = "";
 
   /**
@@ -82,11 +90,11 @@ export class WeirProcess implements AsyncDisposable {
    * @param namespace The node's.
    * @param options Its flags.
    */
-  constructor(namespace: NetworkNamespace, { flags, before = [] }: WeirOptions) {
+  constructor(namespace: NetworkNamespace, { flags, before = [], writable }: WeirOptions) {
     const [program, ...args] = namespace.command([
       ...before,
       ...boundToParent([
-        ...taskCommand(),
+        ...taskCommand(writable),
         `--hostname-override=${NODE_NAME}`,
         "-v=2",
         ...flags,
@@ -96,13 +104,18 @@ export class WeirProcess implements AsyncDisposable {
       args,
       cwd: ROOT,
       stdin: "null",
-      stdout: "null",
+      stdout: "piped",
       stderr: "piped",
     }).spawn();
-    this.#reading = this.#read();
+    this.#reading = Promise.all([this.#readOutput(), this.#readLog()]);
   }
 
-  async #read(): Promise<void> {
+  async #readOutput(): Promise<void> {
+    const text = this.#process.stdout.pipeThrough(new TextDecoderStream());
+    for await (const part of text) this.#output += part;
+  }
+
+  async #readLog(): Promise<void> {
     const text = this.#process.stderr.pipeThrough(new TextDecoderStream());
     for await (const part of text) this.#log += part;
   }
@@ -110,6 +123,11 @@ export class WeirProcess implements AsyncDisposable {
   /** Its process id: the programs before it exec it. */
   get pid(): number {
     return this.#process.pid;
+  }
+
+  /** What it has written to its standard output. */
+  get output(): string {
+    return this.#output;
   }
 
   /** What it has written to its standard error. */
