@@ -25,7 +25,7 @@ import { systemClock } from "./clock.ts";
 import { SKIP_KERNEL_CHECK } from "./process/kernel_requirement.ts";
 import { becomeOnlyInstance } from "./process/single_instance.ts";
 import { beginProcess } from "./process/start.ts";
-import { startProxy } from "./proxy.ts";
+import { runProxy } from "./proxy.ts";
 import { openSource } from "./source/open.ts";
 import { idleLogSettings } from "./telemetry/klog/settings.ts";
 import type { Logger } from "./telemetry/log.ts";
@@ -146,7 +146,7 @@ async function proxy(config: WeirConfig, { warnings, notes }: StartRemarks): Pro
   if (families === undefined) return 0;
   const home = HOME;
   const traces = new TraceRing();
-  const running = startProxy(config, {
+  await runProxy(config, {
     version: deno.version,
     node: { os: "linux", kernel: Deno.osRelease() },
     families,
@@ -184,10 +184,10 @@ async function proxy(config: WeirConfig, { warnings, notes }: StartRemarks): Pro
     }),
     traces,
     collect: collector(),
+    configFile: undefined,
     prepareLogging: (config) => logging.prepare(config.logging),
     signal,
   });
-  await running.ended;
   return 0;
 }
 

@@ -16,14 +16,25 @@
 import type { CallMethod, CallParams, CallResult } from "../schemas/calls.ts";
 import { messageOf } from "../schemas/errors.ts";
 import type { PluginSource } from "./plugins.ts";
-import { Proxier, type ProxierOptions } from "./proxier.ts";
+import type { Proxier, ProxierOptions } from "./proxier.ts";
 import type { CallOptions } from "./sandbox/connection.ts";
 import type { SandboxEvent } from "./sandbox/event.ts";
 import type { PluginState } from "./sandbox/supervisor.ts";
 import type { Logger } from "./telemetry/log.ts";
 
+/** A proxier that is kept running. */
+export type RunningProxier = Pick<
+  Proxier,
+  "name" | "state" | "tables" | "loaded" | "ready" | "call" | "silence" | "stop"
+>;
+
 /** What proxiers stand on. */
-export interface ProxiersOptions extends Pick<ProxierOptions, "ground" | "jail"> {
+export interface ProxiersOptions {
+  /** Starts to load one. */
+  readonly start: (
+    source: PluginSource,
+    hooks: Pick<ProxierOptions, "onReady" | "observe">,
+  ) => RunningProxier;
   /** Deletes tables that nobody owns any more, in every family, and forgets them. */
   readonly deleteTables: (tables: readonly string[]) => Promise<void>;
   /** The one in force has started and knows nothing. */
@@ -41,11 +52,11 @@ export interface ProxiersOptions extends Pick<ProxierOptions, "ground" | "jail">
 /** The proxier in force and, for a while, its successor. */
 export class Proxiers {
   readonly #options: ProxiersOptions;
-  #inForce: Proxier;
+  #inForce: RunningProxier;
   /** Who is called instead, while it is tried. */
-  #tried: Proxier | undefined;
+  #tried: RunningProxier | undefined;
   /** All that have a process, or may have. */
-  readonly #running = new Set<Proxier>();
+  readonly #running = new Set<RunningProxier>();
 
   /**
    * Starts to load the first.
@@ -128,14 +139,10 @@ export class Proxiers {
     await Promise.all([...this.#running].map((proxier) => proxier.stop()));
   }
 
-  #start(source: PluginSource): Proxier {
-    const { ground, jail, onReady } = this.#options;
-    const proxier: Proxier = new Proxier({
-      source,
-      ground,
-      jail,
+  #start(source: PluginSource): RunningProxier {
+    const proxier: RunningProxier = this.#options.start(source, {
       onReady: () => {
-        if (proxier === this.#inForce) onReady();
+        if (proxier === this.#inForce) this.#options.onReady();
       },
       observe: (event) => this.#observe(proxier, event),
     });
@@ -143,7 +150,7 @@ export class Proxiers {
     return proxier;
   }
 
-  #observe(proxier: Proxier, event: SandboxEvent): void {
+  #observe(proxier: RunningProxier, event: SandboxEvent): void {
     const { observe, onAway } = this.#options;
     const inForce = proxier === this.#inForce;
     // Of two with one name, as when only the pin has changed, the metrics show who is in force.
@@ -153,7 +160,7 @@ export class Proxiers {
   }
 
   /** Lets a proxier program the kernel for the first time, while no sync is under way. */
-  async #try(next: Proxier, former: Proxier): Promise<void> {
+  async #try(next: RunningProxier, former: RunningProxier): Promise<void> {
     const shared = shareTable(next, former);
     former.silence(shared);
     this.#tried = next;
@@ -170,7 +177,7 @@ export class Proxiers {
   }
 
   /** Removes what a proxier has written: by itself, and in any case the tables it was granted. */
-  async #cleanUp(proxier: Proxier, remaining: Proxier): Promise<void> {
+  async #cleanUp(proxier: RunningProxier, remaining: RunningProxier): Promise<void> {
     const { deleteTables, log } = this.#options;
     try {
       if (proxier.state?.type === "ready") await proxier.call("cleanup", null);
@@ -193,12 +200,12 @@ export class Proxiers {
     }
   }
 
-  async #end(proxier: Proxier): Promise<void> {
+  async #end(proxier: RunningProxier): Promise<void> {
     await proxier.stop();
     this.#running.delete(proxier);
   }
 }
 
-function shareTable(one: Proxier, other: Proxier): boolean {
+function shareTable(one: RunningProxier, other: RunningProxier): boolean {
   return [...one.tables].some((table) => other.tables.has(table));
 }

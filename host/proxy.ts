@@ -6,21 +6,18 @@
  */
 import type { WeirConfig } from "../schemas/config.ts";
 import { WeirError } from "../schemas/errors.ts";
-import type { Node, Source } from "../schemas/kube.ts";
-import type { NodeFeatures } from "../schemas/manifest.ts";
+import type { Node } from "../schemas/kube.ts";
 import type { ProxierSettings } from "../schemas/view.ts";
 import { conntrackCapability } from "./capabilities/conntrack/conntrack.ts";
 import { ConntrackKernel } from "./capabilities/conntrack/kernel.ts";
 import { withLeftoverStore } from "./capabilities/leftovers/store.ts";
 import { deleteTable } from "./capabilities/nft/delete_table.ts";
-import type { FamilySupport } from "./capabilities/nft/families.ts";
 import type { CommitRecord } from "./capabilities/nft/kernel.ts";
 import { nftCapability } from "./capabilities/nft/nft.ts";
 import { openNft } from "./capabilities/nft/open.ts";
 import { conntrackUsage, forwards } from "./capabilities/sysctl/readings.ts";
 import { KERNEL_SETTINGS } from "./capabilities/sysctl/setting.ts";
 import { sysctlCapability } from "./capabilities/sysctl/sysctl.ts";
-import type { Clock } from "./clock.ts";
 import { Collector } from "./collector.ts";
 import { Reconciler } from "./conntrack/reconciler.ts";
 import { servingEndpoints } from "./conntrack/serving.ts";
@@ -30,17 +27,20 @@ import { NodePorts } from "./node_ports/node_ports.ts";
 import { detectorOf, type PluginGround, prepareJail, proxierOf, startPlugin } from "./plugins.ts";
 import type { Prepared } from "./prepared.ts";
 import { NodeCheck } from "./process/node_check.ts";
+import { Proxier } from "./proxier.ts";
 import { Proxiers } from "./proxiers.ts";
+import type { ProxyEnvironment } from "./proxy_environment.ts";
+import { followConfigFile } from "./reload/config_file.ts";
 import { compareConfigs, type Part } from "./reload/parts.ts";
+import { Reloader } from "./reload/reloader.ts";
 import { type HealthFacts, livez } from "./routes/proxy_health.ts";
 import { healthTimeout, Servers } from "./routes/servers.ts";
 import type { SandboxEvent } from "./sandbox/event.ts";
 import { describeFailure, Scheduler } from "./scheduler.ts";
 import { Feed } from "./source/feed.ts";
+import { within } from "./sleep.ts";
 import { createSync } from "./sync.ts";
 import { Takeover } from "./takeover.ts";
-import type { Logger } from "./telemetry/log.ts";
-import type { MetricRegistry } from "./telemetry/metrics.ts";
 import { PluginMetrics } from "./telemetry/plugin_metrics.ts";
 import {
   recordChanges,
@@ -49,43 +49,8 @@ import {
   recordQueued,
   recordSync,
 } from "./telemetry/sync_metrics.ts";
-import type { Tracing } from "./telemetry/trace.ts";
-import type { TraceRing } from "./telemetry/trace_ring.ts";
 import { Tracker } from "./tracker.ts";
 import { KernelWatch } from "./tuning/kernel_watch.ts";
-
-/** What the proxy stands on. */
-export interface ProxyEnvironment {
-  /** For example `0.1.0`. */
-  readonly version: string;
-  readonly node: NodeFeatures;
-  /** What the kernel can serve; one family at least. */
-  readonly families: FamilySupport;
-  /** The path of the Deno program. */
-  readonly deno: string;
-  /** weir's own folder; ends in `/`. */
-  readonly home: URL;
-  /** Where bundles are kept; ends in `/`. */
-  readonly cache: URL;
-  /** What relative paths of plugins are relative to; ends in `/`. */
-  readonly base: URL;
-  /** Makes the source of objects that a configuration asks for. */
-  readonly openSource: (config: WeirConfig) => Source;
-  readonly clock: Clock;
-  /** A number from 0 up to 1. */
-  readonly random: () => number;
-  readonly log: Logger;
-  readonly registry: MetricRegistry;
-  readonly tracing: Tracing;
-  /** The last syncs. */
-  readonly traces: TraceRing;
-  /** Collects garbage and gives its pages back; undefined where V8 does not offer it. */
-  readonly collect: (() => void) | undefined;
-  /** Makes the log ready for another configuration. */
-  readonly prepareLogging: (config: WeirConfig) => Prepared;
-  /** Ends the proxy; the kernel keeps the rules. */
-  readonly signal: AbortSignal;
-}
 
 /**
  * Stands in for the Node where manifests name none: there is no control plane that could drain
@@ -104,29 +69,16 @@ function standaloneNode(name: string): Node {
   };
 }
 
-/** A proxy that runs. */
-export interface RunningProxy {
-  /**
-   * Puts another configuration in force: whatever it needs is made ready beside what is there, and
-   * only when all of it is, takes its place. One at a time.
-   *
-   * @param next The other configuration.
-   * @throws {WeirError} When a part of it cannot be made ready; the former one is in force then.
-   */
-  readonly reconfigure: (next: WeirConfig) => Promise<void>;
-  /** Settles when everything is closed; rejects when it could not begin. */
-  readonly ended: Promise<void>;
-}
-
 /**
- * Runs the proxy until the signal aborts. The rules stay in the kernel.
+ * Runs the proxy until the signal aborts.
  *
  * @param initial The configuration to begin with.
  * @param environment What it stands on.
- * @returns The proxy, which may not have begun yet.
- * @throws {WeirError} When it cannot begin: a netlink socket cannot be had.
+ * @returns Settles when everything is closed. The rules stay in the kernel.
+ * @throws {WeirError} When it cannot begin: a plugin's code or a netlink socket cannot be had; and
+ * WEIR_CONFIG_CHANGED when it is to end at a change of the configuration file.
  */
-export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): RunningProxy {
+export async function runProxy(initial: WeirConfig, environment: ProxyEnvironment): Promise<void> {
   const { clock, random, log, registry, tracing, signal, home, openSource } = environment;
   const { metrics } = registry;
   const { working: families, lacking } = environment.families;
@@ -136,6 +88,10 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
   const fault = Promise.withResolvers<never>();
   // Whoever waits for the end sees it.
   fault.promise.catch(() => {});
+  const aborted = new Promise<void>((resolve) => {
+    if (until.aborted) resolve();
+    else until.addEventListener("abort", () => resolve());
+  });
 
   // What is in force. Whoever reads it anew each time needs no word of a change.
   let config = initial;
@@ -218,8 +174,7 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
     log,
   });
   const proxiers = new Proxiers(proxierOf(config, home), {
-    ground,
-    jail,
+    start: (source, hooks) => new Proxier({ source, ground, jail, ...hooks }),
     deleteTables: async (names) => {
       for (const name of names) {
         await deleteTable(kernel, name);
@@ -382,6 +337,7 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
     ].flatMap(({ plugin, state }) =>
       state?.type === "parked" ? [{ plugin, reason: state.reason }] : []
     ),
+    reload: reloader?.failure,
   });
   const { traces } = environment;
   const servers = new Servers(config, {
@@ -405,7 +361,11 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
     clock,
   });
 
-  /** Makes ready, in the order in which one part needs the other, and then puts all in force. */
+  /**
+   * Puts another configuration in force: whatever it needs is made ready beside what is there, in
+   * the order in which one part needs the other, and only when all of it is, takes its place. When a
+   * part cannot be made ready this rejects, and the former configuration is in force.
+   */
   async function reconfigure(next: WeirConfig): Promise<void> {
     const parts = new Set(compareConfigs(config, next).map(({ part }) => part));
     const touched = (...some: readonly Part[]) => some.some((part) => parts.has(part));
@@ -438,44 +398,56 @@ export function startProxy(initial: WeirConfig, environment: ProxyEnvironment): 
     goOn();
   }
 
-  async function run(): Promise<void> {
-    kernelWatch.start();
-    const aborted = new Promise<void>((resolve) => {
-      until.addEventListener("abort", () => resolve());
-    });
-    try {
-      // A terminal's Ctrl-C reaches the plugins too, and they must be known to be stopped before
-      // their deaths are seen: nothing is waited for before the end begins.
-      await Promise.race([
-        aborted,
-        feed.failed,
-        fault.promise,
-        Promise.all([proxiers.loaded(), localTraffic.loaded()]).then(() => {
-          goOn();
-          return aborted;
-        }),
-      ]);
-    } finally {
-      failed.abort();
-      // What the sync in flight does not need ends beside it.
-      const others = Promise.all([feed.stop(), localTraffic.stop(), servers.stop()]);
-      collector.stop();
-      kernelWatch.stop();
-      nodeCheck.stop();
-      await within(GRACE_MS, scheduler.stop(), clock);
-      const all = Promise.allSettled([
-        others,
-        proxiers.stop(),
-        takeover.stop(),
-        monitor.close(),
-        nodePorts.stop(),
-        reconciler.stop().then(() => table?.close()),
-      ]).then(() => kernel.close());
-      await within(REST_MS, all, clock);
-      log.info("Stopped; the kernel keeps the rules");
-    }
+  const { configFile } = environment;
+  const reloader = configFile === undefined ? undefined : new Reloader({
+    ...configFile,
+    inForce: () => config,
+    apply: reconfigure,
+    clock,
+    log,
+    metrics,
+    signal: until,
+  });
+
+  /** Follows the configuration file, if there is one. */
+  async function follow(): Promise<void> {
+    if (configFile === undefined || reloader === undefined) return await aborted;
+    const { path } = configFile;
+    await followConfigFile({ path, clock }, (changed) => reloader.look(changed), until);
   }
-  return { reconfigure, ended: run() };
+
+  kernelWatch.start();
+  try {
+    // A terminal's Ctrl-C reaches the plugins too, and they must be known to be stopped before
+    // their deaths are seen: nothing is waited for before the end begins.
+    await Promise.race([
+      aborted,
+      feed.failed,
+      fault.promise,
+      Promise.all([proxiers.loaded(), localTraffic.loaded()]).then(() => {
+        goOn();
+        return follow();
+      }),
+    ]);
+  } finally {
+    failed.abort();
+    // What the sync in flight does not need ends beside it.
+    const others = Promise.all([feed.stop(), localTraffic.stop(), servers.stop()]);
+    collector.stop();
+    kernelWatch.stop();
+    nodeCheck.stop();
+    await within(clock, GRACE_MS, scheduler.stop());
+    const all = Promise.allSettled([
+      others,
+      proxiers.stop(),
+      takeover.stop(),
+      monitor.close(),
+      nodePorts.stop(),
+      reconciler.stop().then(() => table?.close()),
+    ]).then(() => kernel.close());
+    await within(clock, REST_MS, all);
+    log.info("Stopped; the kernel keeps the rules");
+  }
 }
 
 /**
@@ -489,11 +461,3 @@ const GRACE_MS = 1_200;
  * it is missed in the kernel.
  */
 const REST_MS = 500;
-
-/** Waits for something, but no longer than a while; it must not reject. */
-async function within(limit: number, work: Promise<void>, clock: Clock): Promise<void> {
-  const late = Promise.withResolvers<void>();
-  const cancel = clock.after(limit, late.resolve);
-  await Promise.race([work, late.promise]);
-  cancel();
-}

@@ -26,3 +26,18 @@ export function sleep(clock: Clock, milliseconds: number, signal: AbortSignal): 
     signal.addEventListener("abort", finish);
   });
 }
+
+/**
+ * Waits for something, but no longer than a while.
+ *
+ * @param clock Measures the while.
+ * @param limit Milliseconds.
+ * @param work What is waited for; it must not reject.
+ * @returns Settles when it has settled or the while is over.
+ */
+export async function within(clock: Clock, limit: number, work: Promise<unknown>): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const cancel = clock.after(limit, late.resolve);
+  await Promise.race([work, late.promise]);
+  cancel();
+}

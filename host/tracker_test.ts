@@ -273,3 +273,49 @@ Deno.test("Pending changes are counted by kind until they are taken", () => {
   tracker.take();
   assert.deepEqual(tracker.pending, { services: 0, endpointSlices: 0 });
 });
+
+Deno.test("Another source's objects take the place of what is known, whatever their versions say", () => {
+  const tracker = readyTracker();
+  const shared = sampleService({ name: "shared", resourceVersion: "7" });
+  tracker.accept([
+    upsert(sampleService({ name: "gone" })),
+    upsert(sampleSlice([], { name: "gone-1", serviceName: "gone" })),
+    upsert(shared),
+    upsert(sampleSlice([], { name: "shared-1", serviceName: "shared" })),
+    upsert(sampleNode("a", { name: "here" })),
+    upsert({ kind: "ServiceCIDR", name: "k", resourceVersion: "1", cidrs: ["10.96.0.0/12"] }),
+  ]);
+  tracker.take();
+  const ranges = tracker.serviceCIDRs;
+  const other = sampleService({ name: "shared", resourceVersion: "7", clusterIP: "10.96.9.9" });
+  const slice = sampleSlice([], {
+    name: "fresh-1",
+    serviceName: "fresh",
+    lastChangeTriggerTime: "2026-11-27T00:00:00Z",
+  });
+  tracker.adopt(
+    [
+      other,
+      sampleService({ name: "fresh" }),
+      slice,
+      sampleNode("b", { name: "there" }),
+      { kind: "ServiceCIDR", name: "k", resourceVersion: "9", cidrs: ["10.96.0.0/12"] },
+    ],
+    "there",
+    200,
+  );
+  const { services, triggers } = tracker.take();
+  assert.deepEqual(
+    services.map(({ key, service, slices }) => [key, service?.clusterIP, slices.length]),
+    [
+      ["default/fresh", sampleService().clusterIP, 1],
+      ["default/gone", undefined, 0],
+      ["default/shared", "10.96.9.9", 0],
+    ],
+  );
+  assert.deepEqual(triggers, [], "what was programmed long ago is no measure of this host");
+  assert.equal(tracker.zone, "b");
+  assert.equal(tracker.serviceCIDRs, ranges, "the same ranges are no change");
+  tracker.accept([upsert(sampleNode("c", { name: "here" }))]);
+  assert.equal(tracker.zone, "b");
+});

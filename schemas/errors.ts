@@ -11,6 +11,8 @@
 export const ERROR_CODES = {
   /** A value of the command line or a configuration file is not acceptable. */
   WEIR_CONFIG_INVALID: "a flag or a configuration field has a value that cannot be used",
+  /** The configuration file has changed, and weir is told to end then. */
+  WEIR_CONFIG_CHANGED: "the configuration file has changed; with --config-reload=exit weir ends",
   /** A kubeconfig, a token or a certificate cannot be read or used. */
   WEIR_CREDENTIALS: "the credentials for the API server cannot be read or used",
   /** The API server refused or did not answer. */

@@ -5,6 +5,7 @@
  * @module
  */
 import type { WeirConfig } from "../../schemas/config.ts";
+import { messageOf } from "../../schemas/errors.ts";
 import type { ServiceHealth } from "../../schemas/health.ts";
 import type { IpFamily, Node } from "../../schemas/kube.ts";
 import type { Diff, NodePortAddresses, ServicePortView, Snapshot } from "../../schemas/view.ts";
@@ -78,6 +79,17 @@ export class NodePorts {
     this.#kernel = this.#watchKernel();
   }
 
+  /** The former watch does nearly as well, should the kernel refuse another. */
+  #renewKernelWatch(): void {
+    const former = this.#kernel;
+    try {
+      this.#kernel = this.#watchKernel();
+      void former.close();
+    } catch (thrown) {
+      this.#options.log.warn("Cannot watch this node's addresses anew", { err: messageOf(thrown) });
+    }
+  }
+
   #loopbacks(selection: NodePortSelection): readonly IpFamily[] {
     return this.#options.families.filter((family) => selection[family].loopback);
   }
@@ -105,16 +117,12 @@ export class NodePorts {
    *
    * @param config The other configuration.
    * @param ports All service ports, for the relay.
-   * @throws {WeirError} WEIR_NETLINK when the kernel refuses to tell the node's addresses; the
-   * former configuration stays then.
    */
   reconfigure(config: NodePortsConfig, ports: Iterable<ServicePortView>): void {
     const standalone = config.manifests !== "";
     if (standalone !== this.#standalone) {
-      const former = this.#kernel;
       this.#standalone = standalone;
-      this.#kernel = this.#watchKernel();
-      void former.close();
+      this.#renewKernelWatch();
     }
     const selection = selectNodePortAddresses(config.nodePortAddresses);
     this.#relay.serve(this.#loopbacks(selection), ports);

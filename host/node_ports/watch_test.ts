@@ -117,3 +117,14 @@ Deno.test("an operator is told once of what may not have been meant", () => {
     "warn NodePorts answer on every IPv6 address: nodePortAddresses has no IPv6 entry",
   ]);
 });
+
+Deno.test("another selection is followed at once, and one that has to wait changes nothing yet", () => {
+  const { watch, told } = stage("10.0.0.0/8,::1/128");
+  watch.observeKernel(KERNEL);
+  watch.reselect(selectNodePortAddresses(["primary"]), false);
+  assert.deepEqual(told, ["10.0.0.7"]);
+  watch.observeNode(node("192.0.2.7"), true);
+  assert.deepEqual(told, ["10.0.0.7", "192.0.2.7"]);
+  watch.reselect(selectNodePortAddresses(["primary", "fd00::/8"]), false);
+  assert.equal(told.at(-1), "192.0.2.7 fd00::7");
+});

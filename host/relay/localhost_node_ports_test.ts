@@ -233,3 +233,23 @@ Deno.test("connections go on when the NodePort goes, and end when weir does", as
   assert.equal(await client.read(buffer), null);
   client.close();
 });
+
+Deno.test("families come and go, and those that stay are not interrupted", async () => {
+  await using one = backend("one");
+  await using six = backend("six", "IPv6");
+  await using scene = stage(["IPv4"]);
+  const port = freePort();
+  const views = [view(port, [one.port]), view(port, [six.port], { family: "IPv6" })];
+  scene.relay.replace(views);
+  await sees(port, "one");
+  assert.equal(await ask(port, "IPv6"), "refused");
+  scene.relay.serve(["IPv4", "IPv6"], views);
+  assert.equal(await ask(port), "one");
+  await sees(port, "six", "IPv6");
+  scene.relay.serve(["IPv6"], views);
+  await sees(port, "refused");
+  assert.equal(await ask(port, "IPv6"), "six");
+  assert.deepEqual(scene.counts(), [0, 1]);
+  scene.relay.serve([], views);
+  await sees(port, "refused", "IPv6");
+});

@@ -140,10 +140,11 @@ function differences(
  *
  * @param before The one in force.
  * @param after Another.
- * @returns Each field that differs and is read, in the order of the configuration.
+ * @returns Each field that differs and is read, sorted by its name.
  */
 export function compareConfigs(before: WeirConfig, after: WeirConfig): readonly ConfigChange[] {
-  return differences("", PARTS, before, after).filter(({ part }) => part !== "kept");
+  return differences("", PARTS, before, after).filter(({ part }) => part !== "kept")
+    .sort((one, other) => one.field < other.field ? -1 : 1);
 }
 
 /** A password in a URL is nobody's business. */

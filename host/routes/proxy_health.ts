@@ -9,6 +9,7 @@
  * @module
  */
 import type { IpFamily, Node } from "../../schemas/kube.ts";
+import type { ReloadFailure } from "../reload/reloader.ts";
 
 /** The cluster autoscaler's taint on a node that it is about to delete. */
 const TO_BE_DELETED_TAINT = "ToBeDeletedByClusterAutoscaler";
@@ -25,9 +26,14 @@ export interface HealthFacts {
   readonly node: Node | undefined;
   /** The plugins that died too often, each with why. */
   readonly parked: readonly { readonly plugin: string; readonly reason: string }[];
+  /** Why what the configuration file says is not in force; undefined when it is. */
+  readonly reload?: ReloadFailure | undefined;
 }
 
-/** What a probe is told, in upstream's JSON; `plugins` is weir's and only there when needed. */
+/**
+ * What a probe is told, in upstream's JSON; `plugins` and `configuration` are weir's and only there
+ * when needed.
+ */
 export interface HealthReport {
   /** RFC 3339. When healthy it is now, as upstream keeps it for old readers. */
   readonly lastUpdated: string;
@@ -45,6 +51,16 @@ export interface HealthReport {
   readonly plugins?: Readonly<
     Record<string, { readonly state: "parked"; readonly reason: string }>
   >;
+  /**
+   * Why what the configuration file says is not in force. It makes nothing unhealthy: what is in
+   * force goes on. Absent when it is in force, and on /livez.
+   */
+  readonly configuration?: {
+    readonly state: ReloadFailure["state"];
+    /** RFC 3339. */
+    readonly since: string;
+    readonly problems: readonly string[];
+  };
 }
 
 /** An answer to a probe. */
@@ -118,6 +134,9 @@ export function healthz(facts: HealthFacts, now: number, timeout: number): Healt
     ...proxier,
     nodeEligible,
     ...(facts.parked.length === 0 ? {} : { plugins }),
+    ...(facts.reload === undefined
+      ? {}
+      : { configuration: { ...facts.reload, since: moment(facts.reload.since) } }),
   };
   return answer(report, proxier.healthy && nodeEligible && facts.parked.length === 0);
 }

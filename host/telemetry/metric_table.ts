@@ -249,6 +249,24 @@ export const METRICS = {
     help: "Cumulative resyncs because someone else had changed a table of a plugin's",
     labels: ["plugin"],
   },
+  configReloads: {
+    type: "counter",
+    name: "weir_config_reloads_total",
+    help: "Changes of the configuration file, by what came of them",
+    labels: ["result"],
+  },
+  configReloadSuccessful: {
+    type: "gauge",
+    name: "weir_config_last_reload_successful",
+    help: "Whether what the configuration file says is in force",
+    labels: [],
+  },
+  configReloadTimestamp: {
+    type: "gauge",
+    name: "weir_config_last_reload_success_timestamp_seconds",
+    help: "When what the configuration file says last came into force",
+    labels: [],
+  },
   takeoverLeftovers: {
     type: "gauge",
     name: "weir_takeover_leftovers",

@@ -74,7 +74,7 @@ export const GROUPS: readonly TestGroup[] = [
   },
   {
     name: "manifests",
-    paths: ["host/source/manifests"],
+    paths: ["host/source/manifests", "host/reload/config_file_test.ts"],
     kind: "tests",
     place: "caller",
     tools: [],

@@ -10,7 +10,7 @@ import { type Clock, systemClock } from "../../clock.ts";
 import { loadFile } from "./file.ts";
 import { type FileContent, type Look, look, sameLook } from "./folder.ts";
 import { EMPTY_SHELF, type FileVersion, restock, type Shelf, type ShelvedFile } from "./shelf.ts";
-import { Bell, FolderWatch } from "./watch.ts";
+import { Bell, FolderWatch } from "../../folder_watch.ts";
 
 /** How a {@linkcode manifestsSource} is made. */
 export interface ManifestsOptions {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { SimulatedClock } from "../../simulated_clock.ts";
-import { Bell } from "./watch.ts";
+import { SimulatedClock } from "./simulated_clock.ts";
+import { Bell } from "./folder_watch.ts";
 
 function waiting(bell: Bell, clock: SimulatedClock, signal: AbortSignal) {
   const state = { over: false };

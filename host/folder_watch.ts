@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
+import type { Clock } from "./clock.ts";
 
 /** Something to wait for; a ring while nobody waits is kept for who waits next. */
 export class Bell {

@@ -1,0 +1,201 @@
+/**
+ * Brings what the configuration file says into force: whole or not at all.
+ *
+ * A file that cannot be used is told of, and the configuration in force stays; so it does when a
+ * part of a good one cannot be made ready (a port is taken, a plugin does not start, the new API
+ * server is silent), which is tried again, ever more seldom, because it may pass.
+ *
+ * @module
+ */
+import type { WeirConfig } from "../../schemas/config.ts";
+import { messageOf, WeirError } from "../../schemas/errors.ts";
+import type { Clock } from "../clock.ts";
+import { sleep } from "../sleep.ts";
+import type { Logger } from "../telemetry/log.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { compareConfigs, loggable } from "./parts.ts";
+
+/** What the command line and the file come to. */
+export type Resolution =
+  | {
+    readonly type: "usable";
+    readonly config: WeirConfig;
+    /** Uses of deprecated fields and the like. */
+    readonly warnings: readonly string[];
+  }
+  | {
+    readonly type: "faulty";
+    /** Every fault; at least one. */
+    readonly problems: readonly WeirError[];
+  };
+
+/** What a reloader stands on. */
+export interface ReloaderOptions {
+  /** The file, for the log. */
+  readonly path: string;
+  /** `live`, or `exit` as kube-proxy does. */
+  readonly onChange: "live" | "exit";
+  /** Reads the file and resolves the command line with it, as at the start. */
+  readonly resolve: () => Promise<Resolution>;
+  /** The configuration in force. */
+  readonly inForce: () => WeirConfig;
+  /** Puts another in force; rejects when that cannot be, and the one in force stays. */
+  readonly apply: (next: WeirConfig) => Promise<void>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Pick<
+    Metrics,
+    "configReloads" | "configReloadSuccessful" | "configReloadTimestamp"
+  >;
+  readonly signal: AbortSignal;
+}
+
+/** Why what the file says is not in force. */
+export interface ReloadFailure {
+  /** `invalid`: the file cannot be used; `failed`: what it says could not be put in force. */
+  readonly state: "invalid" | "failed";
+  /** Since when, in milliseconds since the epoch. */
+  readonly since: number;
+  /** One line each; at least one. */
+  readonly problems: readonly string[];
+}
+
+/** Milliseconds to the second look at a file that cannot be used: it may be half written. */
+const SECOND_LOOK_MS = 250;
+/** Milliseconds to the second attempt to put a configuration in force; doubles. */
+const FIRST_RETRY_MS = 5_000;
+/** The longest delay in milliseconds between attempts. */
+const LONGEST_RETRY_MS = 300_000;
+
+const RESULTS = ["applied", "unchanged", "invalid", "failed"] as const;
+
+/** Takes changes of the configuration file. */
+export class Reloader {
+  readonly #options: ReloaderOptions;
+  #failure: ReloadFailure | undefined;
+  /** The first look sees what weir was started with, unless it has changed since. */
+  #looked = false;
+  #attempts = 0;
+  #retryAt = Infinity;
+  /** Warnings that have been given; they are not repeated at every change. */
+  #warned: ReadonlySet<string> = new Set();
+
+  /**
+   * Makes one for what is in force since the start.
+   *
+   * @param options The file and whom to tell.
+   */
+  constructor(options: ReloaderOptions) {
+    this.#options = options;
+    const { metrics } = options;
+    // Zero from the start, so that the first failure is an increase to rate().
+    for (const result of RESULTS) metrics.configReloads.inc({ result }, 0);
+    this.#succeeded();
+  }
+
+  /** Why what the file says is not in force; undefined when it is. */
+  get failure(): ReloadFailure | undefined {
+    return this.#failure;
+  }
+
+  /**
+   * Takes notice of a look at the file.
+   *
+   * @param changed Whether the content is another than at the last look; a first look counts.
+   * @throws {WeirError} WEIR_CONFIG_CHANGED when weir is to end at a change.
+   */
+  async look(changed: boolean): Promise<void> {
+    const { clock, signal } = this.#options;
+    if (!changed && clock.now() < this.#retryAt) return;
+    if (changed) this.#attempts = 0;
+    this.#retryAt = Infinity;
+    let resolution = await this.#options.resolve();
+    if (resolution.type === "faulty" && changed) {
+      await sleep(clock, SECOND_LOOK_MS, signal);
+      resolution = await this.#options.resolve();
+    }
+    if (signal.aborted) return;
+    this.#mayHaveToEnd(resolution);
+    if (resolution.type === "faulty") this.#refuse(resolution.problems);
+    else await this.#take(resolution);
+  }
+
+  /** What kube-proxy does: its supervisor starts it anew, with what the file says then. */
+  #mayHaveToEnd(resolution: Resolution): void {
+    const { path, onChange, inForce } = this.#options;
+    if (onChange === "live") return;
+    const same = resolution.type === "usable" &&
+      compareConfigs(inForce(), resolution.config).length === 0;
+    if (same) return;
+    throw new WeirError(
+      "WEIR_CONFIG_CHANGED",
+      `Cannot go on with "${path}": its content has changed, and --config-reload=exit asks for ` +
+        "a new start",
+    );
+  }
+
+  #refuse(problems: readonly WeirError[]): void {
+    const { path, log } = this.#options;
+    const reasons = problems.map(({ message }) => message);
+    for (const { message, code } of problems) log.error(message, { code });
+    log.error(
+      `Cannot use configuration "${path}": ${problems.length} faults; the one in force stays`,
+    );
+    this.#failed("invalid", reasons);
+  }
+
+  async #take({ config, warnings }: Extract<Resolution, { type: "usable" }>): Promise<void> {
+    const { path, inForce, apply, clock, log, metrics, signal } = this.#options;
+    const changes = compareConfigs(inForce(), config);
+    const known = !this.#looked && changes.length === 0;
+    this.#looked = true;
+    const fresh = warnings.filter((warning) => !this.#warned.has(warning));
+    this.#warned = new Set(warnings);
+    if (known) return;
+    for (const warning of fresh) log.warn(warning);
+    if (changes.length === 0) {
+      if (this.#failure !== undefined) log.info("Configuration file says again what is in force");
+      metrics.configReloads.inc({ result: "unchanged" });
+      return this.#succeeded();
+    }
+    for (const { field, before, after } of changes) {
+      const values = { before: loggable(before), after: loggable(after) };
+      log.info("Configuration changed", { field, ...values });
+    }
+    const startedAt = clock.now();
+    try {
+      await apply(config);
+    } catch (thrown) {
+      if (signal.aborted) return;
+      const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#attempts++);
+      this.#retryAt = clock.now() + delay;
+      const reason = messageOf(thrown);
+      log.error(`Cannot put configuration "${path}" in force: ${reason}; the former one stays`, {
+        retrySeconds: delay / 1000,
+      });
+      return this.#failed("failed", [reason]);
+    }
+    this.#attempts = 0;
+    log.info("Configuration is in force", {
+      changes: changes.length,
+      milliseconds: clock.now() - startedAt,
+    });
+    metrics.configReloads.inc({ result: "applied" });
+    this.#succeeded();
+  }
+
+  #succeeded(): void {
+    const { metrics, clock } = this.#options;
+    this.#failure = undefined;
+    metrics.configReloadSuccessful.set(1);
+    metrics.configReloadTimestamp.set(clock.now() / 1000);
+  }
+
+  #failed(state: ReloadFailure["state"], problems: readonly string[]): void {
+    const { metrics, clock } = this.#options;
+    const since = this.#failure?.since ?? clock.now();
+    this.#failure = { state, since, problems };
+    metrics.configReloads.inc({ result: state });
+    metrics.configReloadSuccessful.set(0);
+  }
+}
