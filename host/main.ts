@@ -21,11 +21,13 @@ import { cleanUp } from "./cleanup.ts";
 import { cleanupReport } from "./cli/cleanup.ts";
 import { type CliCommand, type CliIo, EXIT_CODES, runCli, type StartRemarks } from "./cli/cli.ts";
 import { createStyle, wantsColour } from "./cli/style.ts";
+import type { Request } from "./config/resolve.ts";
 import { systemClock } from "./clock.ts";
 import { SKIP_KERNEL_CHECK } from "./process/kernel_requirement.ts";
 import { becomeOnlyInstance } from "./process/single_instance.ts";
 import { beginProcess } from "./process/start.ts";
 import { runProxy } from "./proxy.ts";
+import type { Resolution } from "./reload/reloader.ts";
 import { openSource } from "./source/open.ts";
 import { idleLogSettings } from "./telemetry/klog/settings.ts";
 import type { Logger } from "./telemetry/log.ts";
@@ -118,7 +120,19 @@ function credentials(config: WeirConfig, log: Logger): CredentialSource {
   });
 }
 
-async function proxy(config: WeirConfig, { warnings, notes }: StartRemarks): Promise<number> {
+/** What the command line comes to once its file has changed. */
+async function resolution(resolve: () => Promise<Request>): Promise<Resolution> {
+  const request = await resolve();
+  if (request.type === "proxy") return { ...request, type: "usable" };
+  if (request.type === "refused") return { type: "faulty", problems: request.problems };
+  throw new Error(`the command line that asked for a proxy asks for ${request.type}`);
+}
+
+async function proxy(
+  config: WeirConfig,
+  { warnings, notes }: StartRemarks,
+  resolve: () => Promise<Request>,
+): Promise<number> {
   const logging = openLog(config.logging, machine);
   keepLastWords(logging);
   const { log, settings } = logging;
@@ -184,7 +198,11 @@ async function proxy(config: WeirConfig, { warnings, notes }: StartRemarks): Pro
     }),
     traces,
     collect: collector(),
-    configFile: undefined,
+    configFile: config.configFile === "" ? undefined : {
+      path: config.configFile,
+      onChange: config.configReload,
+      resolve: () => resolution(resolve),
+    },
     prepareLogging: (config) => logging.prepare(config.logging),
     signal,
   });

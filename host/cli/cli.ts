@@ -7,7 +7,7 @@ import type { WeirConfig } from "../../schemas/config.ts";
 import { messageOf, WeirError } from "../../schemas/errors.ts";
 import { FLAGS } from "../config/flags.ts";
 import { type CommandSummary, helpText } from "../config/parser.ts";
-import { resolveRequest } from "../config/resolve.ts";
+import { type Request, resolveRequest } from "../config/resolve.ts";
 import { createStyle, wantsColour } from "./style.ts";
 
 /** What the command line does to the world. */
@@ -46,9 +46,14 @@ export interface CliActions {
   /** For example `0.1.0`. */
   readonly version: string;
   /**
-   * Runs the proxy until it is stopped; settles with the exit code. The remarks are for its log.
+   * Runs the proxy until it is stopped; settles with the exit code. The remarks are for its log;
+   * `resolve` reads the command line again, with what its file says then.
    */
-  readonly proxy: (config: WeirConfig, remarks: StartRemarks) => Promise<number>;
+  readonly proxy: (
+    config: WeirConfig,
+    remarks: StartRemarks,
+    resolve: () => Promise<Request>,
+  ) => Promise<number>;
   /**
    * Removes what kube-proxy and weir left on this node, or lists it; settles with the exit code.
    */
@@ -76,7 +81,8 @@ async function dispatch(args: readonly string[], io: CliIo, actions: CliActions)
   const command = actions.commands.find((candidate) => candidate.name === name);
   if (command !== undefined) return await command.run(rest, io);
   const words = name === CLEANUP.name ? [`--${CLEANUP.name}`, ...rest] : args;
-  const request = await resolveRequest(words, { hostname: io.hostname });
+  const resolve = () => resolveRequest(words, { hostname: io.hostname });
+  const request = await resolve();
   switch (request.type) {
     case "help":
       io.stdout(helpText(FLAGS, [CLEANUP, ...actions.commands]));
@@ -92,7 +98,7 @@ async function dispatch(args: readonly string[], io: CliIo, actions: CliActions)
     case "cleanup":
       return await actions.cleanup(request.dryRun, io);
     case "proxy":
-      return await actions.proxy(request.config, request);
+      return await actions.proxy(request.config, request, resolve);
   }
 }
 
