@@ -19,6 +19,8 @@ export type {
   DetectorNode,
   ExplainQuery,
   ExplainStep,
+  ServicePortTraffic,
+  TrafficQuery,
   TunerConfig,
   TunerNode,
 } from "./schemas/calls.ts";

@@ -36,6 +36,39 @@ export interface ExplainStep {
   readonly outcome: string;
 }
 
+/** Asks a proxier what it has counted of these service ports. */
+export interface TrafficQuery {
+  /**
+   * Counts readings. The host asks for many service ports page by page; the pages of one reading
+   * have the same number, and may be answered from one listing of the kernel's counters.
+   */
+  readonly reading: number;
+  /** This is the reading's last page. */
+  readonly last: boolean;
+  /** Ids of service ports, at most {@linkcode MOST_TRAFFIC_IDS}. */
+  readonly ids: readonly string[];
+}
+
+/** Ids of one page of {@linkcode TrafficQuery}: its answer must fit a frame's header. */
+export const MOST_TRAFFIC_IDS = 4_000;
+
+/** What became of one service port, since the counters began; they may begin anew at any time. */
+export interface ServicePortTraffic {
+  /** Connections that were sent to an endpoint. */
+  readonly connections: number;
+  /** Packets of such connections, in both directions. */
+  readonly packets: number;
+  /** Bytes of these packets, IP headers included. */
+  readonly bytes: number;
+}
+
+const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
+/** The schema of the answer to {@linkcode TrafficQuery}: three counts for each id, in order. */
+export const TrafficSchema = v.nullable(
+  v.pipe(v.array(Count), v.maxLength(3 * MOST_TRAFFIC_IDS)),
+);
+
 /** What a local-detector may know of its node. */
 export interface DetectorNode {
   /** Name of the Node. */
@@ -111,6 +144,8 @@ export interface CallParams {
   readonly apply: Diff;
   /** To a proxier: say what happens to such a packet. */
   readonly explain: ExplainQuery;
+  /** To a proxier: say what it has counted. */
+  readonly traffic: TrafficQuery;
   /** To a proxier: remove everything. */
   readonly cleanup: null;
   /** To a local-detector: say how local traffic is told. */
@@ -130,6 +165,8 @@ export interface CallResults {
   readonly apply: null;
   /** What matches, in order. */
   readonly explain: readonly ExplainStep[];
+  /** Connections, packets and bytes of each id, one after the other; null when nothing counts. */
+  readonly traffic: readonly number[] | null;
   /** Nothing: it is done. */
   readonly cleanup: null;
   /** A packet is local when any of them matches it. */
@@ -148,6 +185,7 @@ export const CALL_RESULTS: {
   resync: v.null(),
   apply: v.null(),
   explain: ExplanationSchema,
+  traffic: TrafficSchema,
   cleanup: v.null(),
   detect: LocalMatchesSchema,
   tune: v.null(),
@@ -158,6 +196,8 @@ export const CALL_DEADLINES_MS: Readonly<Record<CallMethod, number>> = {
   resync: 60_000,
   apply: 30_000,
   explain: 5_000,
+  // It may wait its turn behind a resync; a scrape does not wait for it so long.
+  traffic: 60_000,
   cleanup: 30_000,
   detect: 10_000,
   tune: 10_000,
@@ -165,7 +205,7 @@ export const CALL_DEADLINES_MS: Readonly<Record<CallMethod, number>> = {
 
 /** The calls that each kind of plugin answers. */
 export const KIND_METHODS: Readonly<Record<PluginManifest["kind"], readonly CallMethod[]>> = {
-  "proxier": ["resync", "apply", "explain", "cleanup"],
+  "proxier": ["resync", "apply", "explain", "traffic", "cleanup"],
   "local-detector": ["detect"],
   "conntrack-tuner": ["tune"],
 };

@@ -127,6 +127,11 @@ export interface ProxierSettings {
    * no Service has are dropped. Empty when the cluster does not tell.
    */
   readonly serviceCIDRs: readonly string[];
+  /**
+   * Count the connections and packets of each service port, for the call `traffic`. Absent when
+   * nobody asks for it; a proxier that cannot count ignores it.
+   */
+  readonly countTraffic?: true;
 }
 
 /** The whole truth at one revision. */

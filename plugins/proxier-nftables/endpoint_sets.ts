@@ -38,12 +38,16 @@ export class EndpointSets {
   #gone: string[] = [];
   readonly #sizes: Sizes;
 
+  readonly #counting: boolean;
+
   /**
    * @param of The family's objects.
    * @param ledger Counts the elements.
+   * @param counting Whether each set has a counter of connections.
    */
-  constructor(of: FamilyObjects, ledger: Ledger) {
+  constructor(of: FamilyObjects, ledger: Ledger, counting: boolean) {
     this.#of = of;
+    this.#counting = counting;
     this.#ledger = ledger;
     this.#sizes = new Sizes(of);
   }
@@ -119,6 +123,7 @@ export class EndpointSets {
     this.#last = { id, name, number };
     words[0] = number;
     this.#changeSize(tx, before, after, routes);
+    if (this.#counting) this.#changeCounter(tx, before, after);
     const had = before.affinitySeconds > 0;
     const has = after.affinitySeconds > 0;
     if (had !== has) {
@@ -166,6 +171,13 @@ export class EndpointSets {
     if (had !== 0) this.#ledger.delete(tx, setSizes, words);
     words[1] = has;
     this.#ledger.add(tx, setSizes, words);
+  }
+
+  /** `words` begins with the set's number. The counter lives as long as the set. */
+  #changeCounter(tx: Transaction, before: EndpointSet, after: EndpointSet): void {
+    const { setConnections } = this.#of;
+    if (before.slots === "") this.#ledger.add(tx, setConnections, words);
+    if (after.slots === "") this.#ledger.delete(tx, setConnections, words);
   }
 
   #changeElements(

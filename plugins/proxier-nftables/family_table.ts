@@ -64,7 +64,7 @@ export class FamilyTable {
     this.#affinity = affinity;
     this.#sizes = setSizes(of, filled);
     this.#ledger = new Ledger(this.#sizes);
-    this.#endpointSets = new EndpointSets(of, this.#ledger);
+    this.#endpointSets = new EndpointSets(of, this.#ledger, settings.countTraffic === true);
     this.#firewalls = new Firewalls(of);
   }
 
@@ -83,6 +83,17 @@ export class FamilyTable {
    */
   hasClusterIp(address: string): boolean {
     return this.#clusterIps.has(address);
+  }
+
+  /**
+   * The number of an endpoint set.
+   *
+   * @param id Of the service port.
+   * @param name Which of its sets.
+   * @returns 1 to 2³²−1; of nobody's when the set has not been programmed.
+   */
+  setNumber(id: string, name: SetName): number {
+    return this.#endpointSets.number(id, name);
   }
 
   /**
@@ -239,6 +250,8 @@ export class FamilyTable {
       case "drop":
         elements.push([objects.drop, 0]);
     }
+    const served = elements[0]?.[0] === objects.sets || claim.nodeServed;
+    if (this.#settings.countTraffic && served) elements.push([objects.packets, 0]);
     if (claim.from === "inside") return elements;
     if (claim.outcome === "cluster") elements.push([objects.masquerade, 0]);
     if (!claim.nodeServed) return elements;
@@ -315,6 +328,8 @@ function demandOf(
       [of.clusterIps, ports],
       [of.spaces.service.sets, claims],
       [of.setSizes, sets],
+      [of.setConnections, sets],
+      [of.spaces.service.packets, claims],
       [of.endpoints, slots],
     ]),
     affinity,

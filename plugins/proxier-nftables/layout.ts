@@ -35,6 +35,7 @@ import {
   type FamilyObjects,
   header,
   keyTerms,
+  originalTerms,
   type SetSizes,
   type Space,
   type SpaceObjects,
@@ -159,11 +160,40 @@ function markRules(of: FamilyObjects, settings: ProxierSettings, mark: Statement
 }
 
 /** From a key to the endpoint set, to its size, to the chain that chooses. */
-function choose(of: FamilyObjects, space: Space, way: Way): Rule {
+function choose(
+  of: FamilyObjects,
+  space: Space,
+  way: Way,
+  { countTraffic }: ProxierSettings,
+): Rule[] {
   const { [way]: map, chains, nodeChains } = of.spaces[space];
-  return rule(
-    keyOf(of, space).map(map).map(of.setSizes).vmap(way === "sets" ? chains : nodeChains),
-  );
+  const set = keyOf(of, space).map(map);
+  return [
+    ...(countTraffic ? [commented("count the connection", set.inSet(of.setConnections))] : []),
+    rule(set.map(of.setSizes).vmap(way === "sets" ? chains : nodeChains)),
+  ];
+}
+
+/**
+ * Counts the packets of connections that were translated, each where it enters: what comes back over
+ * loopback has been counted where it left. Nobody is asked which of the tables' translations it was,
+ * so a connection counts for whoever has its original address and port now.
+ */
+function countChains(of: FamilyObjects): Readonly<Record<string, readonly Rule[]>> {
+  const { service, nodeport } = of.spaces;
+  const key = (space: Space) => concat(...originalTerms(of.family, space));
+  const count = rule(ct.status.has("dnat"), verdict.jump("count-packets"));
+  return {
+    "count-prerouting": [{
+      ...count,
+      statements: [meta.iifname.neq("lo"), ...count.statements],
+    }],
+    "count-output": [count],
+    "count-packets": [
+      rule(key("service").inSet(service.packets), verdict.return),
+      rule(key("nodeport").inSet(nodeport.packets)),
+    ],
+  };
 }
 
 /** The chains of one space: everyone's, and the detour of who is on this node. */
@@ -179,7 +209,7 @@ function spaceChains(
     [`${space}s`]: [
       rule(key.inSet(masquerade), mark),
       rule(key.inSet(localPolicy), verdict.jump(`${space}-from-node`)),
-      choose(of, space, "sets"),
+      ...choose(of, space, "sets", settings),
     ],
     // Policy Local is for who comes from outside: pods and the node itself could as well have
     // used the cluster IP, and are served as if they had.
@@ -190,7 +220,7 @@ function spaceChains(
       // It would be answered on the interface that it did not ask on.
       rule(fib.saddrType.eq("local"), mark, verdict.goto(`${space}-node-choice`)),
     ],
-    [`${space}-node-choice`]: [choose(of, space, "nodeSets")],
+    [`${space}-node-choice`]: choose(of, space, "nodeSets", settings),
   };
 }
 
@@ -220,6 +250,9 @@ const HOOKS = {
   "filter-input": { type: "filter", hook: "input", priority: 0 },
   "filter-forward": { type: "filter", hook: "forward", priority: 0 },
   "filter-output": { type: "filter", hook: "output", priority: 0 },
+  // Behind the translation, so that a connection's first packet is known for what it is.
+  "count-prerouting": { type: "filter", hook: "prerouting", priority: -90 },
+  "count-output": { type: "filter", hook: "output", priority: -90 },
 } as const satisfies Readonly<Record<string, BaseChain>>;
 
 function isNew(to: string): Rule {
@@ -270,6 +303,7 @@ function chains(
     ],
     ...spaceChains(of, "service", settings, mark),
     ...spaceChains(of, "nodeport", settings, mark),
+    ...(settings.countTraffic ? countChains(of) : {}),
     "firewall-check": [rule(service.map(of.firewalls).vmap(of.firewallChains))],
     "services-check": refuse(of.spaces.service, service),
     "nodeports-check": refuse(of.spaces.nodeport, keyOf(of, "nodeport")).map((each) => ({
@@ -322,7 +356,9 @@ export function layout(of: FamilyObjects, settings: ProxierSettings, sizes: SetS
         ...[space.localPolicy, space.masquerade, space.reject, space.drop].map(sized),
         space.chains,
         space.nodeChains,
+        ...(settings.countTraffic ? [sized(space.packets)] : []),
       ]),
+      ...(settings.countTraffic ? [sized(of.setConnections)] : []),
     ],
     chains: Object.entries(chains(of, settings)).map(([name, rules]) => {
       const base = Object.entries(HOOKS).find(([hooked]) => hooked === name)?.[1];

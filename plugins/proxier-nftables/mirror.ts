@@ -79,6 +79,34 @@ export class Mirror {
   }
 
   /**
+   * What counts a service port's traffic.
+   *
+   * @param id Of the service port.
+   * @returns The numbers of its endpoint sets, and the claims that are served as its own; undefined
+   * when there is no such service port.
+   */
+  countersOf(
+    id: string,
+  ):
+    | {
+      readonly family: IpFamily;
+      readonly sets: readonly number[];
+      readonly claims: readonly Claim[];
+    }
+    | undefined {
+    const state = this.#states.get(id);
+    if (state === undefined) return undefined;
+    const { family, slots } = state;
+    return {
+      family,
+      sets: (["cluster", "local"] as const)
+        .filter((name) => slots[name] !== "")
+        .map((name) => this.#tables[family].setNumber(id, name)),
+      claims: claimsOf(state).filter((claim) => this.#owners.get(nameOf(family, claim)) === id),
+    };
+  }
+
+  /**
    * Whether an address is a cluster IP.
    *
    * @param family Of the address.

@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  ct,
   ip,
   ip6,
   type IpFamily,
@@ -51,6 +52,8 @@ export interface SpaceObjects {
   readonly chains: VerdictMap;
   /** The same for `nodeSets`. */
   readonly nodeChains: VerdictMap;
+  /** Those that are served, each with a counter of packets; there while traffic is counted. */
+  readonly packets: NftSet;
 }
 
 /** The objects of one family's table that Services fill. */
@@ -65,6 +68,11 @@ export interface FamilyObjects {
   readonly spaces: Readonly<Record<Space, SpaceObjects>>;
   /** From an endpoint set's number to its size, which names the chain that chooses. */
   readonly setSizes: NftMap;
+  /**
+   * Each endpoint set's number, with a counter of the connections that it was chosen for; there while
+   * traffic is counted.
+   */
+  readonly setConnections: NftSet;
   /** From an endpoint set's number and a slot to an endpoint. */
   readonly endpoints: NftMap;
   /** From an endpoint set's number and a slot to the seat of an endpoint, for session affinity. */
@@ -84,6 +92,20 @@ export interface FamilyObjects {
  */
 export function header(family: IpFamily): { readonly saddr: Term; readonly daddr: Term } {
   return family === "IPv4" ? ip : ip6;
+}
+
+/**
+ * The terms that make the key of a space, of where a connection went before it was translated.
+ *
+ * @param family Of the packets.
+ * @param space How connections are told.
+ * @returns In the order of the key.
+ */
+export function originalTerms(family: IpFamily, space: Space): readonly Term[] {
+  const { daddr, daddr6, dport } = ct.original;
+  return space === "service"
+    ? [family === "IPv4" ? daddr : daddr6, meta.l4proto, dport]
+    : [meta.l4proto, dport];
 }
 
 /**
@@ -127,6 +149,10 @@ function spaceObjects(owner: Table, address: "ipv4_addr" | "ipv6_addr", space: S
     nodeChains: verdictMap(owner, `${space}-node-chains`, ["mark"], {
       comment: "the chain that chooses among so many endpoints",
     }),
+    packets: set(owner, `${space}-packets`, key, {
+      counter: true,
+      comment: "packets of connections, both ways",
+    }),
   };
 }
 
@@ -160,6 +186,10 @@ function objects(family: IpFamily): FamilyObjects {
     // a mark is one.
     setSizes: map(owner, "set-sizes", ["mark"], ["mark"], {
       comment: "endpoint set to its number of endpoints, or its kind of affinity",
+    }),
+    setConnections: set(owner, "set-connections", ["mark"], {
+      counter: true,
+      comment: "connections of an endpoint set",
     }),
     // The modulus in the declaration only says what type the field has; it limits nothing.
     endpoints: map(owner, "endpoints", [meta.mark, numgenRandom(2)], [daddr, th.dport], {
@@ -213,7 +243,13 @@ const MOST_BUCKETS = 2 ** 20;
  */
 export function setSizes(of: FamilyObjects, filled: ReadonlyMap<PlainSet, number>): SetSizes {
   const sizes = new Map<PlainSet, number>();
-  for (const set of [of.clusterIps, of.setSizes, of.endpoints, of.spaces.service.sets]) {
+  const { service } = of.spaces;
+  for (
+    const set of [
+      ...[of.clusterIps, of.setSizes, of.endpoints, service.sets],
+      ...[of.setConnections, service.packets],
+    ]
+  ) {
     const wanted = 2 * (filled.get(set) ?? 0);
     const buckets = 2 ** Math.ceil(Math.log2(Math.max(LEAST_BUCKETS, wanted)));
     if (buckets <= MOST_BUCKETS) sizes.set(set, buckets * 3 / 4);

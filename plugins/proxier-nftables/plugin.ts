@@ -16,9 +16,21 @@ import {
 import { explain } from "./explain.ts";
 import { Mirror, type StandingTables } from "./mirror.ts";
 import { OBJECTS, TABLE_NAME } from "./objects.ts";
+import { type Counters, listCounters, trafficOf } from "./traffic.ts";
 
-/** What the kernel has; undefined before the first resync and after anything failed. */
-let current: { readonly mirror: Mirror; readonly revision: number } | undefined;
+/** What the kernel has. */
+interface Current {
+  readonly mirror: Mirror;
+  readonly revision: number;
+}
+
+/** Undefined before the first resync and after anything failed. */
+let current: Current | undefined;
+
+/** A listing of the kernel's counters, while the host asks for its pages. */
+let listed:
+  | { readonly reading: number; readonly of: Current; readonly counters: Promise<Counters> }
+  | undefined;
 
 /** Those that were programmed last, which the kernel knows therefore. */
 let families: readonly IpFamily[] = ["IPv4", "IPv6"];
@@ -119,6 +131,20 @@ export default defineProxier({
 
   explain(query) {
     return current === undefined ? [] : explain(current.mirror, query);
+  },
+
+  async traffic({ reading, last, ids }, { nft }) {
+    const known = current;
+    if (known?.mirror.settings.countTraffic !== true) return undefined;
+    if (listed?.reading !== reading) {
+      listed = { reading, of: known, counters: listCounters(nft) };
+    }
+    const { of, counters } = listed;
+    if (last) listed = undefined;
+    const found = await counters;
+    // What was listed before a sync would be told of others after it.
+    if (of !== current) return undefined;
+    return ids.map((id) => trafficOf(of.mirror, id, found));
   },
 
   async cleanup({ nft }) {

@@ -9,6 +9,8 @@ import type {
   DetectorNode,
   ExplainQuery,
   ExplainStep,
+  ServicePortTraffic,
+  TrafficQuery,
   TunerConfig,
   TunerNode,
 } from "../../schemas/calls.ts";
@@ -75,6 +77,17 @@ export interface ProxierDefinition<Requires, Uses> extends DefinitionHead<Requir
   apply(diff: Diff, caps: Capabilities<Requires, Uses>): void | Promise<void>;
   /** Says, in order, what matches a packet to this destination; empty when nothing does. */
   explain(query: ExplainQuery): readonly ExplainStep[] | Promise<readonly ExplainStep[]>;
+  /**
+   * Says what the kernel has counted of service ports, while `ProxierSettings.countTraffic` is set.
+   * Without this handler, or when it returns undefined, weir has no metrics of single Services.
+   */
+  traffic?(
+    query: TrafficQuery,
+    caps: Capabilities<Requires, Uses>,
+  ):
+    | readonly ServicePortTraffic[]
+    | undefined
+    | Promise<readonly ServicePortTraffic[] | undefined>;
   /** Removes everything the plugin ever put into the kernel. */
   cleanup(caps: Capabilities<Requires, Uses>): void | Promise<void>;
 }
@@ -161,6 +174,11 @@ export function defineProxier<
     resync: (params, caps) => definition.resync(params, caps as Capabilities<Requires, Uses>),
     apply: (params, caps) => definition.apply(params, caps as Capabilities<Requires, Uses>),
     explain: (params) => definition.explain(params),
+    traffic: async (params, caps) => {
+      const counts = await definition.traffic?.(params, caps as Capabilities<Requires, Uses>);
+      return counts?.flatMap(({ connections, packets, bytes }) => [connections, packets, bytes]) ??
+        null;
+    },
     cleanup: (_, caps) => definition.cleanup(caps as Capabilities<Requires, Uses>),
   });
 }

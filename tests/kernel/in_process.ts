@@ -14,7 +14,10 @@ import proxier from "../../plugins/proxier-nftables/plugin.ts";
 import type { EndpointSlice, Service } from "../../schemas/kube.ts";
 import { recordingTrace } from "../kit/recording_trace.ts";
 import { recordingLog } from "../kit/recording_log.ts";
-import { NODE_NAME, type NodeProgram, type StartProgram } from "./program.ts";
+import type { ServicePortTraffic } from "../../schemas/calls.ts";
+import type { ProxierSettings } from "../../schemas/view.ts";
+import type { Topology } from "../kit/packet/topology.ts";
+import { NODE_NAME, type NodeProgram } from "./program.ts";
 
 const GRANT = { version: 1, table: "weir" } as const;
 
@@ -46,6 +49,17 @@ function resolved(
   return [...updates.values()];
 }
 
+/** The handlers in this process, which can be asked more than to serve. */
+export interface InProcessProgram extends NodeProgram {
+  /**
+   * Asks what was counted.
+   *
+   * @param ids Of service ports.
+   * @returns In the order asked.
+   */
+  traffic(ids: readonly string[]): Promise<readonly ServicePortTraffic[]>;
+}
+
 /**
  * Starts the plugin's handlers in this process, and the monitor that repairs.
  *
@@ -53,7 +67,10 @@ function resolved(
  * @param settings What the proxier must know besides.
  * @returns The running proxy.
  */
-export const startInProcess: StartProgram = async (topology, settings): Promise<NodeProgram> => {
+export const startInProcess = async (
+  topology: Topology,
+  settings: ProxierSettings,
+): Promise<InProcessProgram> => {
   await using stack = new AsyncDisposableStack();
   const { namespace } = topology.node;
   const kernel = namespace.inside(() => new NftKernel({ now: () => performance.now() }));
@@ -72,6 +89,7 @@ export const startInProcess: StartProgram = async (topology, settings): Promise<
   } as const;
   const revisions = new Revisions();
   const known = new Set<string>();
+  let readings = 0;
   let last: Promise<void> = Promise.resolve();
   const queued = (work: () => void | Promise<void>) => last = last.then(work);
   await proxier.definition.resync(revisions.snapshot(settings), caps);
@@ -97,6 +115,14 @@ export const startInProcess: StartProgram = async (topology, settings): Promise<
         for (const object of objects) if (object.kind === "Service") known.add(keyOf(object));
         if (diff !== undefined) await proxier.definition.apply(diff, caps);
       });
+    },
+    async traffic(ids) {
+      const counts = await proxier.definition.traffic?.(
+        { reading: ++readings, last: true, ids },
+        caps,
+      );
+      if (counts === undefined) throw new Error("nothing is counted");
+      return counts;
     },
     async [Symbol.asyncDispose]() {
       await last;

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { IpFamily, ProxierSettings, ServicePortView } from "weir";
+import type { AnySet, IpFamily, ProxierSettings, ServicePortView } from "weir";
 import { readKernel } from "../../plugins/proxier-nftables/kernel_content.ts";
 import { Mirror } from "../../plugins/proxier-nftables/mirror.ts";
 import { OBJECTS, TABLE_NAME } from "../../plugins/proxier-nftables/objects.ts";
@@ -108,6 +108,49 @@ table ip weir {
 		size 3072
 		comment "endpoint set to its number of endpoints, or its kind of affinity"
 `;
+
+Deno.test("while traffic is counted, whatever is served has its counters and nothing else has", async () => {
+  await using node = nftNode("node");
+  const settings: ProxierSettings = { ...SETTINGS, countTraffic: true };
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyChange, { minLength: 1, maxLength: 6 }), async (changes) => {
+      const mirror = new Mirror(settings);
+      const start = node.nft.transaction();
+      mirror.replace(start, []);
+      await start.commit();
+      for (const { removes, upserts } of changes) {
+        const tx = node.nft.transaction();
+        mirror.apply(tx, { upserts, removes: removes.map((view) => view.id) });
+        await tx.commit();
+      }
+      for (const family of FAMILIES) {
+        const { setConnections, setSizes, spaces } = OBJECTS[family];
+        const keys = async (set: AnySet) =>
+          (await node.nft.elements(set)).map(({ key }) => key).sort();
+        const { sets } = await readKernel(node.nft, family);
+        const [counted, standing] = [await keys(setConnections), await keys(setSizes)];
+        assert.deepEqual([...sets.values()].filter((set) => !counted.includes(set)), []);
+        // Those of a service port in another's shadow are there too; gone ones go at once.
+        assert.deepEqual(counted.filter((set) => !standing.includes(set)), []);
+        for (const { packets, sets, nodeSets } of Object.values(spaces)) {
+          const served = new Set([...await keys(sets), ...await keys(nodeSets)]);
+          assert.deepEqual(await keys(packets), [...served].sort());
+        }
+        for (const { counted } of await node.nft.elementWords(setConnections)) {
+          assert.deepEqual(counted, { packets: 0n, bytes: 0n });
+        }
+      }
+    }),
+    { seed: 20_261_127, numRuns: 40 },
+  );
+  const listing = await node.run(["list", "table", "ip6", TABLE_NAME]);
+  for (
+    const line of [
+      "ct original ip6 daddr . meta l4proto . ct original proto-dst @service-packets return",
+      'iifname != "lo" ct status dnat jump count-packets',
+    ]
+  ) assert.ok(listing.includes(line), `${line}\n${listing}`);
+});
 
 Deno.test("nft lists the tables, chained lookup and all", async () => {
   await using node = nftNode("node");

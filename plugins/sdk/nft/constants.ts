@@ -55,6 +55,7 @@ export const SET = {
   ID: 10,
   TIMEOUT: 11,
   USERDATA: 13,
+  EXPR: 17,
 } as const;
 /** enum nft_set_desc_attributes. */
 export const SET_DESC = { SIZE: 1 } as const;
@@ -69,7 +70,7 @@ export const SET_FLAG = {
 /** enum nft_set_elem_list_attributes. */
 export const ELEMENT_LIST = { TABLE: 1, SET: 2, ELEMENTS: 3 } as const;
 /** enum nft_set_elem_attributes. */
-export const ELEMENT = { KEY: 1, DATA: 2, FLAGS: 3 } as const;
+export const ELEMENT = { KEY: 1, DATA: 2, FLAGS: 3, EXPR: 7 } as const;
 /** NFT_SET_ELEM_INTERVAL_END: the element ends an interval, exclusively. */
 export const INTERVAL_END = 1;
 /** enum nft_data_attributes. */
@@ -94,9 +95,11 @@ export const META = { DREG: 1, KEY: 2, SREG: 3 } as const;
 /** enum nft_meta_keys. */
 export const META_KEY = { MARK: 3, IIFNAME: 6, OIFNAME: 7, NFPROTO: 15, L4PROTO: 16 } as const;
 /** enum nft_ct_attributes. */
-export const CT = { DREG: 1, KEY: 2 } as const;
+export const CT = { DREG: 1, KEY: 2, DIRECTION: 3 } as const;
 /** enum nft_ct_keys. */
-export const CT_KEY = { STATE: 0, STATUS: 2 } as const;
+export const CT_KEY = { STATE: 0, STATUS: 2, PROTO_DST: 12, DST_IP: 20, DST_IP6: 22 } as const;
+/** IP_CT_DIR_ORIGINAL of enum ip_conntrack_dir. */
+export const CT_ORIGINAL = 0;
 /** enum nft_fib_attributes. */
 export const FIB = { DREG: 1, RESULT: 2, FLAGS: 3 } as const;
 /** NFT_FIB_RESULT_ADDRTYPE. */

@@ -10,6 +10,7 @@ import {
   DATA_VERDICT,
   ELEMENT,
   ELEMENT_LIST,
+  EXPRESSION,
   FAMILY,
   HOOK,
   HOOK_ATTRIBUTE,
@@ -149,6 +150,13 @@ function encodeSet(writer: MessageWriter, verb: "add" | "delete", set: AnySet, i
     }
     if (set.timeoutSeconds > 0) writer.be64(SET.TIMEOUT, set.timeoutSeconds * 1000);
     writer.bytes(SET.USERDATA, setUserdata(set));
+    if (set.counter) {
+      // Each element that is added gets one of its own (nft_set_elem_expr_clone, 5.7).
+      const counter = writer.open(SET.EXPR);
+      writer.string(EXPRESSION.NAME, "counter");
+      writer.close(writer.open(EXPRESSION.DATA));
+      writer.close(counter);
+    }
   }
   writer.endMessage();
 }

@@ -11,6 +11,7 @@ import {
   CMP,
   CMP_OP,
   CT,
+  CT_ORIGINAL,
   DATA,
   EXPRESSION,
   FIB,
@@ -120,6 +121,13 @@ export function load(writer: MessageWriter, node: ExpressionNode, word: number):
         writer.be32(CT.KEY, node.key);
       });
       return 1;
+    case "tuple":
+      expression(writer, "ct", () => {
+        writer.be32(CT.DREG, register(word));
+        writer.be32(CT.KEY, node.key);
+        writer.bytes(CT.DIRECTION, new Uint8Array([CT_ORIGINAL]));
+      });
+      return node.length + 3 >> 2;
     case "fib":
       expression(writer, "fib", () => {
         writer.be32(FIB.FLAGS, node.flags);

@@ -41,6 +41,13 @@ export type ExpressionNode =
     readonly text: string;
   }
   | {
+    readonly kind: "tuple";
+    readonly key: number;
+    readonly length: number;
+    readonly type: DataTypeName;
+    readonly text: string;
+  }
+  | {
     readonly kind: "fib";
     readonly flags: number;
     readonly names: Readonly<Record<string, number>>;
@@ -317,19 +324,40 @@ export const meta: {
   }),
 };
 
+function tuple(key: number, length: number, type: DataTypeName, text: string): Term {
+  return term({ kind: "tuple", key, length, type, text });
+}
+
+/** Where a connection went before anything was translated. */
+export interface OriginalTuple {
+  /** Its IPv4 address; the rule does not match a connection of IPv6. */
+  readonly daddr: Term;
+  /** Its IPv6 address; the rule does not match a connection of IPv4. */
+  readonly daddr6: Term;
+  /** Its port. */
+  readonly dport: Term;
+}
+
 /**
- * The connection's state and status.
+ * The connection's state and status, and where it went before anything was translated, which packets
+ * of both directions tell.
  *
  * @example
  * ```ts
- * import { ct } from "weir";
+ * import { concat, ct, meta } from "weir";
  * import assert from "node:assert/strict";
  *
  * assert.deepEqual(ct.state.has("new").kind, "bits");
  * assert.deepEqual(ct.status.has("dnat").kind, "bits");
+ * const { daddr, dport } = ct.original;
+ * assert.deepEqual(concat(daddr, meta.l4proto, dport).inSet("services").kind, "lookup");
  * ```
  */
-export const ct: { readonly state: BitsTerm; readonly status: BitsTerm } = {
+export const ct: {
+  readonly state: BitsTerm;
+  readonly status: BitsTerm;
+  readonly original: OriginalTuple;
+} = {
   // NF_CT_STATE_BIT and friends: invalid is bit 0, then enum ip_conntrack_info shifted by one.
   state: bits(
     CT_KEY.STATE,
@@ -350,6 +378,11 @@ export const ct: { readonly state: BitsTerm; readonly status: BitsTerm } = {
     },
     "ct status",
   ),
+  original: {
+    daddr: tuple(CT_KEY.DST_IP, 4, "ipv4_addr", "ct original ip daddr"),
+    daddr6: tuple(CT_KEY.DST_IP6, 16, "ipv6_addr", "ct original ip6 daddr"),
+    dport: tuple(CT_KEY.PROTO_DST, 2, "inet_service", "ct original proto-dst"),
+  },
 };
 
 /** enum rtnetlink route types (linux/rtnetlink.h), as `fib … type` yields them. */

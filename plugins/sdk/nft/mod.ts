@@ -19,6 +19,7 @@ export {
   meta,
   type Named,
   numgenRandom,
+  type OriginalTuple,
   type Term,
   th,
   type WritableTerm,
@@ -44,7 +45,7 @@ export {
   type VerdictMap,
   verdictMap,
 } from "./objects.ts";
-export type { ListedElement, ListedRule } from "./read.ts";
+export type { Counted, ListedElement, ListedRule } from "./read.ts";
 export {
   addToMap,
   addToSet,

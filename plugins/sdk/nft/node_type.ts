@@ -16,6 +16,7 @@ export function typeOf(node: ExpressionNode): DataTypeName | undefined {
   switch (node.kind) {
     case "payload":
     case "meta":
+    case "tuple":
       return node.type;
     case "bitwise":
       return typeOf(node.of);
@@ -35,6 +36,7 @@ export function typeOf(node: ExpressionNode): DataTypeName | undefined {
 export function familyOf(node: ExpressionNode): "ip" | "ip6" | undefined {
   switch (node.kind) {
     case "payload":
+    case "tuple":
       return node.type === "ipv4_addr" ? "ip" : node.type === "ipv6_addr" ? "ip6" : undefined;
     case "bitwise":
       return familyOf(node.of);

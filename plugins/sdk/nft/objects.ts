@@ -86,6 +86,8 @@ export interface Collection {
   readonly timeoutSeconds: number;
   /** Most elements; 0 is without limit. */
   readonly size: number;
+  /** Whether each element counts the packets that found it. */
+  readonly counter: boolean;
   /** Shown by listings; "" for none. */
   readonly comment: string;
 }
@@ -121,6 +123,8 @@ export interface SetOptions {
   readonly timeoutSeconds?: number;
   /** Most elements; 0 or absent is without limit. */
   readonly size?: number;
+  /** Each element counts the packets that find it, and their bytes; not if absent. */
+  readonly counter?: boolean;
   /** Shown by listings; none if absent. */
   readonly comment?: string;
 }
@@ -222,6 +226,7 @@ function collection(owner: Table, name: string, key: readonly Field[], options: 
     flags: options.flags ?? [],
     timeoutSeconds: options.timeoutSeconds ?? 0,
     size: options.size ?? 0,
+    counter: options.counter ?? false,
     comment: options.comment ?? "",
   };
 }

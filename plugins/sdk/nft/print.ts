@@ -21,6 +21,7 @@ function printNode(node: ExpressionNode): string {
     case "payload":
     case "meta":
     case "ct":
+    case "tuple":
     case "fib":
       return node.text;
     case "numgen":
@@ -132,6 +133,7 @@ function printSetBody(set: AnySet): string {
   if (set.timeoutSeconds > 0) parts.push(`timeout ${set.timeoutSeconds}s ;`);
   if (set.size > 0) parts.push(`size ${set.size} ;`);
   if (set.comment !== "") parts.push(`comment "${set.comment}" ;`);
+  if (set.counter) parts.push("counter ;");
   return parts.join(" ");
 }
 

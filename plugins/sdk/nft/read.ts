@@ -6,9 +6,11 @@
 import { WeirError } from "../../../schemas/errors.ts";
 import {
   CHAIN,
+  COUNTER,
   DATA,
   ELEMENT,
   ELEMENT_LIST,
+  EXPRESSION,
   LIST_ELEM,
   NLA_NESTED,
   RULE,
@@ -140,19 +142,25 @@ function number64(bytes: Uint8Array): bigint {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0);
 }
 
-function counterOf(expressions: Uint8Array | undefined): { packets: bigint; bytes: bigint } {
+function counterOf(expressions: Uint8Array | undefined): Counted {
   for (const [, expression] of attributes(expressions ?? new Uint8Array())) {
-    const parts = new Map(attributes(expression));
-    if (string(parts.get(1)) !== "counter") continue;
-    const counted = new Map(attributes(parts.get(2) ?? new Uint8Array()));
-    const bytes = counted.get(1);
-    const packets = counted.get(2);
-    return {
-      bytes: bytes === undefined ? 0n : number64(bytes),
-      packets: packets === undefined ? 0n : number64(packets),
-    };
+    const counted = countedBy(expression);
+    if (counted !== undefined) return counted;
   }
   return { packets: 0n, bytes: 0n };
+}
+
+/** What an expression counted, if it is a counter. */
+function countedBy(expression: Uint8Array): Counted | undefined {
+  const parts = new Map(attributes(expression));
+  if (string(parts.get(EXPRESSION.NAME)) !== "counter") return undefined;
+  const counted = new Map(attributes(parts.get(EXPRESSION.DATA) ?? new Uint8Array()));
+  const bytes = counted.get(COUNTER.BYTES);
+  const packets = counted.get(COUNTER.PACKETS);
+  return {
+    bytes: bytes === undefined ? 0n : number64(bytes),
+    packets: packets === undefined ? 0n : number64(packets),
+  };
 }
 
 /** An element as listed: key and data as words, or a verdict. */
@@ -163,6 +171,16 @@ export interface ListedElement {
   readonly data: Uint32Array | undefined;
   /** Undefined for sets and plain maps. */
   readonly verdict: NftVerdict | undefined;
+  /** What its counter counted; undefined without one. */
+  readonly counted: Counted | undefined;
+}
+
+/** What a counter counted. */
+export interface Counted {
+  /** Packets. */
+  readonly packets: bigint;
+  /** Bytes of these packets, their IP headers included. */
+  readonly bytes: bigint;
 }
 
 function wordsOf(bytes: Uint8Array): Uint32Array {
@@ -207,10 +225,12 @@ export function elements(bytes: Uint8Array): ListedElement[] {
       const data = new Map(attributes(parts.get(ELEMENT.DATA) ?? new Uint8Array()));
       const datum = data.get(DATA.VALUE);
       const verdict = data.get(DATA.VERDICT);
+      const counter = parts.get(ELEMENT.EXPR);
       found.push({
         key: wordsOf(key ?? new Uint8Array()),
         data: datum === undefined ? undefined : wordsOf(datum),
         verdict: verdict === undefined ? undefined : verdictOf(verdict),
+        counted: counter === undefined ? undefined : countedBy(counter),
       });
     }
   }

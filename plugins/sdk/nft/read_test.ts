@@ -13,7 +13,12 @@ Deno.test("what the encoder wrote reads back", () => {
   const cidrs = set(T, "cidrs", ["ipv4_addr"], { flags: ["interval"] });
   tx.addElement(marks, 80, 5);
   assert.deepEqual(elements(tx.encode().bytes), [
-    { key: new Uint32Array([0x5000]), data: new Uint32Array([5]), verdict: undefined },
+    {
+      key: new Uint32Array([0x5000]),
+      data: new Uint32Array([5]),
+      verdict: undefined,
+      counted: undefined,
+    },
   ]);
   const verdicts = new Transaction(async () => {});
   verdicts.addElement(services, 1, verdict.goto("a"));
