@@ -17,6 +17,7 @@ import { conntrackUsage } from "./capabilities/sysctl/readings.ts";
 import { probeFamilies } from "./capabilities/nft/families.ts";
 import { adjustOomScore } from "./capabilities/oom_score.ts";
 import { readSystemFile } from "./capabilities/system_file.ts";
+import { systemUsage } from "./capabilities/process_usage.ts";
 import { cleanUp } from "./cleanup.ts";
 import { cleanupReport } from "./cli/cleanup.ts";
 import { type CliCommand, type CliIo, EXIT_CODES, runCli, type StartRemarks } from "./cli/cli.ts";
@@ -187,6 +188,7 @@ async function proxy(
         return {
           residentBytes: Deno.memoryUsage().rss,
           cpuSeconds: (user + system) / 1_000_000,
+          ...systemUsage(),
         };
       },
       conntrack: conntrackUsage,

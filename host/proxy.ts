@@ -236,13 +236,14 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     tracing,
     clock,
     log,
-    observe: ({ kind, startedAt, endedAt, changedAt }) => {
+    observe: ({ kind, startedAt, endedAt, changedAt, traceId }) => {
       if (kind === "full") collector.soon();
       recordSync(metrics, {
         kind,
         families,
         startedAt,
         endedAt,
+        traceId,
         outcome: changedAt === undefined ? { type: "failed" } : { type: "done", changedAt },
       });
       recordDrops(metrics, families, revisions);

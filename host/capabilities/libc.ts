@@ -64,6 +64,8 @@ const SYMBOLS = {
   symlink: { parameters: ["buffer", "buffer"], result: "i32" },
   setns: { parameters: ["i32", "i32"], result: "i32" },
   unshare: { parameters: ["i32"], result: "i32" },
+  /** Variadic in C; on Linux it takes its arguments as any other. */
+  syscall: { parameters: ["i64", "i32", "buffer", "usize"], result: "i64" },
   /** glibc has it, musl has not. */
   malloc_trim: { parameters: ["usize"], result: "i32", optional: true },
 } as const;

@@ -3,13 +3,16 @@
  *
  * @module
  */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import type { WeirConfig } from "../../schemas/config.ts";
+import { CONTENT_TYPES, formatFor } from "../telemetry/exposition.ts";
+import type { MetricPage, MetricRegistry } from "../telemetry/metrics.ts";
 
 /** What the routes stand on. */
 export interface MetricsRoutesOptions {
-  /** Renders the metrics, and says which media type they are. */
-  readonly metrics: { readonly contentType: string; text(): Promise<string> };
+  readonly metrics: Pick<MetricRegistry, "render" | "resetSlis">;
+  /** Told of each ping of /healthz, for kubernetes_healthcheck. */
+  readonly pinged: () => void;
   /** The configuration in force. */
   readonly config: () => WeirConfig;
 }
@@ -20,23 +23,36 @@ const TEXT = { "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Opti
 /**
  * Makes the metrics server's routes.
  *
- * /metrics answers in the text format whatever is asked for, as upstream's handler falls back to
- * it; Deno.serve compresses it for whoever accepts that. /configz has upstream's key, so that a
+ * /metrics and /metrics/slis answer in OpenMetrics to who asks for it, and in the text format to
+ * everyone else, as upstream's handler falls back to it; Deno.serve compresses it for whoever
+ * accepts that. DELETE /metrics/slis forgets, as component-base's does. /configz has upstream's key, so that a
  * reader of kube-proxy's finds the configuration, and weir's limits beside it.
  *
  * @param options What they stand on.
  * @returns A Hono application.
  */
 export function metricsRoutes(options: MetricsRoutesOptions): Hono {
-  const { metrics, config } = options;
+  const { metrics, config, pinged } = options;
+  const page = (name: MetricPage) => async (context: Context) => {
+    const format = formatFor(context.req.header("Accept"));
+    return context.body(await metrics.render(format, name), 200, {
+      "Content-Type": CONTENT_TYPES[format],
+      "Vary": "Accept",
+      "X-Content-Type-Options": "nosniff",
+    });
+  };
   return new Hono()
-    .get("/metrics", async (context) =>
-      context.body(await metrics.text(), 200, {
-        "Content-Type": metrics.contentType,
-        "X-Content-Type-Options": "nosniff",
-      }))
+    .get("/metrics", page("metrics"))
+    .get("/metrics/slis", page("slis"))
+    .delete("/metrics/slis", (context) => {
+      metrics.resetSlis();
+      return context.body("metrics reset\n", 200, TEXT);
+    })
     .get("/proxyMode", (context) => context.body(config().mode.name, 200, TEXT))
-    .get("/healthz", (context) => context.body("ok", 200, TEXT))
+    .get("/healthz", (context) => {
+      pinged();
+      return context.body("ok", 200, TEXT);
+    })
     .get("/configz", (context) =>
       context.body(
         JSON.stringify({

@@ -1,18 +1,20 @@
 import assert from "node:assert/strict";
-import type { WeirConfig } from "../../schemas/config.ts";
 import { resolveRequest } from "../config/resolve.ts";
 import { metricsRoutes } from "./metrics.ts";
 
-async function routes(
-  ...args: string[]
-): Promise<{ app: ReturnType<typeof metricsRoutes>; config: WeirConfig }> {
+async function routes(...args: string[]) {
   const request = await resolveRequest(args, { hostname: () => "node-1" });
   assert.ok(request.type === "proxy");
+  const asked: string[] = [];
   const app = metricsRoutes({
-    metrics: { contentType: "text/plain; version=0.0.4; charset=utf-8", text: async () => "a 1\n" },
+    metrics: {
+      render: async (format, page) => `${format} ${page}\n`,
+      resetSlis: () => void asked.push("reset"),
+    },
+    pinged: () => void asked.push("ping"),
     config: () => request.config,
   });
-  return { app, config: request.config };
+  return { app, asked, config: request.config };
 }
 
 const texts: readonly (readonly [string, string[], string])[] = [
@@ -31,18 +33,48 @@ for (const [path, args, body] of texts) {
   });
 }
 
-for (const accept of [undefined, "text/plain;version=0.0.4;q=0.3,*/*;q=0.2", "application/json"]) {
-  Deno.test(`/metrics answers in the text format to Accept: ${accept}`, async () => {
+const TEXT = "text/plain; version=0.0.4; charset=utf-8";
+const OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/** The first is what Prometheus 2.42 sends. */
+const accepts: readonly (readonly [string | undefined, string])[] = [
+  [
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75," +
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+    OPENMETRICS,
+  ],
+  ["application/openmetrics-text", OPENMETRICS],
+  ["text/plain, Application/OpenMetrics-Text; version=1.0.0; q=0.5", OPENMETRICS],
+  [undefined, TEXT],
+  ["text/plain;version=0.0.4;q=0.3,*/*;q=0.2", TEXT],
+  ["application/json", TEXT],
+  ["application/openmetrics-text;q=0", TEXT],
+  ["application/openmetrics-text;version=2.0.0", TEXT],
+];
+
+for (const [accept, type] of accepts) {
+  Deno.test(`/metrics answers ${type.split(";")[0]} to Accept: ${accept}`, async () => {
     const headers: HeadersInit = accept === undefined ? {} : { Accept: accept };
-    const response = await (await routes()).app.request("/metrics", { headers });
-    assert.equal(response.status, 200);
-    assert.equal(
-      response.headers.get("content-type"),
-      "text/plain; version=0.0.4; charset=utf-8",
-    );
-    assert.equal(await response.text(), "a 1\n");
+    for (const page of ["metrics", "slis"]) {
+      const path = page === "slis" ? "/metrics/slis" : "/metrics";
+      const response = await (await routes()).app.request(path, { headers });
+      assert.equal(response.status, 200);
+      assert.equal(response.headers.get("content-type"), type);
+      assert.equal(response.headers.get("vary"), "Accept");
+      const format = type === TEXT ? "text" : "openmetrics";
+      assert.equal(await response.text(), `${format} ${page}\n`);
+    }
   });
 }
+
+Deno.test("a ping is a health check, and DELETE forgets those that were", async () => {
+  const { app, asked } = await routes();
+  await app.request("/healthz");
+  assert.deepEqual(asked, ["ping"]);
+  const response = await app.request("/metrics/slis", { method: "DELETE" });
+  assert.equal(await response.text(), "metrics reset\n");
+  assert.deepEqual(asked, ["ping", "reset"]);
+});
 
 Deno.test("/configz shows the configuration where kube-proxy shows its own, and the limits", async () => {
   const { app, config } = await routes("--cluster-cidr=10.244.0.0/16", "-v=3");

@@ -7,6 +7,7 @@ import { type BindAddress, parseBindAddress } from "../../schemas/bind_address.t
 import type { WeirConfig } from "../../schemas/config.ts";
 import type { Clock } from "../clock.ts";
 import type { Prepared } from "../prepared.ts";
+import { recordHealthcheck } from "../telemetry/healthcheck_metrics.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
 import { healthRoutes } from "./health.ts";
@@ -84,9 +85,18 @@ export class Servers {
       facts,
       now: () => clock.now(),
       timeout: () => healthTimeout(options.config()),
-      observe: (probe, code) => registry.metrics[probe].inc({ code: String(code) }),
+      observe: (probe, code) => {
+        registry.metrics[probe].inc({ code: String(code) });
+        recordHealthcheck(registry.metrics, { name: "proxy", type: probe, healthy: code === 200 });
+      },
     });
-    const pages = metricsRoutes({ metrics: registry, config: options.config })
+    const pages = metricsRoutes({
+      metrics: registry,
+      config: options.config,
+      // Upstream's /healthz of this port has the one check "ping".
+      pinged: () =>
+        recordHealthcheck(registry.metrics, { name: "ping", type: "healthz", healthy: true }),
+    })
       .route("/debug/traces", traceRoutes(options.traces));
     this.#roles = [
       {

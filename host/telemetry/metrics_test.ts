@@ -1,115 +1,119 @@
 import assert from "node:assert/strict";
-import { type MetricRow, METRICS } from "./metric_table.ts";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics, type MetricsOptions } from "./metrics.ts";
 
-const rows: readonly MetricRow[] = Object.values(METRICS);
+const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
+const FAMILY = { ip_family: "IPv4" };
 
-function registry() {
+function registry(options: Partial<MetricsOptions> = {}) {
   return createMetrics({
     version: "0.1.0",
     platform: "linux/amd64",
     runtime: "deno2.9.6",
     startedAt: 1_790_000_000,
-    usage: () => ({ residentBytes: 50_000_000, cpuSeconds: 1.5 }),
+    usage: () => ({
+      residentBytes: 50_000_000,
+      cpuSeconds: 1.5,
+      virtualBytes: 2 ** 40,
+      virtualBytesMax: Infinity,
+      openFiles: 20,
+      openFilesMax: 1024,
+      receivedBytes: 1000,
+      sentBytes: 2000,
+    }),
+    ...options,
   });
 }
-
-/** A gauge that upstream named like a counter; dashboards depend on it. */
-const MISNAMED = ["kubeproxy_sync_proxy_rules_no_local_endpoints_total"];
-
-for (const row of rows) {
-  Deno.test(`${row.name} is named and described as Prometheus' conventions ask`, () => {
-    assert.match(row.name, /^(kubeproxy|kubernetes|weir)_[a-z]+(_[a-z0-9]+)*$/);
-    assert.equal(/_total$/.test(row.name), row.type === "counter" || MISNAMED.includes(row.name));
-    assert.match(row.help, /^(\[ALPHA\] )?[A-Z1]/);
-    assert.equal(row.name.startsWith("weir_"), !row.help.startsWith("[ALPHA]"));
-    assert.deepEqual(row.labels.filter((label) => !/^[a-z]+(_[a-z]+)*$/.test(label)), []);
-    assert.equal(row.buckets !== undefined, row.type === "histogram");
-    if (row.type === "histogram") assert.match(row.name, /_(seconds|bytes)$/);
-    if (/duration|timestamp/.test(row.name)) assert.match(row.name, /_seconds$/);
-    const ascending = [...row.buckets ?? []].sort((a, b) => a - b);
-    assert.deepEqual(row.buckets ?? [], ascending);
-    assert.equal(new Set(ascending).size, ascending.length);
-  });
-}
-
-Deno.test("no two metrics share a name", () => {
-  assert.equal(new Set(rows.map((row) => row.name)).size, rows.length);
-});
-
-const upstream: readonly (readonly [string, MetricRow["type"], string])[] = [
-  ["kubeproxy_sync_proxy_rules_duration_seconds", "histogram", "ip_family"],
-  ["kubeproxy_sync_full_proxy_rules_duration_seconds", "histogram", "ip_family"],
-  ["kubeproxy_sync_partial_proxy_rules_duration_seconds", "histogram", "ip_family"],
-  ["kubeproxy_sync_proxy_rules_last_timestamp_seconds", "gauge", "ip_family"],
-  ["kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds", "gauge", "ip_family"],
-  ["kubeproxy_network_programming_duration_seconds", "histogram", "ip_family"],
-  ["kubeproxy_sync_proxy_rules_endpoint_changes_pending", "gauge", ""],
-  ["kubeproxy_sync_proxy_rules_endpoint_changes_total", "counter", ""],
-  ["kubeproxy_sync_proxy_rules_service_changes_pending", "gauge", ""],
-  ["kubeproxy_sync_proxy_rules_service_changes_total", "counter", ""],
-  ["kubeproxy_sync_proxy_rules_no_local_endpoints_total", "gauge", "ip_family,traffic_policy"],
-  ["kubeproxy_sync_proxy_rules_nftables_sync_failures_total", "counter", "ip_family"],
-  ["kubeproxy_nftables_localhost_nodeport_listeners", "gauge", "ip_family"],
-  [
-    "kubeproxy_nftables_localhost_nodeport_listener_creation_failures_total",
-    "counter",
-    "ip_family",
-  ],
-  ["kubeproxy_conntrack_reconciler_sync_duration_seconds", "histogram", "ip_family"],
-  ["kubeproxy_conntrack_reconciler_deleted_entries_total", "counter", "ip_family"],
-  ["kubeproxy_proxy_healthz_total", "counter", "code"],
-  ["kubeproxy_proxy_livez_total", "counter", "code"],
-];
-
-Deno.test("kube-proxy's metrics have kube-proxy's types and labels", () => {
-  const ours = rows.filter((row) => row.name.startsWith("kubeproxy_"))
-    .map((row) => [row.name, row.type, row.labels.join(",")]);
-  assert.deepEqual(ours.sort(), upstream.map((row) => [...row]).sort());
-});
-
-/** The `le` of every bucket of a histogram, as Prometheus reads them. */
-function bounds(text: string, name: string): number[] {
-  return text.split("\n").filter((line) => line.startsWith(`${name}_bucket{`))
-    .map((line) => Number((/le="([^"]+)"/.exec(line)?.[1] ?? "").replace("+Inf", "Infinity")));
-}
-
-Deno.test("kube-proxy's histograms have kube-proxy's buckets", async () => {
-  const { metrics, text } = registry();
-  metrics.syncDuration.observe({ ip_family: "IPv4" }, 0.004);
-  metrics.networkProgrammingDuration.observe({ ip_family: "IPv6" }, 2);
-  const page = await text();
-  assert.deepEqual(bounds(page, METRICS.syncDuration.name), [
-    ...[0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512],
-    ...[1.024, 2.048, 4.096, 8.192, 16.384, Infinity],
-  ]);
-  const programming = bounds(page, METRICS.networkProgrammingDuration.name);
-  assert.equal(programming.length, 1 + 2 + 59 + 12 + 7 + 1);
-  assert.deepEqual(programming.slice(0, 5), [0, 0.25, 0.5, 1, 2]);
-  assert.deepEqual(programming.slice(60, 65), [58, 59, 60, 65, 70]);
-  assert.deepEqual(programming.slice(-4), [240, 270, 300, Infinity]);
-  assert.match(
-    page,
-    /kubeproxy_sync_proxy_rules_duration_seconds_bucket\{le="0\.004",ip_family="IPv4"\} 1\n/,
-  );
-});
 
 Deno.test("the page is the text format, with unlabelled counters from zero", async () => {
-  const { contentType, text } = registry();
-  assert.match(contentType, /^text\/plain; version=0\.0\.4; charset=utf-8$/);
-  const page = await text();
+  const page = await registry().text();
   assert.match(page, /^# HELP kubeproxy_sync_proxy_rules_duration_seconds \[ALPHA\] Sync/m);
   assert.match(page, /^# TYPE kubeproxy_proxy_healthz_total counter$/m);
   assert.match(page, /^kubeproxy_sync_proxy_rules_service_changes_total 0$/m);
   assert.match(page, /^kubernetes_build_info\{major="0",minor="1",git_version="v0\.1\.0",/m);
+  assert.match(page, /^rest_client_exec_plugin_ttl_seconds \+Inf$/m);
 });
 
-Deno.test("the process tells its memory and time, anew at each scrape", async () => {
+Deno.test("what was slow points to its trace, in the one format that has room for it", async () => {
+  const { metrics, render } = registry();
+  metrics.syncDuration.observe(FAMILY, 0.003, TRACE);
+  metrics.syncDuration.observe(FAMILY, 0.3);
+  const page = await render("openmetrics", "metrics");
+  const exemplars = page.split("\n").filter((line) => line.includes(" # "));
+  assert.equal(exemplars.length, 1);
+  assert.match(
+    exemplars[0] ?? "",
+    new RegExp(
+      `^kubeproxy_sync_proxy_rules_duration_seconds_bucket\\{le="0\\.004",ip_family="IPv4"\\} 1 ` +
+        `# \\{trace_id="${TRACE}"\\} 0\\.003 \\d+(\\.\\d+)?$`,
+    ),
+  );
+  assert.doesNotMatch(await render("text", "metrics"), new RegExp(TRACE));
+});
+
+Deno.test("OpenMetrics names a counter's family without _total, and both formats agree for ever", async () => {
+  const { metrics, render } = registry();
+  metrics.healthz.inc({ code: "200" });
+  for (let round = 0; round < 2; round++) {
+    const open = await render("openmetrics", "metrics");
+    assert.match(
+      open,
+      /^# TYPE kubeproxy_proxy_healthz counter\nkubeproxy_proxy_healthz_total\{code="200"\} 1$/m,
+    );
+    assert.match(open, /\n# EOF\n$/);
+    assert.doesNotMatch(open, /\n\n/);
+    const text = await render("text", "metrics");
+    assert.match(
+      text,
+      /^# TYPE kubeproxy_proxy_healthz_total counter\nkubeproxy_proxy_healthz_total\{code="200"\} 1$/m,
+    );
+    assert.doesNotMatch(text, /EOF/);
+  }
+});
+
+Deno.test("health checks are told on the page of SLIs only, until they are forgotten", async () => {
+  const { metrics, render, resetSlis } = registry();
+  metrics.healthcheck.set({ name: "ping", type: "healthz" }, 1);
+  const line = /^kubernetes_healthcheck\{name="ping",type="healthz"\} 1$/m;
+  assert.match(await render("text", "slis"), line);
+  assert.doesNotMatch(await render("text", "metrics"), /kubernetes_healthcheck/);
+  resetSlis();
+  assert.doesNotMatch(await render("text", "slis"), line);
+});
+
+Deno.test("what is asked on a scrape is asked each time, and a failure leaves the page whole", async () => {
+  const { metrics, onScrape, render, text } = registry();
+  let scrapes = 0;
+  onScrape(async () => void metrics.serviceChangesPending.set(++scrapes));
+  onScrape(() => Promise.reject(new Error("gone")));
+  await text();
+  assert.match(await text(), /^kubeproxy_sync_proxy_rules_service_changes_pending 2$/m);
+  await render("text", "slis");
+  assert.equal(scrapes, 2);
+});
+
+Deno.test("the registry counts its own metrics by stability", async () => {
+  const page = await registry().text();
+  assert.match(
+    page,
+    /^registered_metrics_total\{stability_level="ALPHA",deprecated_version=""\} [1-9]\d*$/m,
+  );
+  assert.match(
+    page,
+    /^registered_metrics_total\{stability_level="BETA",deprecated_version=""\} [1-9]\d*$/m,
+  );
+  assert.match(page, /^hidden_metrics_total 0$/m);
+  assert.match(page, /^disabled_metrics_total 0$/m);
+});
+
+Deno.test("the process tells what it uses, anew at each scrape", async () => {
   const { text } = registry();
   for (const page of [await text(), await text()]) {
     assert.match(page, /^process_resident_memory_bytes 50000000$/m);
     assert.match(page, /^process_cpu_seconds_total 1\.5$/m);
     assert.match(page, /^process_start_time_seconds 1790000000$/m);
+    assert.match(page, /^process_virtual_memory_max_bytes \+Inf$/m);
+    assert.match(page, /^process_open_fds 20$/m);
+    assert.match(page, /^process_network_receive_bytes_total 1000$/m);
   }
 });
 

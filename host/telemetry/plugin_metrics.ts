@@ -59,7 +59,8 @@ export class PluginMetrics {
         break;
       case "call": {
         const seconds = (event.endedAt - event.startedAt) / 1000;
-        metrics.pluginCallDuration.observe({ plugin, method: event.method }, seconds);
+        const labels = { plugin, method: event.method };
+        metrics.pluginCallDuration.observe(labels, seconds, traceIdOf(event.traceparent));
         break;
       }
       case "metric":
@@ -104,17 +105,18 @@ export class PluginMetrics {
   #sample(plugin: string, sample: Sample): void {
     const labels = Object.keys(sample.labels).sort();
     const impossible = (sample.kind === "counter" && sample.value < 0) || labels.includes("plugin");
+    const name = nameOf(sample);
     const custom = impossible
       ? undefined
-      : this.#custom.get(sample.name) ?? this.#register(sample, labels);
+      : this.#custom.get(name) ?? this.#register(name, sample, labels);
     if (custom?.kind === sample.kind && custom.labels === labels.join(",")) {
       custom.record(sample, plugin);
     } else this.#registry.metrics.pluginSamplesDropped.inc({ plugin });
   }
 
-  #register(sample: Sample, labels: readonly string[]): CustomMetric {
+  #register(name: string, sample: Sample, labels: readonly string[]): CustomMetric {
     const configuration = {
-      name: `weir_plugin_custom_${sample.name}`,
+      name,
       help: "A plugin's own metric",
       labelNames: ["plugin", ...labels],
       registers: [this.#registry.registry],
@@ -128,7 +130,18 @@ export class PluginMetrics {
       record = ({ labels, value }, plugin) => gauge.set({ ...labels, plugin }, value);
     }
     const custom: CustomMetric = { kind: sample.kind, labels: labels.join(","), record };
-    this.#custom.set(sample.name, custom);
+    this.#custom.set(name, custom);
     return custom;
   }
+}
+
+/** The second field of `00-<trace id>-<span id>-<flags>`, which the host wrote itself. */
+function traceIdOf(traceparent: string | undefined): string | undefined {
+  return traceparent?.split("-")[1];
+}
+
+/** OpenMetrics ends a counter's name with `_total`; one that does not would have two names. */
+function nameOf({ kind, name }: Sample): string {
+  const full = `weir_plugin_custom_${name}`;
+  return kind === "counter" && !name.endsWith("_total") ? `${full}_total` : full;
 }

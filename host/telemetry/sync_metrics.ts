@@ -18,6 +18,8 @@ export interface SyncReport {
   readonly startedAt: number;
   /** When it ended, in milliseconds since the epoch. */
   readonly endedAt: number;
+  /** Of its trace, 32 hexadecimal digits. */
+  readonly traceId?: string;
   readonly outcome:
     | {
       readonly type: "done";
@@ -37,10 +39,11 @@ export interface SyncReport {
 export function recordSync(metrics: Metrics, report: SyncReport): void {
   const seconds = (report.endedAt - report.startedAt) / 1000;
   const byKind = report.kind === "full" ? metrics.fullSyncDuration : metrics.partialSyncDuration;
+  const { traceId } = report;
   for (const family of report.families) {
     const labels = { ip_family: family };
-    metrics.syncDuration.observe(labels, seconds);
-    byKind.observe(labels, seconds);
+    metrics.syncDuration.observe(labels, seconds, traceId);
+    byKind.observe(labels, seconds, traceId);
     if (report.outcome.type === "failed") {
       metrics.nftablesSyncFailures.inc(labels);
       continue;
@@ -49,7 +52,7 @@ export function recordSync(metrics: Metrics, report: SyncReport): void {
     for (const changedAt of report.outcome.changedAt) {
       // A control plane whose clock is ahead must not count as a negative latency.
       const latency = Math.max(0, report.endedAt - changedAt) / 1000;
-      metrics.networkProgrammingDuration.observe(labels, latency);
+      metrics.networkProgrammingDuration.observe(labels, latency, traceId);
     }
   }
 }

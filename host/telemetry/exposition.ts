@@ -1,0 +1,116 @@
+/**
+ * Metrics as text, in Prometheus' format 0.0.4 and in OpenMetrics 1.0. prom-client writes one format
+ * for each registry and, when that is OpenMetrics, takes `_total` off its counters' names for good
+ * (15.1.3, registry.js), so that a page in both formats has to be written from its data.
+ *
+ * @module
+ */
+import { Registry } from "prom-client";
+
+/** The formats; only OpenMetrics has room for exemplars. */
+export type MetricFormat = "text" | "openmetrics";
+
+/** The media type of each format. */
+export const CONTENT_TYPES: Readonly<Record<MetricFormat, string>> = {
+  text: Registry.PROMETHEUS_CONTENT_TYPE,
+  openmetrics: Registry.OPENMETRICS_CONTENT_TYPE,
+};
+
+/** Labels with their values. */
+export type Labels = Readonly<Record<string, string | number>>;
+
+/** One line. */
+export interface Sample {
+  /** The family's name, or one with `_bucket`, `_sum` or `_count` behind it. */
+  readonly metricName?: string;
+  readonly labels: Labels;
+  readonly value: number;
+  readonly exemplar?: {
+    readonly labelSet: Labels;
+    readonly value: number;
+    /** Seconds since the epoch. */
+    readonly timestamp: number;
+  } | null;
+}
+
+/** All samples of one metric. */
+export interface MetricFamily {
+  readonly name: string;
+  readonly help: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly values: readonly Sample[];
+}
+
+/** Which format answers an Accept header. */
+const OPENMETRICS = /(?:^|,)\s*application\/openmetrics-text\s*(?:;([^,]*))?(?:,|$)/i;
+
+/**
+ * Chooses the format.
+ *
+ * @param accept The request's Accept header.
+ * @returns OpenMetrics for who names it, in a version that is written here and not with q=0; else
+ * text, as Prometheus' own handler falls back to it.
+ */
+export function formatFor(accept: string | undefined): MetricFormat {
+  const match = OPENMETRICS.exec(accept ?? "");
+  if (match === null) return "text";
+  const parameters = new Map(
+    (match[1] ?? "").split(";").map((each) => {
+      const [name = "", value = ""] = each.split("=");
+      return [name.trim().toLowerCase(), value.trim()] as const;
+    }),
+  );
+  if (Number(parameters.get("q") ?? "1") === 0) return "text";
+  const version = parameters.get("version");
+  return version === undefined || version === "1.0.0" || version === "0.0.1"
+    ? "openmetrics"
+    : "text";
+}
+
+function escapeHelp(text: string, format: MetricFormat): string {
+  const escaped = text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+  return format === "openmetrics" ? escaped.replaceAll('"', '\\"') : escaped;
+}
+
+function number(value: number): string {
+  if (value === Infinity) return "+Inf";
+  return value === -Infinity ? "-Inf" : String(value);
+}
+
+function labelsText(labels: Labels): string {
+  const parts = Object.entries(labels).map(([name, value]) => {
+    const text = String(value).replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+    return `${name}="${text.replaceAll('"', '\\"')}"`;
+  });
+  return parts.length === 0 ? "" : `{${parts.join(",")}}`;
+}
+
+function line(family: MetricFamily, sample: Sample, format: MetricFormat): string {
+  const { exemplar, labels, metricName = family.name, value } = sample;
+  const text = `${metricName}${labelsText(labels)} ${number(value)}`;
+  if (format === "text" || exemplar === null || exemplar === undefined) return text;
+  const { labelSet, value: observed, timestamp } = exemplar;
+  return `${text} # ${labelsText(labelSet)} ${number(observed)} ${timestamp}`;
+}
+
+/**
+ * Writes metrics.
+ *
+ * @param families What there is.
+ * @param format How.
+ * @returns The whole page.
+ */
+export function expose(families: readonly MetricFamily[], format: MetricFormat): string {
+  const lines: string[] = [];
+  for (const family of families) {
+    const { help, name, type, values } = family;
+    // OpenMetrics names the family of a counter without what its samples end with.
+    const named = format === "openmetrics" && type === "counter"
+      ? name.replace(/_total$/, "")
+      : name;
+    lines.push(`# HELP ${named} ${escapeHelp(help, format)}`, `# TYPE ${named} ${type}`);
+    for (const sample of values) lines.push(line(family, sample, format));
+  }
+  if (format === "openmetrics") lines.push("# EOF");
+  return `${lines.join("\n")}\n`;
+}
