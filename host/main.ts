@@ -31,10 +31,11 @@ import { runProxy } from "./proxy.ts";
 import type { Resolution } from "./reload/reloader.ts";
 import { openSource } from "./source/open.ts";
 import { idleLogSettings } from "./telemetry/klog/settings.ts";
+import { keepLastWords } from "./telemetry/last_words.ts";
 import type { Logger } from "./telemetry/log.ts";
 import type { LogMachine } from "./telemetry/log_machine.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
-import { openLog, type RunningLog } from "./telemetry/running_log.ts";
+import { openLog } from "./telemetry/running_log.ts";
 import { randomIdentifiers } from "./telemetry/identifiers.ts";
 import { createTracing } from "./telemetry/trace.ts";
 import { TraceRing } from "./telemetry/trace_ring.ts";
@@ -81,17 +82,6 @@ const machine: LogMachine = {
   },
 };
 
-/** However weir ends, what it said last is written, and what ended it is said. */
-function keepLastWords({ log, flush, close }: RunningLog): void {
-  const uncaught = (thrown: unknown) => {
-    log.error("Uncaught error", { err: thrown instanceof Error ? thrown.stack : String(thrown) });
-    flush();
-  };
-  addEventListener("error", ({ error }) => uncaught(error));
-  addEventListener("unhandledrejection", ({ reason }) => uncaught(reason));
-  addEventListener("unload", close);
-}
-
 /** The end that a supervisor or a person asks for; the second signal does not wait. */
 function untilSignalled(log: Logger): AbortSignal {
   const controller = new AbortController();
@@ -135,7 +125,7 @@ async function proxy(
   resolve: () => Promise<Request>,
 ): Promise<number> {
   const logging = openLog(config.logging, machine);
-  keepLastWords(logging);
+  keepLastWords(logging, globalThis);
   const { log, settings } = logging;
   for (const warning of [...warnings, ...idleLogSettings(settings)]) log.warn(warning);
   for (const note of notes) log.v(2, note);

@@ -16,9 +16,9 @@ import { cString, libc } from "./libc.ts";
  * @throws {Error} When the system refuses it.
  */
 export function openLogFile(path: string, mode: "append" | "truncate"): OpenFile {
-  const file = mode === "append"
-    ? Deno.openSync(path, { append: true, create: true })
-    : Deno.openSync(path, { write: true, create: true, truncate: true });
+  const file = Deno.openSync(path, { append: true, create: true });
+  // Still at its end: whoever empties it from outside, such as logrotate, leaves no hole in it.
+  if (mode === "truncate") file.truncateSync(0);
   return {
     size: () => file.statSync().size,
     write(bytes) {

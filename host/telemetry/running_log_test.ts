@@ -240,23 +240,30 @@ for (const [what, files, message] of refused) {
   });
 }
 
-Deno.test("a folder that Deno may not write is refused with the permission to add", () => {
-  using scene = new Scene();
-  const machine: LogMachine = {
-    ...scene.machine,
-    openFile: () => {
-      throw new Deno.errors.NotCapable('Requires write access to "/var/log/weir.log"');
-    },
-  };
-  assert.throws(
-    () => openLog(settingsOf({ toStderr: false, file: "/var/log/weir.log" }), machine),
-    {
-      message:
-        'Cannot open log file "/var/log/weir.log" of --log-file: Deno may not write there: ' +
-        "add /var/log to --allow-write of deno run",
-    },
-  );
-});
+const forbidden: readonly (readonly [file: string, folder: string])[] = [
+  ["/var/log/weir.log", "/var/log"],
+  ["/weir.log", "/"],
+  ["weir.log", "."],
+];
+
+for (const [file, folder] of forbidden) {
+  Deno.test(`${file}, which Deno may not write, is refused with the permission to add`, () => {
+    using scene = new Scene();
+    const machine: LogMachine = {
+      ...scene.machine,
+      openFile: () => {
+        throw new Deno.errors.NotCapable("Requires write access");
+      },
+    };
+    assert.throws(
+      () => openLog(settingsOf({ toStderr: false, file }), machine),
+      {
+        message: `Cannot open log file "${file}" of --log-file: Deno may not write there: ` +
+          `add ${folder} to --allow-write of deno run`,
+      },
+    );
+  });
+}
 
 Deno.test("a disk that is full does not end weir: lines show on the standard error meanwhile", () => {
   using scene = new Scene();

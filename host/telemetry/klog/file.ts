@@ -74,7 +74,8 @@ function cannotOpen(path: string, settings: LogFileSettings, cause: unknown): We
     : settings.directory !== ""
     ? "--log-dir"
     : "--logtostderr=false without --log-dir";
-  const folder = path.slice(0, path.lastIndexOf("/")) || "/";
+  const slash = path.lastIndexOf("/");
+  const folder = slash < 0 ? "." : path.slice(0, slash) || "/";
   const state = cause instanceof Deno.errors.NotCapable
     ? `Deno may not write there: add ${folder} to --allow-write of deno run`
     : cause instanceof Deno.errors.NotFound

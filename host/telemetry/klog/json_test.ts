@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import type { LogRecord } from "../log.ts";
 import { jsonFormat } from "./json.ts";
 
@@ -60,4 +61,18 @@ Deno.test("a plugin's field by a name of the format's own does not stand in its 
   assert.equal(read.v, 2);
   assert.equal(read["field.msg"], "forged");
   assert.equal(read.stacktrace, undefined);
+});
+
+Deno.test("whatever is logged is one line that parses, with the message as it was", () => {
+  fc.assert(fc.property(
+    fc.string({ unit: "binary" }),
+    fc.dictionary(fc.string(), fc.anything()),
+    (message, fields) => {
+      const written = line({ message, fields });
+      assert.equal(written.indexOf("\n"), written.length - 1);
+      const read = JSON.parse(written);
+      assert.equal(read.msg, message);
+      assert.equal(read.ts, RECORD.time);
+    },
+  ));
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import type { LogRecord } from "../log.ts";
 import { textFormat } from "./text.ts";
 
@@ -102,4 +103,28 @@ Deno.test("a key that would split a line is quoted, and a message keeps to its l
     line({ message: "a\nb", fields: { "a b": 1, 'x="y"': 2, "\u001b": 3 } }),
     /\] "a\\nb" "a b"=1 "x=\\"y\\""=2 "\\x1b"=3\n$/,
   );
+});
+
+/** Text with what could move a cursor or begin a line, more often than chance has it. */
+const hostile = fc.array(
+  fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.constantFrom("\n", "\r", "\u001b[2K", "\u0085", "\u2028", "\u202e", "\ud800", "=", '"'),
+    fc.constant("\nE1123 02:04:08.005678   12345 main.ts:1] "),
+  ),
+).map((parts) => parts.join(""));
+
+Deno.test("no message, key or value begins a line or moves a cursor", () => {
+  fc.assert(fc.property(
+    hostile,
+    fc.dictionary(hostile, fc.oneof(hostile, fc.array(hostile), fc.anything())),
+    (message, fields) => {
+      const written = line({ message, fields });
+      assert.ok(written.endsWith("\n"));
+      const [first = "", ...others] = written.slice(0, -1).split("\n");
+      assert.match(first, /^I1123 02:04:08\.005678 {3}12345 tracker\.ts:123\] "/);
+      for (const other of others) assert.match(other, /^(\t| >)/);
+      assert.doesNotMatch(written, /[^\P{C}\t\n]|[\u2028\u2029]/u);
+    },
+  ));
 });
