@@ -153,6 +153,21 @@ Deno.test("--vmodule raises one file, --log_backtrace_at shows how a place was r
   assert.match(second.log, /"Loaded plugin"/);
 });
 
+Deno.test("--one-output and --stderrthreshold choose who gets a line", async () => {
+  await using scene = await Scene.create();
+  const weir = scene.start([
+    "--logtostderr=false",
+    `--log-dir=${scene.logs}`,
+    "--one-output",
+    "--stderrthreshold=WARNING",
+  ]);
+  await weir.until("a sync", () => scene.read("weir.INFO").includes('"Synced"'));
+  assert.match(weir.log, /^W/);
+  assert.doesNotMatch(weir.log, /^I/m);
+  assert.equal(scene.read("weir.WARNING").split("\n").slice(4).join("\n"), weir.log);
+  assert.doesNotMatch(scene.read("weir.INFO"), /^W/m);
+});
+
 Deno.test("a plugin's lines carry its name, and cannot pass for the host's", async () => {
   await using scene = await Scene.create();
   const plugin = `${scene.logs}/forger.ts`;
