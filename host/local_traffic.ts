@@ -4,7 +4,7 @@
  * @module
  */
 import type { Log } from "../schemas/capability.ts";
-import type { DetectLocalMode } from "../schemas/config.ts";
+import type { WeirConfig } from "../schemas/config.ts";
 import { WeirError } from "../schemas/errors.ts";
 import type { Node } from "../schemas/kube.ts";
 import type { LocalMatch } from "../schemas/view.ts";
@@ -13,13 +13,17 @@ import { Detection, type DetectionOptions } from "./detection.ts";
 import type { Prepared } from "./prepared.ts";
 import type { PluginState, SupervisedPlugin } from "./sandbox/supervisor.ts";
 
-/** The part of the configuration that is about local traffic. */
-export type LocalTrafficConfig = DetectionOptions["config"];
+/** The part of the configuration that is about local traffic, and about plugins. */
+export type LocalTrafficConfig =
+  & DetectionOptions["config"]
+  & Pick<WeirConfig, "plugins" | "limits">;
 
 /** What it stands on. */
 export interface LocalTrafficOptions {
-  /** Loads the local-detector of a mode. */
-  readonly load: (mode: DetectLocalMode) => Promise<SupervisedPlugin>;
+  /** Tells which detector a configuration asks for: equal for one and the same. */
+  readonly identify: (config: LocalTrafficConfig) => string;
+  /** Loads the detector of a configuration. */
+  readonly load: (config: LocalTrafficConfig) => Promise<SupervisedPlugin>;
   /** Called when the answer is there for the first time, and when it has become another. */
   readonly changed: () => void;
   /** Called when the configuration to begin with can have no answer: weir must not go on. */
@@ -33,7 +37,7 @@ const PATIENCE_MS = 15_000;
 
 /** A detector and what it says. */
 interface Detector {
-  readonly mode: DetectLocalMode;
+  readonly identity: string;
   readonly loading: Promise<SupervisedPlugin>;
   readonly detection: Detection;
   plugin: SupervisedPlugin | undefined;
@@ -59,11 +63,6 @@ export class LocalTraffic {
   /** How local traffic is told, or undefined while that is not known yet. */
   get matches(): readonly LocalMatch[] | undefined {
     return this.#inForce.detection.matches;
-  }
-
-  /** How local traffic is told by the configuration in force. */
-  get mode(): DetectLocalMode {
-    return this.#inForce.mode;
   }
 
   /** What the detector in force is doing; undefined while its code is being loaded. */
@@ -101,7 +100,7 @@ export class LocalTraffic {
   async prepare(config: LocalTrafficConfig, node: Node | undefined): Promise<Prepared> {
     const { clock, changed } = this.#options;
     const former = this.#inForce;
-    const reused = former.mode === config.detectLocalMode ? former : undefined;
+    const reused = former.identity === this.#options.identify(config) ? former : undefined;
     const answered = Promise.withResolvers<void>();
     let onAnswer = answered.resolve;
     const next = this.#detector(config, reused, () => onAnswer());
@@ -152,11 +151,11 @@ export class LocalTraffic {
     reused: Detector | undefined,
     changed: () => void,
   ): Detector {
-    const { load, fail, clock, log } = this.#options;
-    const loading = reused?.loading ?? load(config.detectLocalMode);
+    const { identify, load, fail, clock, log } = this.#options;
+    const loading = reused?.loading ?? load(config);
     this.#running.add(loading);
     const detector: Detector = {
-      mode: config.detectLocalMode,
+      identity: identify(config),
       loading,
       plugin: reused?.plugin,
       detection: new Detection({

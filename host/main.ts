@@ -192,9 +192,9 @@ async function proxy(
     collect: collector(),
     configFile: config.configFile === "" ? undefined : {
       path: config.configFile,
-      onChange: config.configReload,
       resolve: () => resolution(resolve),
     },
+    adjustOomScore,
     prepareLogging: (config) => logging.prepare(config.logging),
     signal,
   });

@@ -15,7 +15,6 @@
  */
 import type { CallMethod, CallParams, CallResult } from "../schemas/calls.ts";
 import { messageOf } from "../schemas/errors.ts";
-import type { PluginSource } from "./plugins.ts";
 import type { Proxier, ProxierOptions } from "./proxier.ts";
 import type { CallOptions } from "./sandbox/connection.ts";
 import type { SandboxEvent } from "./sandbox/event.ts";
@@ -28,13 +27,13 @@ export type RunningProxier = Pick<
   "name" | "state" | "tables" | "loaded" | "ready" | "call" | "silence" | "stop"
 >;
 
+/** Starts to load one. */
+export type StartProxier = (
+  hooks: Pick<ProxierOptions, "onReady" | "observe">,
+) => RunningProxier;
+
 /** What proxiers stand on. */
 export interface ProxiersOptions {
-  /** Starts to load one. */
-  readonly start: (
-    source: PluginSource,
-    hooks: Pick<ProxierOptions, "onReady" | "observe">,
-  ) => RunningProxier;
   /** Deletes tables that nobody owns any more, in every family, and forgets them. */
   readonly deleteTables: (tables: readonly string[]) => Promise<void>;
   /** The one in force has started and knows nothing. */
@@ -61,12 +60,12 @@ export class Proxiers {
   /**
    * Starts to load the first.
    *
-   * @param source The first.
+   * @param start The first.
    * @param options What they stand on.
    */
-  constructor(source: PluginSource, options: ProxiersOptions) {
+  constructor(start: StartProxier, options: ProxiersOptions) {
     this.#options = options;
-    this.#inForce = this.#start(source);
+    this.#inForce = this.#start(start);
   }
 
   /** What the one in force is called in logs and metrics. */
@@ -109,15 +108,15 @@ export class Proxiers {
   /**
    * Puts another proxier in force: its rules first, then the former one's go.
    *
-   * @param source The other one.
+   * @param start The other one.
    * @returns Settles when it is in force and nothing of the former one is left.
    * @throws {WeirError} When it cannot be loaded or started, or does not program the kernel in
    * time. The former one is in force then.
    */
-  async switchTo(source: PluginSource): Promise<void> {
+  async switchTo(start: StartProxier): Promise<void> {
     const { alone, log } = this.#options;
     const former = this.#inForce;
-    const next = this.#start(source);
+    const next = this.#start(start);
     try {
       await next.ready();
       await alone(() => this.#try(next, former));
@@ -139,8 +138,8 @@ export class Proxiers {
     await Promise.all([...this.#running].map((proxier) => proxier.stop()));
   }
 
-  #start(source: PluginSource): RunningProxier {
-    const proxier: RunningProxier = this.#options.start(source, {
+  #start(start: StartProxier): RunningProxier {
+    const proxier: RunningProxier = start({
       onReady: () => {
         if (proxier === this.#inForce) this.#options.onReady();
       },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { CallMethod } from "../schemas/calls.ts";
-import { Proxiers, type ProxiersOptions, type RunningProxier } from "./proxiers.ts";
+import { Proxiers, type RunningProxier, type StartProxier } from "./proxiers.ts";
 import type { SandboxEvent } from "./sandbox/event.ts";
 import { createLog } from "./telemetry/log.ts";
 
@@ -43,8 +43,6 @@ class FakeProxier implements RunningProxier {
   }
 }
 
-const source = (name: string) => ({ name, reference: "", policy: undefined });
-
 const MANIFEST = {
   name: "fake",
   version: "0",
@@ -57,15 +55,15 @@ const MANIFEST = {
 /** A proxier "weir" in force; the table of each is the first word of its name. */
 async function stage(fails: Readonly<Record<string, readonly string[]>> = {}) {
   const told: string[] = [];
-  const hooks = new Map<string, Parameters<ProxiersOptions["start"]>[1]>();
+  const hooks = new Map<string, Parameters<StartProxier>[0]>();
   const all = new Map<string, FakeProxier>();
+  const source = (name: string): StartProxier => (given) => {
+    const proxier = new FakeProxier(name, (what) => void told.push(what), fails[name] ?? []);
+    hooks.set(name, given);
+    all.set(name, proxier);
+    return proxier;
+  };
   const proxiers: Proxiers = new Proxiers(source("weir"), {
-    start: ({ name }, given) => {
-      const proxier = new FakeProxier(name, (what) => void told.push(what), fails[name] ?? []);
-      hooks.set(name, given);
-      all.set(name, proxier);
-      return proxier;
-    },
     deleteTables: (tables) => Promise.resolve(void told.push(`delete ${tables}`)),
     onReady: () => void told.push("in force is ready"),
     onAway: () => void told.push("in force is away"),
@@ -86,11 +84,11 @@ async function stage(fails: Readonly<Record<string, readonly string[]>> = {}) {
     const event: SandboxEvent = { type: "state", state };
     hooks.get(name)?.observe(event);
   };
-  return { proxiers, told, hooks, all, state };
+  return { proxiers, source, told, hooks, all, state };
 }
 
 Deno.test("the new proxier has programmed everything before the old one cleans up and ends", async () => {
-  const { proxiers, told } = await stage();
+  const { proxiers, source, told } = await stage();
   await proxiers.switchTo(source("other"));
   assert.deepEqual(told, [
     "alone {",
@@ -108,7 +106,7 @@ Deno.test("the new proxier has programmed everything before the old one cleans u
 });
 
 Deno.test("of two with one table the old one's hands are off before the new one programs, and nothing is cleaned up", async () => {
-  const { proxiers, told } = await stage();
+  const { proxiers, source, told } = await stage();
   await proxiers.switchTo(source("weir copy"));
   assert.deepEqual(told, [
     "alone {",
@@ -121,14 +119,14 @@ Deno.test("of two with one table the old one's hands are off before the new one 
 });
 
 Deno.test("a proxier that does not start leaves everything as it was", async () => {
-  const { proxiers, told } = await stage({ other: ["ready"] });
+  const { proxiers, source, told } = await stage({ other: ["ready"] });
   await assert.rejects(proxiers.switchTo(source("other")), /other does not start/);
   assert.deepEqual(told, ["other: stopped"]);
   assert.equal(proxiers.name, "weir");
 });
 
 Deno.test("what a proxier wrote that failed to program everything goes, and the old one goes on", async () => {
-  const { proxiers, told } = await stage({ other: ["cleanup"] });
+  const { proxiers, source, told } = await stage({ other: ["cleanup"] });
   await assert.rejects(proxiers.switchTo(source("other")), /cleanup of other failed/);
   assert.deepEqual(told, [
     "alone {",
@@ -149,7 +147,7 @@ Deno.test("what a proxier wrote that failed to program everything goes, and the 
 });
 
 Deno.test("of two with one table the old one may write again when the new one has failed", async () => {
-  const { proxiers, told } = await stage({ "weir copy": ["cleanup"] });
+  const { proxiers, source, told } = await stage({ "weir copy": ["cleanup"] });
   await assert.rejects(proxiers.switchTo(source("weir copy")), /failed/);
   assert.deepEqual(told, [
     "alone {",
@@ -162,7 +160,7 @@ Deno.test("of two with one table the old one may write again when the new one ha
 });
 
 Deno.test("a parked proxier is replaced, and its tables are deleted without asking it", async () => {
-  const { proxiers, told, all } = await stage();
+  const { proxiers, source, told, all } = await stage();
   const weir = all.get("weir");
   assert.ok(weir !== undefined);
   weir.state = { type: "parked", reason: "it died" };
@@ -172,7 +170,7 @@ Deno.test("a parked proxier is replaced, and its tables are deleted without aski
 });
 
 Deno.test("only the proxier in force pauses syncs and asks for everything anew", async () => {
-  const { proxiers, told, state, hooks } = await stage();
+  const { proxiers, source, told, state, hooks } = await stage();
   state("weir", "waiting");
   hooks.get("weir")?.onReady();
   await proxiers.switchTo(source("other"));
@@ -184,7 +182,7 @@ Deno.test("only the proxier in force pauses syncs and asks for everything anew",
 });
 
 Deno.test("of two with one name only the one in force shows its states", async () => {
-  const { proxiers, told, state, hooks } = await stage();
+  const { proxiers, source, told, state, hooks } = await stage();
   const former = hooks.get("weir");
   await proxiers.switchTo(source("weir"));
   told.length = 0;

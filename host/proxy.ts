@@ -24,11 +24,18 @@ import { servingEndpoints } from "./conntrack/serving.ts";
 import { Revisions } from "./diff.ts";
 import { LocalTraffic } from "./local_traffic.ts";
 import { NodePorts } from "./node_ports/node_ports.ts";
-import { detectorOf, type PluginGround, prepareJail, proxierOf, startPlugin } from "./plugins.ts";
+import {
+  detectorOf,
+  type PluginGround,
+  type PluginSource,
+  prepareJail,
+  proxierOf,
+  startPlugin,
+} from "./plugins.ts";
 import type { Prepared } from "./prepared.ts";
 import { NodeCheck } from "./process/node_check.ts";
 import { Proxier } from "./proxier.ts";
-import { Proxiers } from "./proxiers.ts";
+import { Proxiers, type StartProxier } from "./proxiers.ts";
 import type { ProxyEnvironment } from "./proxy_environment.ts";
 import { followConfigFile } from "./reload/config_file.ts";
 import { compareConfigs, type Part } from "./reload/parts.ts";
@@ -36,6 +43,7 @@ import { Reloader } from "./reload/reloader.ts";
 import { type HealthFacts, livez } from "./routes/proxy_health.ts";
 import { healthTimeout, Servers } from "./routes/servers.ts";
 import type { SandboxEvent } from "./sandbox/event.ts";
+import type { Jail } from "./sandbox/jail.ts";
 import { describeFailure, Scheduler } from "./scheduler.ts";
 import { Feed } from "./source/feed.ts";
 import { within } from "./sleep.ts";
@@ -116,7 +124,9 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     get protocols() {
       return config.conntrack.removeTCPFlows ? ["UDP", "TCP"] as const : ["UDP"] as const;
     },
-    limits: initial.limits,
+    get limits() {
+      return config.limits;
+    },
     clock,
     log,
     observe: ({ family, milliseconds, deleted }) => {
@@ -153,28 +163,46 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
       sysctl: (grant) => sysctlCapability(grant, KERNEL_SETTINGS),
     }),
   };
-  const jail = prepareJail(ground);
+  /** Equal for two configurations under which one and the same plugin serves. */
+  const identityOf = <Config extends Pick<WeirConfig, "limits">>(
+    sourceOf: (config: Config, home: URL) => PluginSource,
+    config: Config,
+  ) => JSON.stringify([sourceOf(config, home), config.limits]);
+  const groundOf = ({ limits }: Pick<WeirConfig, "limits">): PluginGround => ({
+    ...ground,
+    limits,
+  });
+  const jails = new Map<string, Promise<Jail>>();
+  const jailOf = (config: Pick<WeirConfig, "limits">) => {
+    const key = JSON.stringify(config.limits);
+    const jail = jails.get(key) ?? prepareJail(groundOf(config));
+    jails.set(key, jail);
+    return jail;
+  };
   const watch = (plugin: string, event: SandboxEvent) => {
     pluginMetrics.event(plugin, event);
   };
   const localTraffic = new LocalTraffic(config, {
-    load: (mode) => {
-      const source = detectorOf({ ...config, detectLocalMode: mode }, home);
+    identify: (config) => identityOf(detectorOf, config),
+    load: (config) => {
+      const source = detectorOf(config, home);
       const observe = (event: SandboxEvent) => watch(source.name, event);
-      return startPlugin(
-        source,
-        { kind: "local-detector", mode: "on-demand", observe },
-        ground,
-        jail,
-      );
+      const role = { kind: "local-detector", mode: "on-demand", observe } as const;
+      return startPlugin(source, role, groundOf(config), jailOf(config));
     },
     changed: () => resyncBecause("the way to tell local traffic has changed"),
     fail: fault.reject,
     clock,
     log,
   });
-  const proxiers = new Proxiers(proxierOf(config, home), {
-    start: (source, hooks) => new Proxier({ source, ground, jail, ...hooks }),
+  const startProxier = (config: WeirConfig): StartProxier => (hooks) =>
+    new Proxier({
+      source: proxierOf(config, home),
+      ground: groundOf(config),
+      jail: jailOf(config),
+      ...hooks,
+    });
+  const proxiers = new Proxiers(startProxier(config), {
     deleteTables: async (names) => {
       for (const name of names) {
         await deleteTable(kernel, name);
@@ -332,7 +360,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     parked: [
       { plugin: proxiers.name, state: proxiers.state },
       {
-        plugin: detectorOf({ ...config, detectLocalMode: localTraffic.mode }, home).name,
+        plugin: detectorOf(config, home).name,
         state: localTraffic.state,
       },
     ].flatMap(({ plugin, state }) =>
@@ -370,6 +398,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
   async function reconfigure(next: WeirConfig): Promise<void> {
     const parts = new Set(compareConfigs(config, next).map(({ part }) => part));
     const touched = (...some: readonly Part[]) => some.some((part) => parts.has(part));
+    const programsOther = identityOf(proxierOf, next) !== identityOf(proxierOf, config);
     const misfit = nodeCheck.faultOf({ ...next, bindAddress: "" });
     if (misfit !== undefined) throw misfit;
     const ready: Prepared[] = [];
@@ -382,12 +411,15 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
         ready.push(source);
         node = source.node(next.nodeName);
       }
-      if (touched("detection", "node")) ready.push(await localTraffic.prepare(next, node));
-      if (touched("proxier")) await proxiers.switchTo(proxierOf(next, home));
+      if (touched("detection", "node", "plugins")) {
+        ready.push(await localTraffic.prepare(next, node));
+      }
+      // Last, because it cannot be dropped any more once it has succeeded.
+      if (programsOther) await proxiers.switchTo(startProxier(next));
     } catch (thrown) {
       for (const part of ready) part.abort();
       // A proxier that failed may have been told of a revision that the one in force knows not.
-      if (touched("proxier")) resyncBecause("another proxier could not take over");
+      if (programsOther) resyncBecause("another proxier could not take over");
       throw thrown;
     }
     config = next;
@@ -395,6 +427,10 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     nodeCheck.reconfigure({ ...next, bindAddress: "" });
     if (touched("nodePorts", "source")) nodePorts.reconfigure(next, revisions.all());
     if (touched("rules")) scheduler.requestResync("the configuration has changed");
+    if (touched("process")) {
+      const refusal = environment.adjustOomScore(next.oomScoreAdj);
+      if (refusal !== undefined) log.warn(refusal);
+    }
     metrics.repairs.inc({ plugin: proxiers.name }, 0);
     goOn();
   }

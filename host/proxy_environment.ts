@@ -43,7 +43,9 @@ export interface ProxyEnvironment {
   /** Collects garbage and gives its pages back; undefined where V8 does not offer it. */
   readonly collect: (() => void) | undefined;
   /** The file that the configuration comes from; undefined when all of it comes from flags. */
-  readonly configFile: Pick<ReloaderOptions, "path" | "onChange" | "resolve"> | undefined;
+  readonly configFile: Pick<ReloaderOptions, "path" | "resolve"> | undefined;
+  /** Sets the OOM score, or says in one sentence why it cannot. */
+  readonly adjustOomScore: (score: number) => string | undefined;
   /** Makes the log ready for another configuration. */
   readonly prepareLogging: (config: WeirConfig) => Prepared;
   /** Ends the proxy; the kernel keeps the rules. */

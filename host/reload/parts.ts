@@ -16,8 +16,8 @@ export type Part =
   | "detection"
   /** Where NodePorts answer. */
   | "nodePorts"
-  /** Who programs the kernel. */
-  | "proxier"
+  /** Which plugins serve, and what each may do: those that it concerns are replaced. */
+  | "plugins"
   /** What the proxier must know besides Services: everything is programmed anew. */
   | "rules"
   /** When syncs happen: read anew each time. */
@@ -26,9 +26,13 @@ export type Part =
   | "servers"
   /** What is logged. */
   | "logging"
+  /** What the kernel keeps of the process. */
+  | "process"
+  /** What is held against the node, and what pages and reloads read anew each time. */
+  | "read"
   /** What is decided once, when the process starts. */
   | "start"
-  /** What nothing reads as long as weir does not have the mode it is for. */
+  /** What nothing reads: weir has no use for it, or does not have the mode that it is for. */
   | "kept";
 
 /** A whole group of fields belongs to one part, or each of them to its own. */
@@ -48,25 +52,25 @@ export const PARTS: PartsOf<WeirConfig> = {
   master: "source",
   clientConnection: "source",
   configFile: "start",
-  configReload: "start",
-  configSyncPeriod: "start",
+  configReload: "read",
+  configSyncPeriod: "kept",
   initOnly: "start",
   bootIdFiles: "start",
   machineIdFiles: "start",
-  bindAddress: "start",
+  bindAddress: "read",
   bindAddressHardFail: "start",
-  enableProfiling: "start",
-  showHiddenMetricsForVersion: "start",
-  oomScoreAdj: "start",
-  featureGates: "start",
-  limits: "start",
+  enableProfiling: "read",
+  showHiddenMetricsForVersion: "read",
+  oomScoreAdj: "process",
+  featureGates: "read",
+  limits: "plugins",
   nodeName: "node",
   healthzBindAddress: "servers",
   metricsBindAddress: "servers",
-  mode: "proxier",
-  inPlaceOf: "proxier",
+  mode: "plugins",
+  inPlaceOf: "read",
   modeFallback: "kept",
-  plugins: "proxier",
+  plugins: "plugins",
   clusterCIDRs: "detection",
   detectLocalMode: "detection",
   detectLocal: "detection",

@@ -42,7 +42,7 @@ const changes: readonly (readonly [flags: string, told: string])[] = [
   ],
   [
     "--proxy-mode=./x.ts",
-    'proxier mode {"type":"builtin","name":"nftables"} {"type":"plugin","name":"./x.ts","reference":"./x.ts"}',
+    'plugins mode {"type":"builtin","name":"nftables"} {"type":"plugin","name":"./x.ts","reference":"./x.ts"}',
   ],
   ["--cluster-cidr=10.0.0.0/8", 'detection clusterCIDRs [] ["10.0.0.0/8"]'],
   ["--nodeport-addresses=all", 'nodePorts nodePortAddresses ["primary"] ["all"]'],

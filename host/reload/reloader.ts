@@ -33,8 +33,6 @@ export type Resolution =
 export interface ReloaderOptions {
   /** The file, for the log. */
   readonly path: string;
-  /** `live`, or `exit` as kube-proxy does. */
-  readonly onChange: "live" | "exit";
   /** Reads the file and resolves the command line with it, as at the start. */
   readonly resolve: () => Promise<Resolution>;
   /** The configuration in force. */
@@ -122,8 +120,8 @@ export class Reloader {
 
   /** What kube-proxy does: its supervisor starts it anew, with what the file says then. */
   #mayHaveToEnd(resolution: Resolution): void {
-    const { path, onChange, inForce } = this.#options;
-    if (onChange === "live") return;
+    const { path, inForce } = this.#options;
+    if (inForce().configReload === "live") return;
     const same = resolution.type === "usable" &&
       compareConfigs(inForce(), resolution.config).length === 0;
     if (same) return;
@@ -158,9 +156,10 @@ export class Reloader {
       metrics.configReloads.inc({ result: "unchanged" });
       return this.#succeeded();
     }
-    for (const { field, before, after } of changes) {
+    for (const { field, part, before, after } of changes) {
       const values = { before: loggable(before), after: loggable(after) };
       log.info("Configuration changed", { field, ...values });
+      if (part === "start") log.warn("Restart weir for a change to take effect", { field });
     }
     const startedAt = clock.now();
     try {

@@ -22,8 +22,8 @@ const FAULTY: Resolution = {
 };
 
 /** A reloader that was started with the defaults, and whatever its file says. */
-async function stage(onChange: "live" | "exit" = "live") {
-  const start = await usable();
+async function stage(...flags: string[]) {
+  const start = await usable(...flags);
   const clock = new SimulatedClock(1_000_000);
   const lines: string[] = [];
   const registry = createMetrics({
@@ -41,7 +41,6 @@ async function stage(onChange: "live" | "exit" = "live") {
   let inForce: WeirConfig = start.config;
   const reloader = new Reloader({
     path: "/etc/weir.yaml",
-    onChange,
     resolve: () => {
       told.looks++;
       return Promise.resolve(told.says);
@@ -193,7 +192,7 @@ Deno.test("what cannot be put in force is tried again, ever more seldom, until i
 
 for (const [what, says] of [["another", await usable("-v=1")], ["a faulty", FAULTY]] as const) {
   Deno.test(`with --config-reload=exit ${what} configuration ends weir`, async () => {
-    const { change, inForce, lines } = await stage("exit");
+    const { change, inForce, lines } = await stage("--config-reload=exit");
     const before = inForce();
     await assert.rejects(change(says), {
       code: "WEIR_CONFIG_CHANGED",
@@ -203,3 +202,13 @@ for (const [what, says] of [["another", await usable("-v=1")], ["a faulty", FAUL
     assert.deepEqual(lines, []);
   });
 }
+
+Deno.test("what only a start can change is said with the field, and the rest is in force", async () => {
+  const { change, lines } = await stage();
+  await change(await usable("--bind-address-hard-fail", "-v=1"));
+  assert.deepEqual(lines.slice(0, 2), [
+    'info Configuration changed {"field":"bindAddressHardFail","before":false,"after":true}',
+    'warning Restart weir for a change to take effect {"field":"bindAddressHardFail"}',
+  ]);
+  assert.equal(lines.at(-1), 'info Configuration is in force {"changes":2,"milliseconds":0}');
+});
