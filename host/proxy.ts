@@ -8,6 +8,7 @@ import type { WeirConfig } from "../schemas/config.ts";
 import { WeirError } from "../schemas/errors.ts";
 import type { Node } from "../schemas/kube.ts";
 import type { ProxierSettings } from "../schemas/view.ts";
+import type { CapabilityFactories } from "./broker.ts";
 import { conntrackCapability } from "./capabilities/conntrack/conntrack.ts";
 import { ConntrackKernel } from "./capabilities/conntrack/kernel.ts";
 import { withLeftoverStore } from "./capabilities/leftovers/store.ts";
@@ -19,23 +20,15 @@ import { conntrackUsage, forwards } from "./capabilities/sysctl/readings.ts";
 import { KERNEL_SETTINGS } from "./capabilities/sysctl/setting.ts";
 import { sysctlCapability } from "./capabilities/sysctl/sysctl.ts";
 import { Collector } from "./collector.ts";
+import { ConfiguredPlugins } from "./configured_plugins.ts";
 import { Reconciler } from "./conntrack/reconciler.ts";
 import { servingEndpoints } from "./conntrack/serving.ts";
 import { Revisions } from "./diff.ts";
 import { LocalTraffic } from "./local_traffic.ts";
 import { NodePorts } from "./node_ports/node_ports.ts";
-import {
-  detectorOf,
-  type PluginGround,
-  type PluginSource,
-  prepareJail,
-  proxierOf,
-  startPlugin,
-} from "./plugins.ts";
 import type { Prepared } from "./prepared.ts";
 import { NodeCheck } from "./process/node_check.ts";
-import { Proxier } from "./proxier.ts";
-import { Proxiers, type StartProxier } from "./proxiers.ts";
+import { Proxiers } from "./proxiers.ts";
 import type { ProxyEnvironment } from "./proxy_environment.ts";
 import { followConfigFile } from "./reload/config_file.ts";
 import { compareConfigs, type Part } from "./reload/parts.ts";
@@ -43,7 +36,6 @@ import { Reloader } from "./reload/reloader.ts";
 import { type HealthFacts, livez } from "./routes/proxy_health.ts";
 import { healthTimeout, Servers } from "./routes/servers.ts";
 import type { SandboxEvent } from "./sandbox/event.ts";
-import type { Jail } from "./sandbox/jail.ts";
 import { describeFailure, Scheduler } from "./scheduler.ts";
 import { Feed } from "./source/feed.ts";
 import { within } from "./sleep.ts";
@@ -87,7 +79,7 @@ function standaloneNode(name: string): Node {
  * WEIR_CONFIG_CHANGED when it is to end at a change of the configuration file.
  */
 export async function runProxy(initial: WeirConfig, environment: ProxyEnvironment): Promise<void> {
-  const { clock, random, log, registry, tracing, signal, home, openSource } = environment;
+  const { clock, random, log, registry, tracing, signal, openSource } = environment;
   const { metrics } = registry;
   const { working: families, lacking } = environment.families;
   const pluginMetrics = new PluginMetrics(registry);
@@ -150,59 +142,29 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
   });
 
   // The plugins. Their code is loaded while the source lists.
-  const ground: PluginGround = {
-    ...environment,
-    limits: initial.limits,
-    capabilities: (plugin) => ({
-      nft: (grant) => {
-        tables.add(grant.table);
-        const observe = (record: CommitRecord) => pluginMetrics.commit(plugin, record);
-        return nftCapability(grant, { kernel, observe });
-      },
-      conntrack: () => conntrackCapability({ request: (ids) => reconciler.request(ids) }),
-      sysctl: (grant) => sysctlCapability(grant, KERNEL_SETTINGS),
-    }),
-  };
-  /** Equal for two configurations under which one and the same plugin serves. */
-  const identityOf = <Config extends Pick<WeirConfig, "limits">>(
-    sourceOf: (config: Config, home: URL) => PluginSource,
-    config: Config,
-  ) => JSON.stringify([sourceOf(config, home), config.limits]);
-  const groundOf = ({ limits }: Pick<WeirConfig, "limits">): PluginGround => ({
-    ...ground,
-    limits,
-  });
-  const jails = new Map<string, Promise<Jail>>();
-  const jailOf = (config: Pick<WeirConfig, "limits">) => {
-    const key = JSON.stringify(config.limits);
-    const jail = jails.get(key) ?? prepareJail(groundOf(config));
-    jails.set(key, jail);
-    return jail;
-  };
-  const watch = (plugin: string, event: SandboxEvent) => {
-    pluginMetrics.event(plugin, event);
-  };
-  const localTraffic = new LocalTraffic(config, {
-    identify: (config) => identityOf(detectorOf, config),
-    load: (config) => {
-      const source = detectorOf(config, home);
-      const observe = (event: SandboxEvent) => watch(source.name, event);
-      const role = { kind: "local-detector", mode: "on-demand", observe } as const;
-      return startPlugin(source, role, groundOf(config), jailOf(config));
+  const watch = (plugin: string, event: SandboxEvent) => pluginMetrics.event(plugin, event);
+  const capabilities = (plugin: string): CapabilityFactories => ({
+    nft: (grant) => {
+      tables.add(grant.table);
+      const observe = (record: CommitRecord) => pluginMetrics.commit(plugin, record);
+      return nftCapability(grant, { kernel, observe });
     },
+    conntrack: () => conntrackCapability({ request: (ids) => reconciler.request(ids) }),
+    sysctl: (grant) => sysctlCapability(grant, KERNEL_SETTINGS),
+  });
+  const plugins = new ConfiguredPlugins({
+    ground: { ...environment, capabilities },
+    observe: watch,
+  });
+  const localTraffic = new LocalTraffic(config, {
+    identify: (config) => plugins.detectorIdentity(config),
+    load: (config) => plugins.startDetector(config),
     changed: () => resyncBecause("the way to tell local traffic has changed"),
     fail: fault.reject,
     clock,
     log,
   });
-  const startProxier = (config: WeirConfig): StartProxier => (hooks) =>
-    new Proxier({
-      source: proxierOf(config, home),
-      ground: groundOf(config),
-      jail: jailOf(config),
-      ...hooks,
-    });
-  const proxiers = new Proxiers(startProxier(config), {
+  const proxiers = new Proxiers(plugins.startProxier(config), {
     deleteTables: async (names) => {
       for (const name of names) {
         await deleteTable(kernel, name);
@@ -360,7 +322,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     parked: [
       { plugin: proxiers.name, state: proxiers.state },
       {
-        plugin: detectorOf(config, home).name,
+        plugin: plugins.detectorName(config),
         state: localTraffic.state,
       },
     ].flatMap(({ plugin, state }) =>
@@ -398,7 +360,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
   async function reconfigure(next: WeirConfig): Promise<void> {
     const parts = new Set(compareConfigs(config, next).map(({ part }) => part));
     const touched = (...some: readonly Part[]) => some.some((part) => parts.has(part));
-    const programsOther = identityOf(proxierOf, next) !== identityOf(proxierOf, config);
+    const programsOther = plugins.proxierIdentity(next) !== plugins.proxierIdentity(config);
     const misfit = nodeCheck.faultOf({ ...next, bindAddress: "" });
     if (misfit !== undefined) throw misfit;
     const ready: Prepared[] = [];
@@ -415,7 +377,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
         ready.push(await localTraffic.prepare(next, node));
       }
       // Last, because it cannot be dropped any more once it has succeeded.
-      if (programsOther) await proxiers.switchTo(startProxier(next));
+      if (programsOther) await proxiers.switchTo(plugins.startProxier(next));
     } catch (thrown) {
       for (const part of ready) part.abort();
       // A proxier that failed may have been told of a revision that the one in force knows not.
