@@ -7,6 +7,7 @@ import { hostname } from "node:os";
 import process from "node:process";
 import deno from "../deno.json" with { type: "json" };
 import type { WeirConfig } from "../schemas/config.ts";
+import { stageOf } from "../schemas/config/gates.ts";
 import type { CredentialSource } from "../schemas/credentials.ts";
 import { trimAllocator } from "./capabilities/allocator.ts";
 import { credentialSource, SERVICE_ACCOUNT_DIRECTORY } from "./capabilities/credentials.ts";
@@ -173,6 +174,9 @@ async function proxy(
       platform: platform(),
       runtime: `deno${Deno.version.deno}`,
       startedAt,
+      showHiddenFor: config.showHiddenMetricsForVersion,
+      features: Object.entries(config.featureGates)
+        .map(([name, enabled]) => ({ name, stage: stageOf(name), enabled })),
       usage: () => {
         const { user, system } = process.cpuUsage();
         return {

@@ -42,6 +42,7 @@ import { within } from "./sleep.ts";
 import { createSync } from "./sync.ts";
 import { Takeover } from "./takeover.ts";
 import { PluginMetrics } from "./telemetry/plugin_metrics.ts";
+import { ServiceTraffic } from "./telemetry/service_traffic.ts";
 import {
   recordChanges,
   recordDrops,
@@ -216,6 +217,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     localMatches: localTraffic.matches ?? [],
     nodePorts: nodePorts.addresses ?? { type: "listed", addresses: [] },
     serviceCIDRs: tracker.serviceCIDRs,
+    ...(config.telemetry.perServiceMetrics === 0 ? {} : { countTraffic: true }),
   });
   const sync = createSync({
     tracker,
@@ -313,6 +315,16 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     clock,
     log,
   });
+
+  const serviceTraffic = new ServiceTraffic({
+    limit: () => config.telemetry.perServiceMetrics,
+    ports: () => revisions.all(),
+    call: (query) => proxiers.call("traffic", query),
+    metrics,
+    clock,
+    log,
+  });
+  registry.onScrape(() => serviceTraffic.collect());
 
   const facts = (): HealthFacts => ({
     families,

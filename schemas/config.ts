@@ -203,4 +203,8 @@ export interface WeirConfig extends ModeSections {
   /** By name. */
   readonly plugins: Readonly<Record<string, PluginConfig>>;
   readonly limits: Limits;
+  readonly telemetry: {
+    /** Most Services that have metrics of their own; 0 counts none. */
+    readonly perServiceMetrics: number;
+  };
 }

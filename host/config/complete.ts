@@ -274,6 +274,7 @@ export function completeConfig(
     detectLocalMode: kubeProxy.detectLocalMode === "" ? "ClusterCIDR" : kubeProxy.detectLocalMode,
     detectLocal: kubeProxy.detectLocal,
     nodePortAddresses: nodePortAddresses(kubeProxy.nodePortAddresses ?? [], active),
+    telemetry: weir.telemetry,
     conntrack: {
       maxPerCore: conntrack.maxPerCore,
       min: conntrack.min,

@@ -101,6 +101,7 @@ export const PARTS: PartsOf<WeirConfig> = {
   udpIdleTimeout: "kept",
   windowsRunAsService: "kept",
   logging: "logging",
+  telemetry: { perServiceMetrics: "rules" },
 };
 
 /** One field that has another value. */

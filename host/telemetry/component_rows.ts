@@ -45,6 +45,7 @@ export const COMPONENT_ROWS = {
       "compiler",
       "platform",
     ],
+    constant: "a build is what it is",
   },
   featureEnabled: {
     type: "gauge",
@@ -52,6 +53,7 @@ export const COMPONENT_ROWS = {
     stability: "BETA",
     help: "This metric records the data about the stage and enablement of a k8s feature.",
     labels: ["name", "stage"],
+    constant: "gates are set when weir starts",
   },
   healthcheck: {
     type: "gauge",

@@ -39,12 +39,12 @@ function minorOf(version: string): readonly [major: number, minor: number] {
 
 /**
  * Whether a row is there. As in component-base a deprecated metric is served for the rest of its
- * version, hidden from the next one on, and shown once more to who names the version before this
- * one (`--show-hidden-metrics-for-version`).
+ * version and hidden from the next one on. `--show-hidden-metrics-for-version` shows all that are
+ * hidden, whatever version it names, as kube-proxy reads it (SetShowHidden).
  *
  * @param row The metric.
  * @param version weir's, for example `0.3.1`.
- * @param shownFor What the flag says, for example `0.2`; "" when it is not given.
+ * @param shownFor What the flag says, for example `1.36`; "" when it is not given.
  * @returns `hidden` when it must not be registered.
  */
 export function visibilityOf(row: MetricRow, version: string, shownFor: string): Visibility {
@@ -52,20 +52,7 @@ export function visibilityOf(row: MetricRow, version: string, shownFor: string):
   const [major, minor] = minorOf(version);
   const [atMajor, atMinor] = minorOf(row.deprecated);
   const past = atMajor < major || (atMajor === major && atMinor < minor);
-  return past && !isPrevious(version, shownFor) ? "hidden" : "shown";
-}
-
-/**
- * Whether a version is the one before another, which is all that
- * `--show-hidden-metrics-for-version` may name.
- *
- * @param version weir's, for example `0.3.1`.
- * @param other For example `0.2`.
- * @returns True for the minor version before.
- */
-export function isPrevious(version: string, other: string): boolean {
-  const [major, minor] = minorOf(version);
-  return other === `${major}.${minor - 1}`;
+  return past && shownFor === "" ? "hidden" : "shown";
 }
 
 /**

@@ -14,8 +14,7 @@ const cases: readonly (readonly [string, string, string, ReturnType<typeof visib
   ["before it is deprecated", "0.1.0", "", "shown"],
   ["in the version that deprecates it", "0.2.7", "", "shown"],
   ["in the next version", "0.3.0", "", "hidden"],
-  ["in the next version, to who asks for the version before", "0.3.0", "0.2", "shown"],
-  ["to who asks for another version", "0.3.0", "0.1", "hidden"],
+  ["in the next version, to who asks for hidden ones", "0.3.0", "1.36", "shown"],
   ["in the next major version", "1.0.0", "", "hidden"],
 ];
 

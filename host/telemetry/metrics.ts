@@ -90,6 +90,14 @@ export interface ProcessUsage {
   readonly sentBytes?: number | undefined;
 }
 
+/** A feature gate. */
+export interface FeatureGate {
+  readonly name: string;
+  /** `ALPHA`, `BETA`, or "" for what is generally available. */
+  readonly stage: string;
+  readonly enabled: boolean;
+}
+
 /** What a registry is made of. */
 export interface MetricsOptions {
   /** weir's version, for example `0.1.0`. */
@@ -102,6 +110,8 @@ export interface MetricsOptions {
   readonly startedAt: number;
   /** `--show-hidden-metrics-for-version`; "" when it is not given. */
   readonly showHiddenFor?: string;
+  /** The feature gates, as `kubernetes_feature_enabled` tells them. */
+  readonly features?: readonly FeatureGate[];
   /** Asked whenever the metrics are rendered. */
   readonly usage: () => ProcessUsage;
   /**
@@ -271,6 +281,9 @@ export function createMetrics(options: MetricsOptions): MetricRegistry {
     platform: options.platform,
   }, 1);
   metrics.processStart.set(options.startedAt);
+  for (const { name, stage, enabled } of options.features ?? []) {
+    metrics.featureEnabled.set({ name, stage }, enabled ? 1 : 0);
+  }
   beginCounters(metrics);
   // As client-go says it while no plugin has given a certificate.
   metrics.execPluginTtl.set(Infinity);

@@ -108,6 +108,30 @@ export const WEIR_ROWS = {
     help: "How many leftovers of kube-proxy were on the node at the last complete look",
     labels: [],
   },
+  serviceConnections: {
+    type: "counter",
+    name: "weir_service_connections_total",
+    help: "Connections to a Service that were sent to an endpoint, with --per-service-metrics",
+    labels: ["service_namespace", "service_name"],
+  },
+  servicePackets: {
+    type: "counter",
+    name: "weir_service_packets_total",
+    help: "Packets of connections to a Service, both ways, with --per-service-metrics",
+    labels: ["service_namespace", "service_name"],
+  },
+  serviceBytes: {
+    type: "counter",
+    name: "weir_service_bytes_total",
+    help: "Bytes of packets of connections to a Service, both ways, with --per-service-metrics",
+    labels: ["service_namespace", "service_name"],
+  },
+  servicesFolded: {
+    type: "gauge",
+    name: "weir_services_folded",
+    help: "How many Services are above --per-service-metrics and summed as _other",
+    labels: [],
+  },
   conntrackEntries: {
     type: "gauge",
     name: "weir_conntrack_entries",

@@ -120,6 +120,17 @@ export interface GateNote {
 }
 
 /**
+ * How far a gate's feature has come.
+ *
+ * @param name The gate.
+ * @returns `ALPHA`, `BETA`, or "" for what is generally available.
+ */
+export function stageOf(name: string): "ALPHA" | "BETA" | "" {
+  const stage = GATES.get(name)?.stage ?? "GA";
+  return stage === "GA" ? "" : stage;
+}
+
+/**
  * Says why a gate cannot be set so.
  *
  * @param name The gate.

@@ -193,6 +193,9 @@ function pluginFault(
     : undefined;
 }
 
+/** Series that Prometheus can take from one target, with three for each Service. */
+const MOST_COUNTED_SERVICES = 20_000;
+
 /** The schema of the document without `apiVersion` and `kind`. */
 export const WeirSchema = fields({
   plugins: field(
@@ -211,6 +214,13 @@ export const WeirSchema = fields({
     "live",
     "What a change of the configuration file does: it is applied, or weir ends as kube-proxy does.",
   ),
+  telemetry: section({
+    perServiceMetrics: field(
+      integer(0, MOST_COUNTED_SERVICES),
+      0,
+      "Most Services whose connections, packets and bytes are told by name; 0 counts nothing.",
+    ),
+  }, "What weir tells of itself."),
   conntrack: section({
     removeTCPFlows: field(
       boolean,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { field, type Flag, option } from "../flag.ts";
+import { field, type Flag, option, weir } from "../flag.ts";
 
 /** The rows, in the order of the help. */
 export const SERVING_FLAGS: readonly Flag[] = [
@@ -46,12 +46,23 @@ export const SERVING_FLAGS: readonly Flag[] = [
     since: "1.24",
   },
   {
+    name: "per-service-metrics",
+    type: "int32",
+    placeholder: "count",
+    section: "Serving",
+    target: weir("telemetry.perServiceMetrics"),
+    help:
+      "Most Services whose connections, packets and bytes are on /metrics by name; those above " +
+      "are summed. 0 has the kernel count nothing.",
+    since: "weir",
+  },
+  {
     name: "show-hidden-metrics-for-version",
     type: "string",
     placeholder: "1.N",
     section: "Serving",
     target: field("showHiddenMetricsForVersion"),
-    help: "Show metrics that this version hid. weir hides none, so that it changes nothing.",
+    help: "Any value shows metrics that are hidden because an earlier version deprecated them.",
     since: "1.24",
   },
   {
