@@ -16,6 +16,7 @@ import { linkLogFile, openLogFile, userName } from "./capabilities/log_file.ts";
 import { withLeftoverStore } from "./capabilities/leftovers/store.ts";
 import { conntrackUsage } from "./capabilities/sysctl/readings.ts";
 import { probeFamilies } from "./capabilities/nft/families.ts";
+import { readOperatorFile, writeOperatorFile } from "./capabilities/operator_file.ts";
 import { adjustOomScore } from "./capabilities/oom_score.ts";
 import { readSystemFile } from "./capabilities/system_file.ts";
 import { systemUsage } from "./capabilities/process_usage.ts";
@@ -58,6 +59,8 @@ const io: CliIo = {
   terminal: { stdout: Deno.stdout.isTerminal(), stderr: Deno.stderr.isTerminal() },
   env: (name) => Deno.env.get(name),
   hostname,
+  readText: readOperatorFile,
+  writeText: writeOperatorFile,
 };
 
 /** `linux/amd64`, as Go names platforms. */

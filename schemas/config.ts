@@ -133,6 +133,11 @@ export interface ModeSections {
   readonly windowsRunAsService: boolean;
 }
 
+/** A document as a file has it: plain data, durations as text. */
+export interface WrittenDocument {
+  readonly [field: string]: unknown;
+}
+
 /** The configuration of one run: complete, checked and frozen. Durations are milliseconds. */
 export interface WeirConfig extends ModeSections {
   /** The file of --config; "" when the flags alone were read. */
@@ -207,4 +212,6 @@ export interface WeirConfig extends ModeSections {
     /** Most Services that have metrics of their own; 0 counts none. */
     readonly perServiceMetrics: number;
   };
+  /** What it was made of, with all defaults, for who asks to see it. */
+  readonly written: { readonly kubeProxy: WrittenDocument; readonly weir: WrittenDocument };
 }

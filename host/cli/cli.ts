@@ -7,7 +7,9 @@ import type { WeirConfig } from "../../schemas/config.ts";
 import { messageOf, WeirError } from "../../schemas/errors.ts";
 import { FLAGS } from "../config/flags.ts";
 import { type CommandSummary, helpText } from "../config/parser.ts";
+import type { Documents } from "../config/complete.ts";
 import { type Request, resolveRequest } from "../config/resolve.ts";
+import { writeConfig } from "../config/write.ts";
 import { createStyle, wantsColour } from "./style.ts";
 
 /** What the command line does to the world. */
@@ -22,6 +24,10 @@ export interface CliIo {
   readonly env: (name: string) => string | undefined;
   /** The system's hostname. */
   readonly hostname: () => string;
+  /** Reads a text file that the operator named. */
+  readonly readText: (path: string) => Promise<string>;
+  /** Writes a text file that the operator named. */
+  readonly writeText: (path: string, text: string) => Promise<void>;
 }
 
 /** A subcommand: `weir <name> …`. */
@@ -76,12 +82,24 @@ function reportFailure(io: CliIo, error: unknown): void {
   io.stderr(`${style.red("weir:")} ${messageOf(error)}${code}\n`);
 }
 
+async function writeConfigTo(path: string, documents: Documents, io: CliIo): Promise<void> {
+  try {
+    await io.writeText(path, await writeConfig(documents));
+  } catch (thrown) {
+    throw new WeirError(
+      "WEIR_CONFIG_INVALID",
+      `Cannot use --write-config-to "${path}": ${messageOf(thrown)}`,
+      { path: ["writeConfigTo"], cause: thrown },
+    );
+  }
+}
+
 async function dispatch(args: readonly string[], io: CliIo, actions: CliActions): Promise<number> {
   const [name, ...rest] = args;
   const command = actions.commands.find((candidate) => candidate.name === name);
   if (command !== undefined) return await command.run(rest, io);
   const words = name === CLEANUP.name ? [`--${CLEANUP.name}`, ...rest] : args;
-  const resolve = () => resolveRequest(words, { hostname: io.hostname });
+  const resolve = () => resolveRequest(words, io);
   const request = await resolve();
   switch (request.type) {
     case "help":
@@ -92,9 +110,16 @@ async function dispatch(args: readonly string[], io: CliIo, actions: CliActions)
       io.stdout(`weir v${actions.version}\n`);
       return EXIT_CODES.done;
     case "refused":
+      for (const warning of request.warnings) io.stderr(`${warning}\n`);
       for (const problem of request.problems) reportFailure(io, problem);
+      // kube-proxy ends with 1 for its file, and so does weir.
+      if (request.source === "file") return EXIT_CODES.failed;
       io.stderr("Run weir --help for the flags.\n");
       return EXIT_CODES.usage;
+    case "write-config":
+      for (const warning of request.warnings) io.stderr(`${warning}\n`);
+      await writeConfigTo(request.path, request.documents, io);
+      return EXIT_CODES.done;
     case "cleanup":
       return await actions.cleanup(request.dryRun, io);
     case "proxy":

@@ -6,11 +6,17 @@ import { runCli } from "./cli.ts";
 /** Runs a command line against recorded effects. */
 async function run(
   args: readonly string[],
-  options: { terminal?: boolean; env?: Record<string, string>; fail?: Error } = {},
+  options: {
+    terminal?: boolean;
+    env?: Record<string, string>;
+    fail?: Error;
+    files?: Record<string, string>;
+  } = {},
 ) {
   const out: string[] = [];
   const err: string[] = [];
   const configs: WeirConfig[] = [];
+  const written: (readonly [string, string])[] = [];
   const demos: (readonly string[])[] = [];
   const cleanups: { readonly dryRun: boolean }[] = [];
   const terminal = options.terminal ?? false;
@@ -20,6 +26,15 @@ async function run(
     terminal: { stdout: terminal, stderr: terminal },
     env: (name) => options.env?.[name],
     hostname: () => "Node-1",
+    readText: async (path) => {
+      const text = options.files?.[path];
+      if (text === undefined) throw new Error("it is not there");
+      return text;
+    },
+    writeText: async (path, text) => {
+      if (path === "/") throw new Error("it is a folder");
+      written.push([path, text]);
+    },
   }, {
     version: "0.1.0",
     proxy: async (config) => {
@@ -40,7 +55,7 @@ async function run(
       },
     }],
   });
-  return { code, out: out.join(""), err: err.join(""), configs, demos, cleanups };
+  return { code, out: out.join(""), err: err.join(""), configs, demos, cleanups, written };
 }
 
 Deno.test("weir --version prints its name and version, as kube-proxy does", async () => {
@@ -152,4 +167,36 @@ Deno.test("weir cleanup --help is the help, which lists the subcommand", async (
   const { code, out, cleanups } = await run(["cleanup", "--help"]);
   assert.deepEqual({ code, cleanups }, { code: 0, cleanups: [] });
   assert.match(out, /^ +cleanup +Remove what kube-proxy or weir left/m);
+});
+
+const FILE = "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n";
+
+Deno.test("weir --write-config-to writes the configuration and does nothing else", async () => {
+  const { code, written, configs, cleanups } = await run(
+    ["--write-config-to=/out", "--config=/in", "--cleanup", "-v=3"],
+    { files: { "/in": `${FILE}mode: ipvs\n` } },
+  );
+  assert.deepEqual({ code, configs, cleanups }, { code: 0, configs: [], cleanups: [] });
+  const [[path, text] = ["", ""]] = written;
+  assert.equal(path, "/out");
+  assert.match(text, /^mode: ipvs$/m);
+  assert.match(text, /^ {2}verbosity: 3$/m);
+});
+
+Deno.test("a path that cannot be written to is told with the reason, and ends with 1", async () => {
+  const { code, err } = await run(["--write-config-to=/"]);
+  assert.equal(code, 1);
+  assert.equal(
+    err,
+    'weir: Cannot use --write-config-to "/": it is a folder (WEIR_CONFIG_INVALID)\n',
+  );
+});
+
+Deno.test("a configuration file that cannot be used ends with 1, as kube-proxy does", async () => {
+  const files = { "/in": `${FILE}oomScoreAdj: 2000\nmodee: x\n` };
+  const { code, err, configs } = await run(["--config=/in"], { files });
+  assert.deepEqual({ code, configs }, { code: 1, configs: [] });
+  assert.match(err, /^Ignored modee "x" of \/in, line 4, column 1: .*did you mean mode\?$/m);
+  assert.match(err, /^weir: Cannot use oomScoreAdj "2000" of \/in, line 3, column 1: /m);
+  assert.doesNotMatch(err, /--help/);
 });

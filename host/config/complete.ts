@@ -16,6 +16,7 @@ import { formatIp, ipFamily, parseCidr, parseIp } from "../../schemas/ip.ts";
 import { BUILTIN_PROXIERS, parseProxyMode, type RequestedMode } from "../../schemas/proxy_mode.ts";
 import { LIMITS } from "../../schemas/wire.ts";
 import type { ConfigRoot } from "./root.ts";
+import { kubeProxyDocument, weirDocument } from "./write.ts";
 
 /** All that a configuration is made of, each with its own rules already checked. */
 export interface Documents {
@@ -245,7 +246,7 @@ export function completeConfig(
   const inPlaceOf = requested.type === "absent" ? requested.name : "";
   const iptables = section(kubeProxy.iptables);
   const nftables = section(kubeProxy.nftables);
-  const { scheduler, excludeCIDRs, strictARP, tcpTimeout, tcpFinTimeout, udpTimeout } =
+  const { scheduler, excludeCIDRs = [], strictARP, tcpTimeout, tcpFinTimeout, udpTimeout } =
     kubeProxy.ipvs;
   const active = activeSection(requested);
   const { conntrack, logging, clusterCIDR } = kubeProxy;
@@ -314,6 +315,7 @@ export function completeConfig(
     featureGates: resolveGates(kubeProxy.featureGates).gates,
     plugins: pluginConfigs(weir),
     limits: { ...LIMITS, ...weir.limits },
+    written: { kubeProxy: kubeProxyDocument(kubeProxy), weir: weirDocument(weir) },
   };
 }
 

@@ -5,11 +5,15 @@
  */
 import type { WeirConfig } from "../../schemas/config.ts";
 import { resolveGates } from "../../schemas/config/gates.ts";
-import { WeirError } from "../../schemas/errors.ts";
-import type { Flag, FlagAction, FlagValue } from "./flag.ts";
-import { flagPlace, FLAGS } from "./flags.ts";
-import { parseFlags } from "./parser.ts";
-import { parseFlagValue } from "./pflag.ts";
+import { messageOf, WeirError } from "../../schemas/errors.ts";
+import { type CommandLine, flagOf, flagRefusal, readCommandLine } from "./command_line.ts";
+import type { Documents } from "./complete.ts";
+import type { ConfigFile } from "./file/file.ts";
+import type { Flag } from "./flag.ts";
+import { FLAGS } from "./flags.ts";
+import { countsBesideFile, filePrecedence } from "./precedence.ts";
+import { formatProblem, problemError } from "./problem.ts";
+import { faultProblem } from "./file/fault.ts";
 import { type ConfigFault, validateConfig } from "./validate.ts";
 
 /** What a command line asks for. */
@@ -22,97 +26,49 @@ export type Request =
     readonly dryRun: boolean;
   }
   | {
+    readonly type: "write-config";
+    /** Where to. */
+    readonly path: string;
+    readonly documents: Documents;
+    readonly warnings: readonly string[];
+  }
+  | {
     readonly type: "proxy";
     readonly config: WeirConfig;
-    /** What to log at start: uses of deprecated flags, settings that change nothing. */
+    /**
+     * What to log at start: uses of deprecated flags, unknown fields, settings that change
+     * nothing.
+     */
     readonly warnings: readonly string[];
     /** What to log at start at -v=2. */
     readonly notes: readonly string[];
   }
   | {
     readonly type: "refused";
+    /** Whether the command line is at fault, or the file alone. */
+    readonly source: "command line" | "file";
     /** Every fault, not only the first; at least one. */
     readonly problems: readonly WeirError[];
+    /** What is accepted and probably not meant. */
+    readonly warnings: readonly string[];
   };
 
 /** What a command line is resolved with. */
 export interface ResolveGround {
   /** The system's hostname; asked for only without a hostnameOverride. */
   readonly hostname: () => string;
+  /** Reads a text file; asked for the one of --config, which is refused if this is left out. */
+  readonly readText?: (path: string) => Promise<string>;
   /** The table; the flags of the proxy if left out. */
   readonly flags?: readonly Flag[];
 }
 
-interface Tree {
-  [key: string]: FlagValue | Tree;
-}
-
-function isTree(value: FlagValue | Tree | undefined): value is Tree {
-  return typeof value === "object" && !Array.isArray(value);
-}
-
-function setAt(tree: Tree, path: readonly string[], value: FlagValue): void {
-  const [key, ...rest] = path;
-  if (key === undefined) return;
-  if (rest.length === 0) tree[key] = value;
-  else {
-    const inner = tree[key];
-    const branch = isTree(inner) ? inner : {};
-    tree[key] = branch;
-    setAt(branch, rest, value);
-  }
-}
-
-function refusal(flag: Flag, written: string, why: string, path: readonly string[]): WeirError {
-  return new WeirError("WEIR_CONFIG_INVALID", `Cannot use --${flag.name} "${written}": ${why}`, {
-    path,
-  });
-}
-
-/** What the values given are together, with the values that have not even the right type. */
-function readValues(given: ReadonlyMap<string, string>, flags: readonly Flag[]) {
-  const inputs = { kubeProxy: {} as Tree, weir: {} as Tree, options: {} as Tree };
-  const problems: WeirError[] = [];
-  const warnings: string[] = [];
-  const actions = new Set<FlagAction>();
-  for (const flag of flags) {
-    const written = given.get(flag.name);
-    if (written === undefined) continue;
-    if (flag.deprecated !== undefined) {
-      warnings.push(`Flag --${flag.name} is deprecated: ${flag.deprecated}`);
-    }
-    const read = parseFlagValue(flag.type, written);
-    const place = flagPlace(flag);
-    if ("why" in read) problems.push(refusal(flag, written, read.why, place?.paths[0] ?? []));
-    else if (place !== undefined) {
-      for (const path of place.paths) setAt(inputs[place.root], path, read.value);
-    } else if (flag.target.kind === "action" && read.value === true) {
-      actions.add(flag.target.action);
-    }
-  }
-  return { inputs, problems, warnings, actions };
-}
-
-function startsWith(path: readonly string[], start: readonly string[]): boolean {
-  return start.every((key, i) => path[i] === key);
-}
-
-/** A fault as whoever wrote the flags must hear it; an entry of a list is told of by its flag. */
-function flagProblem(
-  { root, path, message }: ConfigFault,
-  given: ReadonlyMap<string, string>,
-  flags: readonly Flag[],
-): WeirError {
-  const flag = flags.find((row) => {
-    const place = flagPlace(row);
-    return place?.root === root && place.paths.some((start) => startsWith(path, start));
-  });
-  if (flag !== undefined) return refusal(flag, given.get(flag.name) ?? "", message, path);
-  return new WeirError(
-    "WEIR_CONFIG_INVALID",
-    `Cannot use field "${path.join(".")}": ${message}`,
-    { path },
-  );
+function refused(
+  source: "command line" | "file",
+  problems: readonly WeirError[],
+  warnings: readonly string[] = [],
+): Request {
+  return { type: "refused", source, problems: distinct(problems), warnings };
 }
 
 /** One fault that two fields share because one flag sets both is told of once. */
@@ -126,6 +82,26 @@ function distinct(problems: readonly WeirError[]): WeirError[] {
   });
 }
 
+/** A fault as whoever wrote the flag or the file must hear it. */
+function faultError(
+  fault: ConfigFault,
+  { given }: CommandLine,
+  file: ConfigFile | undefined,
+  flags: readonly Flag[],
+): WeirError {
+  const { root, path, message } = fault;
+  const flag = flagOf(fault, flags);
+  const ofFlag = file === undefined || root === "options" ||
+    (flag !== undefined && given.has(flag.name) && countsBesideFile(flag));
+  if (!ofFlag) return problemError(faultProblem(file, { root, path, message }));
+  if (flag !== undefined) return flagRefusal(flag, given.get(flag.name) ?? "", message, path);
+  return new WeirError(
+    "WEIR_CONFIG_INVALID",
+    `Cannot use field "${path.join(".")}": ${message}`,
+    { path },
+  );
+}
+
 /** What to say of settings that are accepted and change nothing. */
 function remarks(config: WeirConfig, gates: Readonly<Record<string, boolean>>) {
   const warnings: string[] = [];
@@ -137,10 +113,40 @@ function remarks(config: WeirConfig, gates: Readonly<Record<string, boolean>>) {
   }
   if (config.inPlaceOf !== "") {
     warnings.push(
-      `Mode nftables serves in place of ${config.inPlaceOf}, which this version of weir does not have`,
+      `Mode nftables serves in place of ${config.inPlaceOf}, which this version of weir does not ` +
+        "have",
     );
   }
   return { warnings, notes };
+}
+
+/** Flags that the file makes void. */
+function ignored({ given }: CommandLine, flags: readonly Flag[]): string[] {
+  const names = flags.filter((flag) => given.has(flag.name) && !countsBesideFile(flag))
+    .map(({ name }) => `--${name}`);
+  return names.length === 0
+    ? []
+    : [`Ignored ${names.join(", ")}: with --config these fields are read from the file alone`];
+}
+
+function noFiles(): Promise<never> {
+  return Promise.reject(new Error("no files are read here"));
+}
+
+async function openFile(
+  path: string,
+  readText: NonNullable<ResolveGround["readText"]>,
+): Promise<ConfigFile | WeirError> {
+  let text: string;
+  try {
+    text = await readText(path);
+  } catch (thrown) {
+    const message = `Cannot use --config "${path}": ${messageOf(thrown)}`;
+    return new WeirError("WEIR_CONFIG_INVALID", message, { path: ["config"], cause: thrown });
+  }
+  // The parser of YAML takes 3 MB, which whoever has no file need not pay.
+  const { readConfigFile } = await import("./file/file.ts");
+  return readConfigFile(path, text);
 }
 
 /**
@@ -149,22 +155,25 @@ function remarks(config: WeirConfig, gates: Readonly<Record<string, boolean>>) {
  * @param args The command line without the program's name.
  * @param ground What it is resolved with.
  * @returns What is asked for. `refused` names every flag that cannot be used, as
- * `Cannot use --cluster-cidr "10.0.0.0/33": …`, with code WEIR_CONFIG_INVALID.
+ * `Cannot use --cluster-cidr "10.0.0.0/33": …`, and every field of the file with its place, with
+ * code WEIR_CONFIG_INVALID.
  */
 export async function resolveRequest(
   args: readonly string[],
-  { hostname, flags = FLAGS }: ResolveGround,
+  { hostname, readText = noFiles, flags = FLAGS }: ResolveGround,
 ): Promise<Request> {
-  let given: ReadonlyMap<string, string>;
+  let commandLine: CommandLine;
   try {
-    given = parseFlags(args, flags);
+    commandLine = readCommandLine(args, flags);
   } catch (error) {
-    if (error instanceof WeirError) return { type: "refused", problems: [error] };
+    if (error instanceof WeirError) return refused("command line", [error]);
     throw error;
   }
-  const { inputs, problems, warnings, actions } = readValues(given, flags);
+  const { inputs, actions } = commandLine;
   if (actions.has("help")) return { type: "help" };
   if (actions.has("version")) return { type: "version" };
+  const problems = [...commandLine.problems];
+  const warnings = [...commandLine.warnings];
   if (actions.has("dry-run") && !actions.has("cleanup")) {
     problems.push(
       new WeirError(
@@ -173,22 +182,42 @@ export async function resolveRequest(
       ),
     );
   }
-  const result = validateConfig(inputs, hostname);
-  const cleanup = actions.has("cleanup");
-  for (const fault of result.type === "faulty" ? result.faults : []) {
-    // Whoever cleans up after a mode need not be able to serve it.
-    if (cleanup && fault.unservable) continue;
-    problems.push(flagProblem(fault, given, flags));
+  const path = inputs.options["config"];
+  let file: ConfigFile | undefined;
+  if (typeof path === "string" && path !== "") {
+    if (problems.length > 0) return refused("command line", problems, warnings);
+    const opened = await openFile(path, readText);
+    if (opened instanceof WeirError) return refused("file", [opened], warnings);
+    file = opened;
+    warnings.push(...ignored(commandLine, flags));
+    for (const problem of file.problems) {
+      if (problem.severity === "error") problems.push(problemError(problem));
+      else warnings.push(formatProblem(problem));
+    }
   }
-  if (problems.length > 0) return { type: "refused", problems: distinct(problems) };
+  const result = validateConfig(
+    file === undefined ? inputs : filePrecedence(file, commandLine),
+    hostname,
+  );
+  const cleanup = actions.has("cleanup");
+  const writeTo = inputs.options["writeConfigTo"];
+  const written = typeof writeTo === "string" && writeTo !== "" ? writeTo : undefined;
+  for (const fault of result.type === "faulty" ? result.faults : []) {
+    // Whoever only writes a file or cleans up need not be able to serve the mode.
+    if (fault.unservable && (cleanup || written !== undefined)) continue;
+    problems.push(faultError(fault, commandLine, file, flags));
+  }
+  if (problems.length > 0) {
+    const source = file === undefined ? "command line" : "file";
+    return refused(source, problems, warnings);
+  }
+  const { documents } = result;
+  if (documents === undefined) throw new Error("what has no faults has documents");
+  if (written !== undefined) return { type: "write-config", path: written, documents, warnings };
   if (cleanup) return { type: "cleanup", dryRun: actions.has("dry-run") };
   if (result.type === "faulty") throw new Error("a configuration without faults is valid");
-  const { config, documents } = result;
+  const { config } = result;
   const said = remarks(config, documents.kubeProxy.featureGates);
-  return {
-    type: "proxy",
-    config,
-    warnings: [...warnings, ...said.warnings],
-    notes: said.notes,
-  };
+  warnings.push(...said.warnings);
+  return { type: "proxy", config, warnings, notes: said.notes };
 }

@@ -23,7 +23,9 @@ function faultsOf(...parts: Parameters<typeof inputs>) {
 Deno.test("an empty configuration has kube-proxy's defaults, field by field", () => {
   const proxier = { masqueradeAll: false, masqueradeBit: 14, syncPeriod: 30_000, minSyncPeriod: 0 };
   const output = { splitStream: false, infoBufferSize: 0 };
-  const { limits, featureGates, ...config } = configOf();
+  const { limits, featureGates, written, ...config } = configOf();
+  assert.equal(written.kubeProxy["oomScoreAdj"], -999);
+  assert.equal(written.weir["configReload"], "live");
   assert.deepEqual(limits, LIMITS);
   assert.equal(featureGates["AllowServiceExternalIPs"], true);
   assert.deepEqual(config, {

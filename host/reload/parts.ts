@@ -100,6 +100,7 @@ export const PARTS: PartsOf<WeirConfig> = {
   portRange: "kept",
   udpIdleTimeout: "kept",
   windowsRunAsService: "kept",
+  written: "kept",
   logging: "logging",
   telemetry: { perServiceMetrics: "rules" },
 };

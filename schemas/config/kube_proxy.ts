@@ -252,7 +252,7 @@ const ipvs = section({
   syncPeriod: durationField(1n, "30s", "How often everything is synced anew."),
   minSyncPeriod: durationField(0n, "0s", "The shortest time between two syncs."),
   scheduler: field(oneOf(IPVS_SCHEDULERS), "", 'Scheduler of virtual servers; "" means rr.'),
-  excludeCIDRs: field(list(cidr), [], "Virtual servers in these ranges are left alone."),
+  excludeCIDRs: unset(list(cidr), "Virtual servers in these ranges are left alone."),
   strictARP: field(boolean, false, "Set arp_ignore to 1 and arp_announce to 2."),
   tcpTimeout: durationField(0n, "0s", "Timeout of idle TCP sessions; 0 leaves it."),
   tcpFinTimeout: durationField(0n, "0s", "Timeout of TCP sessions after a FIN; 0 leaves it."),

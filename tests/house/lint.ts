@@ -31,6 +31,8 @@ const DYNAMIC: readonly RegExp[] = [
   /^host\/main\.ts$/,
   // A proxy that follows the API server need not hold the parser of YAML, nor the other undici.
   /^host\/source\/open\.ts$/,
+  // Nor need one without a configuration file, or that writes none.
+  /^host\/config\/(resolve|write)\.ts$/,
   // The bootstrap imports the plugin's text from a data: URL; that is what a sandbox is for.
   /^host\/sandbox\/bootstrap[a-z_]*\.ts$/,
   // The OpenTelemetry SDK costs 30 MB: it is loaded only when an OTLP endpoint is configured.

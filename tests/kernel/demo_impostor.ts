@@ -26,6 +26,8 @@ const effects = demoEffects({
   terminal: { stdout: false, stderr: false },
   env: () => undefined,
   hostname: () => "demo",
+  readText: () => Promise.reject(new Error("the demo reads no files")),
+  writeText: () => Promise.reject(new Error("the demo writes no files")),
 }, { home, cache: new URL(".weir/plugins/", home), permissions: [] });
 
 const weir = [Deno.execPath(), "eval", "--quiet", IMPOSTORS[kind]];

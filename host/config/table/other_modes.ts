@@ -42,6 +42,7 @@ export const OTHER_MODES_FLAGS: readonly Flag[] = [
     target: field("ipvs.excludeCIDRs"),
     help: "Virtual servers in these ranges are left alone, in ipvs mode.",
     since: "1.24",
+    byDefault: "",
   },
   {
     name: "ipvs-strict-arp",
