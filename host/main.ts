@@ -38,9 +38,7 @@ import type { Logger } from "./telemetry/log.ts";
 import type { LogMachine } from "./telemetry/log_machine.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { openLog } from "./telemetry/running_log.ts";
-import { randomIdentifiers } from "./telemetry/identifiers.ts";
-import { createTracing } from "./telemetry/trace.ts";
-import { TraceRing } from "./telemetry/trace_ring.ts";
+import { openTracing } from "./telemetry/running_tracing.ts";
 
 const HOME = new URL("../", import.meta.url);
 const encoder = new TextEncoder();
@@ -115,6 +113,9 @@ function credentials(config: WeirConfig, log: Logger): CredentialSource {
   });
 }
 
+/** Milliseconds for the last traces: with all else that ends, less than supervisors' two seconds. */
+const FLUSH_MS = 500;
+
 /** What the command line comes to once its file has changed. */
 async function resolution(resolve: () => Promise<Request>): Promise<Resolution> {
   const request = await resolve();
@@ -154,7 +155,20 @@ async function proxy(
   });
   if (families === undefined) return 0;
   const home = HOME;
-  const traces = new TraceRing();
+  const tracing = openTracing({
+    env: io.env,
+    version: deno.version,
+    node: config.nodeName,
+    resource: {
+      "process.pid": Deno.pid,
+      "process.runtime.name": "deno",
+      "process.runtime.version": Deno.version.deno,
+    },
+    readFile: (path) => Deno.readTextFile(path),
+    fill: (bytes) => crypto.getRandomValues(bytes),
+    clock: systemClock,
+    log,
+  });
   await runProxy(config, {
     version: deno.version,
     node: { os: "linux", kernel: Deno.osRelease() },
@@ -190,12 +204,8 @@ async function proxy(
       },
       conntrack: conntrackUsage,
     }),
-    tracing: createTracing({
-      now: () => systemClock.now(),
-      identifiers: randomIdentifiers((bytes) => crypto.getRandomValues(bytes)),
-      finished: (trace) => traces.add(trace),
-    }),
-    traces,
+    tracing: tracing.tracing,
+    traces: tracing.traces,
     collect: collector(),
     configFile: config.configFile === "" ? undefined : {
       path: config.configFile,
@@ -205,6 +215,7 @@ async function proxy(
     prepareLogging: (config) => logging.prepare(config.logging),
     signal,
   });
+  await tracing.stop(FLUSH_MS);
   return 0;
 }
 

@@ -143,14 +143,14 @@ export class Proxier {
 
   #gated(capability: GrantedCapability): GrantedCapability {
     return {
-      invoke: async (method, params, attachment) => {
+      invoke: async (method, params, attachment, span) => {
         if (this.#silenced) {
           throw new WeirError(
             "WEIR_PLUGIN_FAILED",
             `Cannot ${method} by plugin "${this.name}": another proxier has its tables`,
           );
         }
-        return await capability.invoke(method, params, attachment);
+        return await capability.invoke(method, params, attachment, span);
       },
       close: () => capability.close(),
     };

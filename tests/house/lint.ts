@@ -35,8 +35,8 @@ const DYNAMIC: readonly RegExp[] = [
   /^host\/config\/(resolve|write)\.ts$/,
   // The bootstrap imports the plugin's text from a data: URL; that is what a sandbox is for.
   /^host\/sandbox\/bootstrap[a-z_]*\.ts$/,
-  // The OpenTelemetry SDK costs 30 MB: it is loaded only when an OTLP endpoint is configured.
-  /^host\/telemetry\/[a-z_]+\.ts$/,
+  // OpenTelemetry's SDK costs 15 MB: it is loaded only when an OTLP endpoint is configured.
+  /^host\/telemetry\/running_tracing\.ts$/,
   // Whose proxier the conformance suite tests is said on the command line.
   /^tests\/conformance\/proxier\.ts$/,
 ];

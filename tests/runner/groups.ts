@@ -115,6 +115,23 @@ export const GROUPS: readonly TestGroup[] = [
     limit: 180,
   },
   {
+    name: "traces",
+    paths: ["host/telemetry/otlp", "tests/collector"],
+    kind: "tests",
+    place: "caller",
+    tools: ["openssl"],
+    // The exporter reads its variables from the environment, where each test sets its own.
+    permissions: [
+      "--ignore-env",
+      "--allow-env=OTEL_*",
+      "--allow-read=.,/tmp",
+      "--allow-write=/tmp",
+      "--allow-net=127.0.0.1",
+      "--allow-run=openssl",
+    ],
+    limit: 120,
+  },
+  {
     name: "sandbox",
     paths: ["host/sandbox", "tests/hostile", "examples"],
     kind: "tests",

@@ -1,0 +1,76 @@
+/**
+ * Tracing as a process has it: always recorded, the last syncs kept, and sent to a collector when
+ * the environment asks for it.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import { randomIdentifiers } from "./identifiers.ts";
+import type { Logger } from "./log.ts";
+import { readExportSettings, type ReadVariable } from "./otlp/settings.ts";
+import { TraceSink } from "./otlp/trace_sink.ts";
+import type { SpanAttributes } from "./span.ts";
+import { createTracing, type Tracing } from "./trace.ts";
+import { TraceRing } from "./trace_ring.ts";
+
+/** What tracing stands on. */
+export interface TracingEnvironment {
+  /** Reads a variable of the environment. */
+  readonly env: ReadVariable;
+  /** weir's own, for example `0.1.0`. */
+  readonly version: string;
+  /** The Node's name. */
+  readonly node: string;
+  /** What the spans tell of besides: process and runtime. */
+  readonly resource: SpanAttributes;
+  /** Fills an array with random bytes. */
+  readonly fill: (bytes: Uint8Array<ArrayBuffer>) => void;
+  /** Reads a file as text: certificates. */
+  readonly readFile: (path: string) => Promise<string>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Tracing that runs. */
+export interface RunningTracing {
+  readonly tracing: Tracing;
+  /** The last syncs. */
+  readonly traces: TraceRing;
+  /**
+   * Sends what waits.
+   *
+   * @param milliseconds How long that may take.
+   * @returns Settles when it is done or the time is over; never rejects.
+   */
+  readonly stop: (milliseconds: number) => Promise<void>;
+}
+
+/**
+ * Begins to trace.
+ *
+ * @param environment What it stands on.
+ * @returns What the flow and the pages need of it.
+ */
+export function openTracing(environment: TracingEnvironment): RunningTracing {
+  const { env, version, node, resource, fill, readFile, clock, log } = environment;
+  const { settings, warnings } = readExportSettings(env);
+  for (const warning of warnings) log.warn(warning);
+  const traces = new TraceRing();
+  const open = settings === undefined ? undefined : async () => {
+    const { openExport } = await import("./otlp/export.ts");
+    const described = {
+      "service.name": "weir",
+      "service.version": version,
+      "k8s.node.name": node,
+      ...resource,
+    };
+    return await openExport({ settings, version, resource: described, readFile, clock, log });
+  };
+  const sink = new TraceSink(traces, open, log);
+  const tracing = createTracing({
+    now: () => clock.now(),
+    identifiers: randomIdentifiers(fill),
+    finished: (trace) => sink.add(trace),
+  });
+  return { tracing, traces, stop: (milliseconds) => sink.stop(milliseconds) };
+}
