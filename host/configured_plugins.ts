@@ -8,10 +8,12 @@ import type { WeirConfig } from "../schemas/config.ts";
 import {
   detectorOf,
   type PluginGround,
+  type PluginRole,
   type PluginSource,
   prepareJail,
   proxierOf,
   startPlugin,
+  tunerOf,
 } from "./plugins.ts";
 import { Proxier } from "./proxier.ts";
 import type { StartProxier } from "./proxiers.ts";
@@ -91,11 +93,42 @@ export class ConfiguredPlugins {
    * @throws {WeirError} WEIR_PLUGIN_LOAD when its code cannot be had.
    */
   async startDetector(config: DetectorConfig): Promise<SupervisedPlugin> {
-    const source = this.#detectorOf(config);
+    return await this.#startOnDemand(this.#detectorOf(config), "local-detector", config);
+  }
+
+  /**
+   * Tells which conntrack-tuner a configuration asks for.
+   *
+   * @param config The configuration.
+   * @returns Equal for one and the same tuner under the same limits.
+   */
+  tunerIdentity(config: PluginsConfig): string {
+    return JSON.stringify([tunerOf(config, this.#options.ground.home), config.limits]);
+  }
+
+  /**
+   * Starts the conntrack-tuner of a configuration.
+   *
+   * @param config The configuration.
+   * @returns The tuner, which runs while it is asked.
+   * @throws {WeirError} WEIR_PLUGIN_LOAD when its code cannot be had.
+   */
+  async startTuner(config: PluginsConfig): Promise<SupervisedPlugin> {
+    return await this.#startOnDemand(
+      tunerOf(config, this.#options.ground.home),
+      "conntrack-tuner",
+      config,
+    );
+  }
+
+  async #startOnDemand(
+    source: PluginSource,
+    kind: PluginRole["kind"],
+    config: PluginsConfig,
+  ): Promise<SupervisedPlugin> {
     const { ground, jail } = this.#under(config);
     const observe = (event: SandboxEvent) => this.#options.observe(source.name, event);
-    const role = { kind: "local-detector", mode: "on-demand", observe } as const;
-    return await startPlugin(source, role, ground, jail);
+    return await startPlugin(source, { kind, mode: "on-demand", observe }, ground, jail);
   }
 
   #detectorOf(config: DetectorConfig): PluginSource {

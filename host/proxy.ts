@@ -11,12 +11,13 @@ import type { ProxierSettings } from "../schemas/view.ts";
 import type { CapabilityFactories } from "./broker.ts";
 import { conntrackCapability } from "./capabilities/conntrack/conntrack.ts";
 import { ConntrackKernel } from "./capabilities/conntrack/kernel.ts";
+import { loadConntrack } from "./capabilities/conntrack/load.ts";
 import { withLeftoverStore } from "./capabilities/leftovers/store.ts";
 import { deleteTable } from "./capabilities/nft/delete_table.ts";
 import type { CommitRecord } from "./capabilities/nft/kernel.ts";
 import { nftCapability } from "./capabilities/nft/nft.ts";
 import { openNft } from "./capabilities/nft/open.ts";
-import { conntrackUsage, forwards } from "./capabilities/sysctl/readings.ts";
+import { conntrackUsage, forwards, onlineProcessors } from "./capabilities/sysctl/readings.ts";
 import { KERNEL_SETTINGS } from "./capabilities/sysctl/setting.ts";
 import { sysctlCapability } from "./capabilities/sysctl/sysctl.ts";
 import { Collector } from "./collector.ts";
@@ -52,6 +53,7 @@ import {
 } from "./telemetry/sync_metrics.ts";
 import { Tracker } from "./tracker.ts";
 import { KernelWatch } from "./tuning/kernel_watch.ts";
+import { Tuning } from "./tuning/tuning.ts";
 
 /**
  * Stands in for the Node where manifests name none: there is no control plane that could drain
@@ -307,6 +309,16 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     goOn();
   }
 
+  const tuning = new Tuning({
+    cpus: onlineProcessors,
+    identify: (config) => plugins.tunerIdentity(config),
+    load: async (config) => {
+      await loadConntrack();
+      return await plugins.startTuner(config);
+    },
+    clock,
+    log,
+  });
   const kernelWatch = new KernelWatch({
     usage: conntrackUsage,
     forwards,
@@ -400,6 +412,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     for (const part of ready) part.commit();
     nodeCheck.reconfigure({ ...next, bindAddress: "" });
     if (touched("nodePorts", "source")) nodePorts.reconfigure(next, revisions.all());
+    tuning.apply(next);
     if (touched("rules")) scheduler.requestResync("the configuration has changed");
     if (touched("process")) {
       const refusal = environment.adjustOomScore(next.oomScoreAdj);
@@ -428,6 +441,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
   }
 
   kernelWatch.start();
+  tuning.apply(config);
   try {
     // A terminal's Ctrl-C reaches the plugins too, and they must be known to be stopped before
     // their deaths are seen: nothing is waited for before the end begins.
@@ -443,7 +457,12 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
   } finally {
     failed.abort();
     // What the sync in flight does not need ends beside it.
-    const others = Promise.all([feed.stop(), localTraffic.stop(), servers.stop()]);
+    const others = Promise.all([
+      feed.stop(),
+      localTraffic.stop(),
+      servers.stop(),
+      tuning.stop(),
+    ]);
     collector.stop();
     kernelWatch.stop();
     nodeCheck.stop();

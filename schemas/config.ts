@@ -7,6 +7,7 @@
 import type { CONTENT_TYPES, DetectLocalMode, LOG_FORMATS } from "./config/kube_proxy.ts";
 import type { CONFIG_RELOADS } from "./config/weir.ts";
 import type { AbsentMode, ProxyMode } from "./proxy_mode.ts";
+import type { SysctlKey } from "./sysctl.ts";
 import type { Limits } from "./wire.ts";
 
 export {
@@ -100,6 +101,8 @@ export interface PluginPolicyConfig {
   readonly nft?: { readonly tables: "own" | readonly string[] };
   /** Tracked flows that it may have removed: stale ones of service ports. */
   readonly conntrack?: { readonly flows: "services" };
+  /** Settings of the kernel that it may read and write. */
+  readonly sysctl?: { readonly keys: readonly SysctlKey[] };
 }
 
 /** The sections of kube-proxy's modes as they were written. Durations are milliseconds. */

@@ -99,6 +99,7 @@ function pluginConfigs(document: WeirDocument): Readonly<Record<string, PluginCo
       policy: policy === undefined ? undefined : {
         ...(policy.nft === undefined ? {} : { nft: policy.nft }),
         ...(policy.conntrack === undefined ? {} : { conntrack: policy.conntrack }),
+        ...(policy.sysctl === undefined ? {} : { sysctl: policy.sysctl }),
       },
     }]),
   );

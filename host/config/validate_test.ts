@@ -198,6 +198,14 @@ Deno.test("a mode may be the name of a plugin of the configuration", () => {
   assert.deepEqual(plugins["mine"], { reference, sha256: "", policy: undefined });
 });
 
+Deno.test("a policy lists the sysctls that a plugin may be granted", () => {
+  const keys = ["net.netfilter.nf_conntrack_udp_timeout"] as const;
+  const { plugins } = configOf({}, {
+    plugins: { "conntrack-tuner": { policy: { sysctl: { keys } } } },
+  });
+  assert.deepEqual(plugins["conntrack-tuner"]?.policy, { sysctl: { keys } });
+});
+
 Deno.test("limits are narrowed one by one", () => {
   const { limits } = configOf({}, { limits: { deaths: 2, memoryBytes: 2 ** 28 } });
   assert.deepEqual(limits, { ...LIMITS, deaths: 2, memoryBytes: 2 ** 28 });
@@ -304,6 +312,14 @@ const together: readonly (readonly [string, Parameters<typeof inputs>, string, R
     [{}, { plugins: { "proxier-nftables": { policy: { files: {} } } } }],
     "plugins.proxier-nftables.policy.files",
     /no such field/,
+  ],
+  [
+    "a policy for a sysctl that is nobody's affair",
+    [{}, {
+      plugins: { "conntrack-tuner": { policy: { sysctl: { keys: ["kernel.core_pattern"] } } } },
+    }],
+    "plugins.conntrack-tuner.policy.sysctl.keys.0",
+    /"kernel\.core_pattern", and it needs one of net\.netfilter\.nf_conntrack_max/,
   ],
   ["two sources", [{}, {}, { manifests: "d", master: "https://a" }], "manifests", /one source/],
 ];

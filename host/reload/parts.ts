@@ -20,6 +20,8 @@ export type Part =
   | "plugins"
   /** What the proxier must know besides Services: everything is programmed anew. */
   | "rules"
+  /** What the kernel's settings around the rules are to be: a conntrack-tuner is asked. */
+  | "tuning"
   /** When syncs happen: read anew each time. */
   | "pace"
   /** Where health and metrics are served. */
@@ -84,13 +86,13 @@ export const PARTS: PartsOf<WeirConfig> = {
   // A full sync has all flows looked for anew.
   conntrack: {
     removeTCPFlows: "rules",
-    maxPerCore: "start",
-    min: "start",
-    tcpEstablishedTimeout: "start",
-    tcpCloseWaitTimeout: "start",
-    tcpBeLiberal: "start",
-    udpTimeout: "start",
-    udpStreamTimeout: "start",
+    maxPerCore: "tuning",
+    min: "tuning",
+    tcpEstablishedTimeout: "tuning",
+    tcpCloseWaitTimeout: "tuning",
+    tcpBeLiberal: "tuning",
+    udpTimeout: "tuning",
+    udpStreamTimeout: "tuning",
   },
   // What is in force of them is in `proxier`.
   iptables: "kept",

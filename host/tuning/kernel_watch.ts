@@ -21,7 +21,7 @@ export interface KernelWatchOptions {
 }
 
 /** Milliseconds between two looks, each of which reads four small files of the kernel. */
-const INTERVAL_MS = 10_000;
+const INTERVAL_MS = 5_000;
 /** Of the limit: from here on it is warned. */
 const NEARLY_FULL = 0.9;
 /** Of the limit: below this the table has room again. Apart, so as not to warn of every wave. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { WeirConfig } from "../../schemas/config.ts";
+import { loadConntrack } from "../capabilities/conntrack/load.ts";
 import { KERNEL_SETTINGS } from "../capabilities/sysctl/setting.ts";
 import { sysctlCapability } from "../capabilities/sysctl/sysctl.ts";
 import { type PluginGround, prepareJail, startPlugin, tunerOf } from "../plugins.ts";
@@ -37,6 +38,7 @@ export async function tuneOnce(
 ): Promise<void> {
   const config = tunerConfigOf(settings);
   if (Object.keys(config).length === 0) return;
+  await loadConntrack();
   const ground: PluginGround = {
     ...options,
     capabilities: () => ({

@@ -4,24 +4,10 @@
  * @module
  */
 import type { TunerConfig } from "../../schemas/calls.ts";
+import type { ConntrackConfig } from "../../schemas/config.ts";
 
 /** The fields of `conntrack` that mean settings of the kernel. */
-export interface ConntrackSettings {
-  /** Entries for each processor; 0 leaves the limit alone. */
-  readonly maxPerCore: number;
-  /** Entries at least. */
-  readonly min: number;
-  /** Milliseconds; 0 leaves the kernel's. */
-  readonly tcpEstablishedTimeout: number;
-  /** Milliseconds; 0 leaves the kernel's. */
-  readonly tcpCloseWaitTimeout: number;
-  /** False leaves the kernel's. */
-  readonly tcpBeLiberal: boolean;
-  /** Milliseconds; 0 leaves the kernel's. */
-  readonly udpTimeout: number;
-  /** Milliseconds; 0 leaves the kernel's. */
-  readonly udpStreamTimeout: number;
-}
+export type ConntrackSettings = Omit<ConntrackConfig, "removeTCPFlows">;
 
 /**
  * Whole seconds, as the kernel has its timeouts. Less than one becomes one: upstream writes 0 then,

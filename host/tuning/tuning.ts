@@ -6,19 +6,26 @@
  */
 import type { TunerConfig } from "../../schemas/calls.ts";
 import type { Log } from "../../schemas/capability.ts";
+import type { WeirConfig } from "../../schemas/config.ts";
 import { messageOf } from "../../schemas/errors.ts";
 import type { Clock } from "../clock.ts";
 import type { SupervisedPlugin } from "../sandbox/supervisor.ts";
-import { type ConntrackSettings, tunerConfigOf } from "./tuner_config.ts";
+import { tunerConfigOf } from "./tuner_config.ts";
+
+/** The part of the configuration that is about tuning. */
+export type TuningConfig = Pick<WeirConfig, "nodeName" | "conntrack" | "plugins" | "limits">;
+
+/** What of a supervised plugin is needed. */
+type Tuner = Pick<SupervisedPlugin, "call" | "stop">;
 
 /** What tuning stands on. */
 export interface TuningOptions {
-  /** The name of the node. */
-  readonly nodeName: () => string;
   /** Counts the node's processors. */
   readonly cpus: () => number;
-  /** Loads the tuner; not called before something is wanted. */
-  readonly load: () => Promise<Pick<SupervisedPlugin, "call" | "stop">>;
+  /** Tells which tuner a configuration asks for: equal for one and the same. */
+  readonly identify: (config: TuningConfig) => string;
+  /** Loads the tuner of a configuration; not called before something is wanted. */
+  readonly load: (config: TuningConfig) => Promise<Tuner>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -31,12 +38,19 @@ const FIRST_RETRY_MS = 1_000;
 /** A node that will never be writable costs a short process every ten minutes. */
 const LONGEST_RETRY_MS = 600_000;
 
+/** One wish: what is to be set, and by which tuner. */
+interface Wish {
+  readonly config: TuningConfig;
+  readonly tunerConfig: TunerConfig;
+  readonly tuner: string;
+}
+
 /** Keeps the node's connection tracking as it is configured. */
 export class Tuning {
   readonly #options: TuningOptions;
-  /** What is wanted, as it was asked for last; undefined before the first time. */
-  #wanted: string | undefined;
-  #tuner: ReturnType<TuningOptions["load"]> | undefined;
+  /** What is wanted; undefined before the first time and after the stop. */
+  #wish: Wish | undefined;
+  #tuner: Promise<Tuner> | undefined;
   #cancelRetry: () => void = () => {};
   #failures = 0;
   #said = "";
@@ -50,18 +64,22 @@ export class Tuning {
   /**
    * Takes notice of the configuration; the same once more changes nothing.
    *
-   * @param settings What is wanted now.
+   * @param config What is wanted now.
    */
-  apply(settings: ConntrackSettings): void {
-    const config = tunerConfigOf(settings);
-    const wanted = JSON.stringify(config);
-    if (this.#stopped || wanted === this.#wanted) return;
-    this.#wanted = wanted;
+  apply(config: TuningConfig): void {
+    if (this.#stopped) return;
+    const tunerConfig = tunerConfigOf(config.conntrack);
+    const wish = { config, tunerConfig, tuner: this.#options.identify(config) };
+    const former = this.#wish;
+    const sameTuner = wish.tuner === former?.tuner;
+    if (sameTuner && JSON.stringify(tunerConfig) === JSON.stringify(former.tunerConfig)) return;
+    this.#wish = wish;
     this.#cancelRetry();
     this.#failures = 0;
     this.#said = "";
+    if (!sameTuner) void this.#endTuner();
     // No process for nothing.
-    if (Object.keys(config).length > 0) void this.#ask(config, wanted);
+    if (Object.keys(tunerConfig).length > 0) void this.#ask(wish);
   }
 
   /**
@@ -71,30 +89,44 @@ export class Tuning {
    */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#wish = undefined;
     this.#cancelRetry();
-    await this.#tuner?.then((tuner) => tuner.stop(), () => {});
+    await this.#endTuner();
   }
 
-  async #ask(config: TunerConfig, wanted: string): Promise<void> {
-    const { nodeName, cpus, load, clock, log } = this.#options;
+  async #endTuner(): Promise<void> {
+    const tuner = this.#tuner;
+    this.#tuner = undefined;
+    await tuner?.then((tuner) => tuner.stop(), () => {});
+  }
+
+  async #ask(wish: Wish): Promise<void> {
+    const { cpus, clock, log } = this.#options;
     // Something else may be wanted when the answer comes: only its answer counts then.
-    const outdated = () => this.#stopped || wanted !== this.#wanted;
+    const outdated = () => wish !== this.#wish;
+    const { config: { nodeName }, tunerConfig: config } = wish;
     try {
-      // What could not be loaded is loaded again.
-      this.#tuner ??= load().catch((thrown) => {
-        this.#tuner = undefined;
-        throw thrown;
-      });
-      const tuner = await this.#tuner;
+      const tuner = await this.#load(wish);
       if (outdated()) return;
-      await tuner.call("tune", { node: { name: nodeName(), cpus: cpus() }, config });
+      await tuner.call("tune", { node: { name: nodeName, cpus: cpus() }, config });
       if (!outdated()) log.debug("Connection tracking is as configured", { ...config });
     } catch (thrown) {
       if (outdated()) return;
       const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures++);
       this.#complain(messageOf(thrown), delay);
-      this.#cancelRetry = clock.after(delay, () => void this.#ask(config, wanted));
+      this.#cancelRetry = clock.after(delay, () => void this.#ask(wish));
     }
+  }
+
+  #load({ config }: Wish): Promise<Tuner> {
+    if (this.#tuner !== undefined) return this.#tuner;
+    const loading = this.#options.load(config);
+    this.#tuner = loading;
+    // What could not be loaded is loaded again. Whoever waits for it sees the rejection.
+    loading.catch(() => {
+      if (this.#tuner === loading) this.#tuner = undefined;
+    });
+    return loading;
   }
 
   /** The same reason is a warning once: whoever does not act on it need not read it for ever. */

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import type { CallParams } from "../../schemas/calls.ts";
 import { recordingLog } from "../../tests/kit/recording_log.ts";
 import { SimulatedClock } from "../simulated_clock.ts";
-import type { ConntrackSettings } from "./tuner_config.ts";
-import { Tuning } from "./tuning.ts";
+import { LIMITS } from "../../schemas/wire.ts";
+import { Tuning, type TuningConfig } from "./tuning.ts";
 
-const NOTHING: ConntrackSettings = {
+const NOTHING: TuningConfig["conntrack"] = {
+  removeTCPFlows: false,
   maxPerCore: 0,
   min: 0,
   tcpEstablishedTimeout: 0,
@@ -27,8 +28,8 @@ function stage() {
   let missing = 0;
   const ends: string[] = [];
   const tuning = new Tuning({
-    nodeName: () => "n1",
     cpus: () => 4,
+    identify: ({ plugins }) => JSON.stringify(plugins),
     load: () => {
       if (loads++ < missing) return Promise.reject(new Error("there is no such plugin"));
       return Promise.resolve({
@@ -47,7 +48,14 @@ function stage() {
   return {
     clock,
     asked,
-    tuning,
+    apply: (conntrack: TuningConfig["conntrack"], sha256 = "") =>
+      tuning.apply({
+        nodeName: "n1",
+        conntrack,
+        plugins: { "conntrack-tuner": { reference: "", sha256, policy: undefined } },
+        limits: LIMITS,
+      }),
+    stop: () => tuning.stop(),
     ends,
     loads: () => loads,
     misses: (count: number) => missing = count,
@@ -60,8 +68,8 @@ function stage() {
 }
 
 Deno.test("the tuner is asked at once, with the node and what is wanted", async () => {
-  const { tuning, clock, asked, warnings } = stage();
-  tuning.apply({ ...FIVE, maxPerCore: 100 });
+  const { apply, clock, asked, warnings } = stage();
+  apply({ ...FIVE, maxPerCore: 100 });
   await clock.advance(0);
   assert.deepEqual(asked, [{
     node: { name: "n1", cpus: 4 },
@@ -73,37 +81,37 @@ Deno.test("the tuner is asked at once, with the node and what is wanted", async 
 });
 
 Deno.test("where nothing is wanted no tuner is started", async () => {
-  const { tuning, clock, loads } = stage();
-  tuning.apply({ ...NOTHING, min: 131_072 });
+  const { apply, clock, loads } = stage();
+  apply({ ...NOTHING, min: 131_072 });
   await clock.advance(3_600_000);
   assert.equal(loads(), 0);
 });
 
 Deno.test("a tuner that cannot be loaded is loaded again, one that can be only once", async () => {
-  const { tuning, clock, loads, misses, warnings, timeouts } = stage();
+  const { apply, clock, loads, misses, warnings, timeouts } = stage();
   misses(2);
-  tuning.apply(FIVE);
+  apply(FIVE);
   await clock.advance(60_000);
   assert.deepEqual(warnings(), ["there is no such plugin"]);
-  tuning.apply(SIX);
+  apply(SIX);
   await clock.advance(60_000);
   assert.equal(loads(), 3);
   assert.deepEqual(timeouts(), [5, 6]);
 });
 
 Deno.test("it is asked again when something else is wanted, and not when it is the same", async () => {
-  const { tuning, clock, timeouts } = stage();
+  const { apply, clock, timeouts } = stage();
   for (const settings of [FIVE, { ...FIVE }, SIX, SIX, FIVE, NOTHING, NOTHING]) {
-    tuning.apply(settings);
+    apply(settings);
     await clock.advance(1_000);
   }
   assert.deepEqual(timeouts(), [5, 6, 5]);
 });
 
 Deno.test("a tuner that fails is asked again ever more rarely, and its reason is a warning once", async () => {
-  const { tuning, clock, asked, fail, answer, warnings } = stage();
+  const { apply, clock, asked, fail, answer, warnings } = stage();
   fail("/proc/sys is read-only");
-  tuning.apply(FIVE);
+  apply(FIVE);
   await clock.advance(0);
   const again: number[] = [];
   for (let second = 1; second <= 3_600; second++) {
@@ -126,34 +134,43 @@ Deno.test("a tuner that fails is asked again ever more rarely, and its reason is
   assert.equal(asked.length, length, "it is as configured");
 });
 
+Deno.test("another tuner takes the place of the one in force, and sets everything anew", async () => {
+  const { apply, clock, loads, ends, timeouts } = stage();
+  apply(FIVE);
+  await clock.advance(1_000);
+  apply(FIVE, "ab".repeat(32));
+  await clock.advance(1_000);
+  assert.deepEqual([loads(), ends, timeouts()], [2, ["stopped"], [5, 5]]);
+});
+
 Deno.test("a change while the tuner fails is asked for at once, and the old wish is forgotten", async () => {
-  const { tuning, clock, fail, timeouts, answer, warnings } = stage();
+  const { apply, clock, fail, timeouts, answer, warnings } = stage();
   fail("no");
-  tuning.apply(FIVE);
+  apply(FIVE);
   await clock.advance(20_000);
   answer(() => Promise.resolve(null));
-  tuning.apply(SIX);
+  apply(SIX);
   await clock.advance(3_600_000);
   assert.deepEqual(timeouts(), [5, 5, 5, 5, 5, 6]);
   fail("no");
-  tuning.apply(FIVE);
+  apply(FIVE);
   await clock.advance(0);
   assert.deepEqual(warnings(), ["no", "no"], "another wish, another warning");
 });
 
 Deno.test("an answer that comes late, or after the stop, starts nothing", async () => {
-  const { tuning, clock, timeouts, answer, warnings, ends } = stage();
+  const { apply, stop, clock, timeouts, answer, warnings, ends } = stage();
   const late = Promise.withResolvers<null>();
   answer(() => late.promise);
-  tuning.apply(FIVE);
+  apply(FIVE);
   await clock.advance(0);
   answer(() => Promise.reject(new Error("no")));
-  tuning.apply(SIX);
+  apply(SIX);
   late.reject(new Error("late"));
   await clock.advance(0);
   assert.deepEqual(warnings(), ["no"]);
-  await tuning.stop();
-  tuning.apply(FIVE);
+  await stop();
+  apply(FIVE);
   await clock.advance(3_600_000);
   assert.deepEqual(timeouts(), [5, 6]);
   assert.deepEqual(ends, ["stopped"]);

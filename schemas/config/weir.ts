@@ -6,6 +6,7 @@
  */
 import * as v from "valibot";
 import { referenceFault } from "../proxy_mode.ts";
+import { SYSCTL_KEYS } from "../sysctl.ts";
 import { LIMITS } from "../wire.ts";
 import {
   boolean,
@@ -37,6 +38,7 @@ export const BUILTIN_PLUGINS = [
   "detect-node-cidr",
   "detect-bridge-interface",
   "detect-interface-name-prefix",
+  "conntrack-tuner",
 ] as const;
 
 const MIB = 2 ** 20;
@@ -131,6 +133,15 @@ const policy = fields({
       flows: v.pipe(oneOf(["services"]), v.description("services: stale flows of Services.")),
     }),
     "conntrack: which tracked flows the plugin may have removed. Unset allows none.",
+  ),
+  sysctl: unset(
+    fields({
+      keys: v.pipe(
+        list(oneOf(SYSCTL_KEYS)),
+        v.description("Settings of the kernel by name, as sysctl(8) writes them."),
+      ),
+    }),
+    "sysctl: which settings of the kernel the plugin may read and write. Unset allows none.",
   ),
 });
 
