@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import type { WeirConfig } from "../../schemas/config.ts";
+import { systemClock } from "../clock.ts";
+import { resolveRequest } from "../config/resolve.ts";
+import { createLog } from "../telemetry/log.ts";
+import { createMetrics } from "../telemetry/metrics.ts";
+import { TraceRing } from "../telemetry/trace_ring.ts";
+import { Servers } from "./servers.ts";
+
+/** A port that nobody has, taken from the kernel and given back. */
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}
+
+async function configOf(health: string, metrics: string): Promise<WeirConfig> {
+  const flags = [`--healthz-bind-address=${health}`, `--metrics-bind-address=${metrics}`];
+  const request = await resolveRequest(flags, { hostname: () => "here" });
+  assert.ok(request.type === "proxy", JSON.stringify(request));
+  return request.config;
+}
+
+/** What a port answers: a status, or `refused`. */
+async function ask(port: number, path: string, host = "127.0.0.1"): Promise<string> {
+  try {
+    const headers = { Connection: "close" };
+    const response = await fetch(`http://${host}:${port}${path}`, { headers });
+    await response.body?.cancel();
+    return String(response.status);
+  } catch {
+    return "refused";
+  }
+}
+
+async function until(state: string, look: () => Promise<string>): Promise<void> {
+  let seen = "";
+  for (let tries = 0; tries < 400 && seen !== state; tries++) {
+    seen = await look();
+    if (seen !== state) await new Promise((resume) => setTimeout(resume, 5));
+  }
+  assert.equal(seen, state);
+}
+
+async function stage() {
+  const [health, metrics] = [freePort(), freePort()];
+  const config = await configOf(`127.0.0.1:${health}`, `127.0.0.1:${metrics}`);
+  const servers = new Servers(config, {
+    config: () => config,
+    registry: createMetrics({
+      version: "0",
+      platform: "linux/amd64",
+      runtime: "deno",
+      startedAt: 0,
+      usage: () => ({ residentBytes: 0, cpuSeconds: 0 }),
+    }),
+    facts: () => ({
+      families: ["IPv4"],
+      lastCompleted: 1,
+      waitingSince: undefined,
+      node: undefined,
+      parked: [],
+    }),
+    traces: new TraceRing(),
+    clock: systemClock,
+    log: createLog({ now: () => 0, gate: () => ({ verbosity: 0 }), write: () => {} }),
+  });
+  await until("200", () => ask(health, "/livez"));
+  await until("200", () => ask(metrics, "/proxyMode"));
+  return { servers, health, metrics, [Symbol.asyncDispose]: () => servers.stop() };
+}
+
+Deno.test("a server answers at its new address before the old one is closed, the other stays", async () => {
+  await using scene = await stage();
+  const next = freePort();
+  const prepared = await scene.servers.prepare(
+    await configOf(`127.0.0.1:${next}`, `127.0.0.1:${scene.metrics}`),
+  );
+  assert.deepEqual([await ask(next, "/livez"), await ask(scene.health, "/livez")], ["200", "200"]);
+  prepared.commit();
+  await until("refused", () => ask(scene.health, "/livez"));
+  assert.equal(await ask(next, "/livez"), "200");
+  assert.equal(await ask(scene.metrics, "/proxyMode"), "200");
+});
+
+Deno.test("a new address is given up with all of what was prepared", async () => {
+  await using scene = await stage();
+  const next = freePort();
+  const prepared = await scene.servers.prepare(
+    await configOf(`127.0.0.1:${next}`, `127.0.0.1:${scene.metrics}`),
+  );
+  prepared.abort();
+  await until("refused", () => ask(next, "/livez"));
+  assert.equal(await ask(scene.health, "/livez"), "200");
+});
+
+Deno.test("when one address is taken, neither server moves", async () => {
+  await using scene = await stage();
+  const holder = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const next = freePort();
+  await assert.rejects(
+    configOf(`127.0.0.1:${next}`, `127.0.0.1:${holder.addr.port}`)
+      .then((config) => scene.servers.prepare(config)),
+    { code: "WEIR_BIND", message: /another process listens/ },
+  );
+  await until("refused", () => ask(next, "/livez"));
+  assert.equal(await ask(scene.health, "/livez"), "200");
+  assert.equal(await ask(scene.metrics, "/proxyMode"), "200");
+  holder.close();
+});
+
+Deno.test("every address of a port takes the place of one address of it, and back", async () => {
+  await using scene = await stage();
+  for (const ip of ["0.0.0.0", "127.0.0.1"]) {
+    const config = await configOf(`${ip}:${scene.health}`, `127.0.0.1:${scene.metrics}`);
+    (await scene.servers.prepare(config)).commit();
+    await until("200", () => ask(scene.health, "/livez"));
+  }
+});
+
+Deno.test("a server that is not wanted any more ends, and can come back", async () => {
+  await using scene = await stage();
+  const without = { healthzBindAddress: "", metricsBindAddress: `127.0.0.1:${scene.metrics}` };
+  (await scene.servers.prepare(without)).commit();
+  await until("refused", () => ask(scene.health, "/livez"));
+  const again = { ...without, healthzBindAddress: `127.0.0.1:${scene.health}` };
+  (await scene.servers.prepare(again)).commit();
+  await until("200", () => ask(scene.health, "/livez"));
+});
