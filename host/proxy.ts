@@ -225,6 +225,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     tracker,
     revisions,
     nodeName: () => config.nodeName,
+    externalIPs: () => config.featureGates["AllowServiceExternalIPs"] !== false,
     settings,
     call: (method, params, options) => proxiers.call(method, params, options),
     tracing,
@@ -355,6 +356,11 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     reload: reloader?.failure,
   });
   const { traces } = environment;
+  registry.onScrape(() => {
+    metrics.modeInPlace.reset();
+    const { mode, inPlaceOf } = config;
+    if (inPlaceOf !== "") metrics.modeInPlace.set({ mode: mode.name, in_place_of: inPlaceOf }, 1);
+  });
   const servers = new Servers(config, {
     config: () => config,
     registry,

@@ -44,6 +44,8 @@ export interface SyncOptions {
   readonly revisions: Revisions;
   /** The name of this node, as of now. */
   readonly nodeName: () => string;
+  /** Whether spec.externalIPs are programmed. */
+  readonly externalIPs: () => boolean;
   /** What the proxier must know besides the service ports, as of now. */
   readonly settings: () => ProxierSettings;
   readonly call: CallProxier;
@@ -101,7 +103,18 @@ const MOST_TOLD = 20;
 export function createSync(
   options: SyncOptions,
 ): (kind: SyncKind, since?: number) => Promise<void> {
-  const { tracker, revisions, nodeName, settings, call, tracing, clock, log, observe } = options;
+  const {
+    tracker,
+    revisions,
+    nodeName,
+    externalIPs,
+    settings,
+    call,
+    tracing,
+    clock,
+    log,
+    observe,
+  } = options;
   const healths = new HealthNews(options.tellHealth);
   /** Triggers of changes that no sync has landed yet: a failed one leaves them to the next. */
   let unlanded: readonly number[] = [];
@@ -133,7 +146,12 @@ export function createSync(
   };
 
   const resolve = (changes: Changes): ServiceUpdate[] => {
-    const node = { name: nodeName(), zone: tracker.zone, addresses: tracker.addresses };
+    const node = {
+      name: nodeName(),
+      zone: tracker.zone,
+      addresses: tracker.addresses,
+      ignoresExternalIPs: !externalIPs(),
+    };
     const { families } = settings();
     return changes.services.map(({ key, service, slices }) => {
       const { views, problems, health } = resolveService(service, slices, node);

@@ -45,6 +45,7 @@ class Stage {
     tracker: this.tracker,
     revisions: new Revisions(),
     nodeName: () => "here",
+    externalIPs: () => true,
     settings: () => SETTINGS,
     call: async (method, params, { span }) => {
       this.calls.push({ method, params, traceparent: span.traceparent } as Called);

@@ -55,9 +55,13 @@ function isLoopback(cidr: Cidr): boolean {
  * its addresses.
  *
  * @param entries CIDRs and keywords, faultless.
+ * @param relays Whether loopback may be asked for.
  * @returns What they ask for in each family.
  */
-export function selectNodePortAddresses(entries: readonly string[]): NodePortSelection {
+export function selectNodePortAddresses(
+  entries: readonly string[],
+  relays = true,
+): NodePortSelection {
   const select = (family: IpFamily): FamilySelection => {
     const cidrs = entries.flatMap((entry) => parseCidr(entry) ?? [])
       .filter((cidr) => cidr.family === family);
@@ -65,7 +69,7 @@ export function selectNodePortAddresses(entries: readonly string[]): NodePortSel
     const loopback = entries.includes("localhost") || cidrs.some(isLoopback);
     const all = entries.includes("all") || cidrs.some(({ prefix }) => prefix === 0);
     const unnamed = !primary && !loopback && !all && cidrs.length === 0;
-    return { all: all || unnamed, primary, loopback, cidrs, unnamed };
+    return { all: all || unnamed, primary, loopback: loopback && relays, cidrs, unnamed };
   };
   return { IPv4: select("IPv4"), IPv6: select("IPv6") };
 }

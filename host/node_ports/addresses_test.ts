@@ -67,6 +67,12 @@ for (
   });
 }
 
+Deno.test("loopback is asked for in vain when nothing relays from it", () => {
+  const { IPv4, IPv6 } = selectNodePortAddresses(["localhost", "10.0.0.0/8"], false);
+  assert.deepEqual([IPv4.loopback, IPv6.loopback], [false, false]);
+  assert.deepEqual([IPv4.unnamed, IPv6.unnamed], [false, false], "it is named all the same");
+});
+
 Deno.test("the Node's own address is the first of each family, and must be on this node", () => {
   const primary = primaryAddresses([
     "nonsense",

@@ -19,7 +19,16 @@ import { type NodePortSelection, selectNodePortAddresses } from "./addresses.ts"
 import { NodePortWatch } from "./watch.ts";
 
 /** The part of the configuration that is about NodePorts. */
-export type NodePortsConfig = Pick<WeirConfig, "nodePortAddresses" | "manifests">;
+export type NodePortsConfig = Pick<
+  WeirConfig,
+  "nodePortAddresses" | "manifests" | "featureGates"
+>;
+
+/** The gate of KEP-6032 can take the relay on loopback away again. */
+function selectionOf({ nodePortAddresses, featureGates }: NodePortsConfig): NodePortSelection {
+  const relays = featureGates["KubeProxyNFTablesLocalhostNodePorts"] !== false;
+  return selectNodePortAddresses(nodePortAddresses, relays);
+}
 
 /** What they stand on. */
 export interface NodePortsOptions {
@@ -53,7 +62,7 @@ export class NodePorts {
    */
   constructor(options: NodePortsOptions) {
     const { config, clock, log, metrics } = options;
-    const selection = selectNodePortAddresses(config.nodePortAddresses);
+    const selection = selectionOf(config);
     this.#options = options;
     this.#standalone = config.manifests !== "";
     this.#health = new ServiceHealthServers({ proxyHealthy: options.proxyHealthy, log, clock });
@@ -124,7 +133,7 @@ export class NodePorts {
       this.#standalone = standalone;
       this.#renewKernelWatch();
     }
-    const selection = selectNodePortAddresses(config.nodePortAddresses);
+    const selection = selectionOf(config);
     this.#relay.serve(this.#loopbacks(selection), ports);
     this.#watch.reselect(selection, standalone);
   }

@@ -12,4 +12,6 @@ export interface ResolverNode {
   readonly zone: string;
   /** Its addresses of types InternalIP and ExternalIP, of either family, as the Node has them. */
   readonly addresses: readonly string[];
+  /** Services are not reached at their spec.externalIPs: AllowServiceExternalIPs is off (KEP-5707). */
+  readonly ignoresExternalIPs?: boolean;
 }

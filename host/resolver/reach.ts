@@ -145,7 +145,8 @@ export function reachOf(
   // KEP-1860: a Proxy ends the connections to its address, and those of this node go to it too.
   const ingress = service.loadBalancerIngress.filter(({ ipMode }) => isBalanced && ipMode === "VIP")
     .map(({ ip }) => ({ text: ip, path: "status.loadBalancer.ingress" }));
-  const external = service.externalIPs.map((text, index) => (
+  const written = node.ignoresExternalIPs === true ? [] : service.externalIPs;
+  const external = written.map((text, index) => (
     { text, path: `spec.externalIPs[${index}]` }
   ));
   const read = (written: readonly WrittenAddress[], further: (ip: string) => string | undefined) =>

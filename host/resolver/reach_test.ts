@@ -485,3 +485,11 @@ Deno.test("A missing or impossible health-check node port is told of, and the Se
     assert.deepEqual(problems.map(({ path }) => path), ["spec.healthCheckNodePort"]);
   }
 });
+
+Deno.test("with AllowServiceExternalIPs off a Service is not reached at its external IPs", () => {
+  const service = sampleService({ externalIPs: ["203.0.113.7"], ports: [port(0)] });
+  const reached = (ignoresExternalIPs: boolean) =>
+    resolveService(service, [SLICE], { ...HERE, ignoresExternalIPs }).views
+      .map(({ external }) => external?.externalIPs);
+  assert.deepEqual([reached(false), reached(true)], [[["203.0.113.7"]], [undefined]]);
+});

@@ -20,13 +20,21 @@ export interface MetricsRoutesOptions {
 /** As upstream's text handlers answer. */
 const TEXT = { "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff" };
 
+/** What is in force, without what was shown as it was written. */
+function shown(config: WeirConfig): Omit<WeirConfig, "written"> {
+  const { written: _, master, ...rest } = config;
+  // A password in a URL is nobody's business.
+  return { ...rest, master: master.replace(/^([a-z]+:\/\/)[^/@]*@/i, "$1***@") };
+}
+
 /**
  * Makes the metrics server's routes.
  *
  * /metrics and /metrics/slis answer in OpenMetrics to who asks for it, and in the text format to
  * everyone else, as upstream's handler falls back to it; Deno.serve compresses it for whoever
- * accepts that. DELETE /metrics/slis forgets, as component-base's does. /configz has upstream's key, so that a
- * reader of kube-proxy's finds the configuration, and weir's limits beside it.
+ * accepts that. DELETE /metrics/slis forgets, as component-base's does. /configz has kube-proxy's
+ * document under upstream's key, as 1.36 serves it, weir's own document beside it, and under `weir`
+ * what they and the command line come to.
  *
  * @param options What they stand on.
  * @returns A Hono application.
@@ -48,7 +56,12 @@ export function metricsRoutes(options: MetricsRoutesOptions): Hono {
       metrics.resetSlis();
       return context.body("metrics reset\n", 200, TEXT);
     })
-    .get("/proxyMode", (context) => context.body(config().mode.name, 200, TEXT))
+    .get("/proxyMode", (context) => {
+      const { mode, inPlaceOf } = config();
+      // The body stays the mode that serves, which is what tools compare.
+      const asked: HeadersInit = inPlaceOf === "" ? {} : { "Weir-In-Place-Of": inPlaceOf };
+      return context.body(mode.name, 200, { ...TEXT, ...asked });
+    })
     .get("/healthz", (context) => {
       pinged();
       return context.body("ok", 200, TEXT);
@@ -56,8 +69,9 @@ export function metricsRoutes(options: MetricsRoutesOptions): Hono {
     .get("/configz", (context) =>
       context.body(
         JSON.stringify({
-          "kubeproxy.config.k8s.io": config(),
-          "weir": { limits: config().limits },
+          "kubeproxy.config.k8s.io": config().written.kubeProxy,
+          "weir.dev": config().written.weir,
+          "weir": shown(config()),
         }),
         200,
         { "Content-Type": "application/json", "X-Content-Type-Options": "nosniff" },

@@ -76,14 +76,35 @@ Deno.test("a ping is a health check, and DELETE forgets those that were", async 
   assert.deepEqual(asked, ["ping", "reset"]);
 });
 
-Deno.test("/configz shows the configuration where kube-proxy shows its own, and the limits", async () => {
-  const { app, config } = await routes("--cluster-cidr=10.244.0.0/16", "-v=3");
+Deno.test("/configz shows kube-proxy's document as it shows its own, and what is in force", async () => {
+  const { app, config } = await routes(
+    "--cluster-cidr=10.244.0.0/16",
+    "-v=3",
+    "--master=https://me:secret@10.0.0.1",
+  );
   const response = await app.request("/configz");
   assert.equal(response.headers.get("content-type"), "application/json");
-  assert.deepEqual(await response.json(), {
-    "kubeproxy.config.k8s.io": config,
-    "weir": { limits: config.limits },
-  });
+  const { "kubeproxy.config.k8s.io": kubeProxy, "weir.dev": own, weir } = await response.json();
+  assert.equal(kubeProxy.kind, "KubeProxyConfiguration");
+  assert.deepEqual(
+    [kubeProxy.clusterCIDR, kubeProxy.configSyncPeriod, kubeProxy.logging.verbosity],
+    [
+      "10.244.0.0/16",
+      "15m0s",
+      3,
+    ],
+  );
+  assert.equal(own.kind, "WeirConfiguration");
+  assert.deepEqual(weir.limits, config.limits);
+  assert.deepEqual(weir.clusterCIDRs, ["10.244.0.0/16"]);
+  assert.equal(weir.master, "https://***@10.0.0.1");
+});
+
+Deno.test("/proxyMode says the mode that serves, and beside it in whose place", async () => {
+  const { app } = await routes("--proxy-mode=ipvs", "--proxy-mode-fallback");
+  const response = await app.request("/proxyMode");
+  assert.equal(await response.text(), "nftables");
+  assert.equal(response.headers.get("weir-in-place-of"), "ipvs");
 });
 
 Deno.test("a path that is not served is not found", async () => {

@@ -38,7 +38,16 @@ async function load(config: WeirConfig, ground: SourceGround): Promise<Source> {
     return manifestsSource({ directory: config.manifests, log });
   }
   const { kubeSource } = await import("./kube/source.ts");
-  const { nodeName, clientConnection: { contentType, qps, burst } } = config;
+  const { nodeName, clientConnection: { acceptContentTypes, contentType, qps, burst } } = config;
   const credentials = ground.credentials();
-  return kubeSource({ credentials, nodeName, log, userAgent, contentType, qps, burst });
+  return kubeSource({
+    credentials,
+    nodeName,
+    log,
+    userAgent,
+    acceptContentTypes,
+    contentType,
+    qps,
+    burst,
+  });
 }

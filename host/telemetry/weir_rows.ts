@@ -102,6 +102,13 @@ export const WEIR_ROWS = {
     help: "When what the configuration file says last came into force",
     labels: [],
   },
+  modeInPlace: {
+    type: "gauge",
+    name: "weir_proxy_mode_in_place",
+    help:
+      "1 while a mode serves in place of one that weir does not have, with --proxy-mode-fallback",
+    labels: ["mode", "in_place_of"],
+  },
   takeoverLeftovers: {
     type: "gauge",
     name: "weir_takeover_leftovers",

@@ -53,6 +53,8 @@ export interface ApiClientOptions {
    * aggregated servers may have nothing else.
    */
   readonly contentType: string;
+  /** The Accept header in place of the one for `contentType`; none when absent or "". */
+  readonly acceptContentTypes?: string;
   /** For example `weir/0.1.0`. */
   readonly userAgent: string;
   /** Says how long a failure's body is waited for. */
@@ -81,9 +83,10 @@ const TLS_FAULT = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOS
  * @returns The client, not yet connected.
  */
 export function apiClient(options: ApiClientOptions): ApiClient {
-  const accept = options.contentType === PROTOBUF
+  const byDefault = options.contentType === PROTOBUF
     ? `${PROTOBUF}, application/json`
     : options.contentType;
+  const accept = options.acceptContentTypes || byDefault;
   const closing: Promise<void>[] = [];
   let pool: { readonly identity: string; readonly pool: Pool } | undefined;
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createServer, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { WeirError } from "../../../schemas/errors.ts";
 import { systemClock } from "../../clock.ts";
 import { SimulatedClock } from "../../simulated_clock.ts";
@@ -12,7 +12,11 @@ class Scene {
   readonly client: ApiClient;
   readonly #server;
 
-  private constructor(server: ReturnType<typeof createServer>, port: number) {
+  private constructor(
+    server: ReturnType<typeof createServer>,
+    port: number,
+    acceptContentTypes: string,
+  ) {
     this.#server = server;
     const credentials = { server: `http://127.0.0.1:${port}`, tls: { insecure: false } };
     this.client = apiClient({
@@ -24,17 +28,21 @@ class Scene {
       },
       limit: new TokenBucket({ qps: -1, burst: 0, clock: systemClock }),
       contentType: PROTOBUF,
+      acceptContentTypes,
       userAgent: "weir/test",
       clock: this.clock,
     });
   }
 
-  static async open(answer: (response: ServerResponse) => void): Promise<Scene> {
-    const server = createServer((_, response) => answer(response));
+  static async open(
+    answer: (response: ServerResponse, request: IncomingMessage) => void,
+    acceptContentTypes = "",
+  ): Promise<Scene> {
+    const server = createServer((request, response) => answer(response, request));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
     const address = server.address();
     assert.ok(typeof address === "object" && address !== null);
-    return new Scene(server, address.port);
+    return new Scene(server, address.port, acceptContentTypes);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -75,3 +83,20 @@ Deno.test("a failure whose body never ends is told by its status", async () => {
   await scene.clock.advance(70_000);
   await answer;
 });
+
+for (
+  const [given, sent] of [
+    ["", "application/vnd.kubernetes.protobuf, application/json"],
+    ["application/json", "application/json"],
+  ] as const
+) {
+  Deno.test(`with acceptContentTypes "${given}" the API server is asked for ${sent}`, async () => {
+    const asked: unknown[] = [];
+    await using scene = await Scene.open((response, request) => {
+      asked.push(request.headers.accept);
+      response.writeHead(404).end();
+    }, given);
+    await assert.rejects(scene.client.get("/api/v1/services", AbortSignal.timeout(2000)));
+    assert.deepEqual(asked, [sent]);
+  });
+}

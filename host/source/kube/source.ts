@@ -25,6 +25,8 @@ export interface KubeSourceOptions {
   readonly userAgent: string;
   /** As `--kube-api-content-type`; protobuf when absent or "". */
   readonly contentType?: string;
+  /** The Accept header in place of the one for `contentType`; none when absent or "". */
+  readonly acceptContentTypes?: string;
   /** As `--kube-api-qps`: requests per second; 5 when absent or 0, no limit below 0. */
   readonly qps?: number;
   /** As `--kube-api-burst`; 10 when absent or 0. */
@@ -51,6 +53,7 @@ export function kubeSource(options: KubeSourceOptions): Source {
         credentials: options.credentials,
         limit: new TokenBucket({ qps: options.qps ?? 0, burst: options.burst ?? 0, clock }),
         contentType: options.contentType || PROTOBUF,
+        acceptContentTypes: options.acceptContentTypes ?? "",
         userAgent: options.userAgent,
         clock,
       });
