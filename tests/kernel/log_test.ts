@@ -168,6 +168,33 @@ Deno.test("--one-output and --stderrthreshold choose who gets a line", async () 
   assert.doesNotMatch(scene.read("weir.INFO"), /^W/m);
 });
 
+Deno.test("the configuration file changes the log while weir runs", async () => {
+  await using scene = await Scene.create();
+  const path = `${scene.logs}/config.json`;
+  const write = async (format: string) => {
+    const draft = `${path}.draft`;
+    const config = {
+      apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
+      kind: "KubeProxyConfiguration",
+      mode: "nftables",
+      logging: { format },
+    };
+    await Deno.writeTextFile(draft, JSON.stringify(config));
+    await Deno.rename(draft, path);
+  };
+  await write("text");
+  const weir = scene.start([`--config=${path}`]);
+  await weir.said(/^I.*"Synced" kind="full"/m);
+  await write("json");
+  await weir.said(/^\{"ts":/m);
+  weir.kill("SIGTERM");
+  const { log } = await weir.ended();
+  const lines = log.trimEnd().split("\n");
+  const change = lines.findIndex((line) => line.startsWith("{"));
+  for (const line of lines.slice(change)) JSON.parse(line);
+  assert.match(lines.at(-1) ?? "", /"msg":"Stopped; the kernel keeps the rules"/);
+});
+
 Deno.test("a plugin's lines carry its name, and cannot pass for the host's", async () => {
   await using scene = await Scene.create();
   const plugin = `${scene.logs}/forger.ts`;
