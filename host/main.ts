@@ -8,7 +8,7 @@ import process from "node:process";
 import deno from "../deno.json" with { type: "json" };
 import type { WeirConfig } from "../schemas/config.ts";
 import { stageOf } from "../schemas/config/gates.ts";
-import type { CredentialSource } from "../schemas/credentials.ts";
+import type { CredentialSource, ExecCall } from "../schemas/credentials.ts";
 import { trimAllocator } from "./capabilities/allocator.ts";
 import { credentialSource, SERVICE_ACCOUNT_DIRECTORY } from "./capabilities/credentials.ts";
 import { claimInstance } from "./capabilities/instance.ts";
@@ -36,6 +36,7 @@ import { idleLogSettings } from "./telemetry/klog/settings.ts";
 import { keepLastWords } from "./telemetry/last_words.ts";
 import type { Logger } from "./telemetry/log.ts";
 import type { LogMachine } from "./telemetry/log_machine.ts";
+import { execPluginRecorder, recordClient } from "./telemetry/client_metrics.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { openLog } from "./telemetry/running_log.ts";
 import { openTracing } from "./telemetry/running_tracing.ts";
@@ -98,7 +99,11 @@ function untilSignalled(log: Logger): AbortSignal {
 }
 
 /** Of the kubeconfig, of `--master` alone, or, within a pod, of the pod's service account. */
-function credentials(config: WeirConfig, log: Logger): CredentialSource {
+function credentials(
+  config: WeirConfig,
+  log: Logger,
+  observeExec: (call: ExecCall) => void,
+): CredentialSource {
   return credentialSource({
     kubeconfig: config.clientConnection.kubeconfig,
     master: config.master,
@@ -110,6 +115,7 @@ function credentials(config: WeirConfig, log: Logger): CredentialSource {
     deno: Deno.execPath(),
     log,
     now: () => Date.now(),
+    observeExec,
   });
 }
 
@@ -169,6 +175,25 @@ async function proxy(
     clock: systemClock,
     log,
   });
+  const registry = createMetrics({
+    version: deno.version,
+    platform: platform(),
+    runtime: `deno${Deno.version.deno}`,
+    startedAt,
+    showHiddenFor: config.showHiddenMetricsForVersion,
+    features: Object.entries(config.featureGates)
+      .map(([name, enabled]) => ({ name, stage: stageOf(name), enabled })),
+    usage: () => {
+      const { user, system } = process.cpuUsage();
+      return {
+        residentBytes: Deno.memoryUsage().rss,
+        cpuSeconds: (user + system) / 1_000_000,
+        ...systemUsage(),
+      };
+    },
+    conntrack: conntrackUsage,
+  });
+  const observeExec = execPluginRecorder(registry, () => Date.now());
   await runProxy(config, {
     version: deno.version,
     node: { os: "linux", kernel: Deno.osRelease() },
@@ -180,30 +205,14 @@ async function proxy(
     openSource: (config) =>
       openSource(config, {
         log,
-        credentials: () => credentials(config, log),
+        credentials: () => credentials(config, log, observeExec),
         userAgent: `weir/${deno.version}`,
+        observe: (event) => recordClient(registry.metrics, event),
       }),
     clock: systemClock,
     random: Math.random,
     log,
-    registry: createMetrics({
-      version: deno.version,
-      platform: platform(),
-      runtime: `deno${Deno.version.deno}`,
-      startedAt,
-      showHiddenFor: config.showHiddenMetricsForVersion,
-      features: Object.entries(config.featureGates)
-        .map(([name, enabled]) => ({ name, stage: stageOf(name), enabled })),
-      usage: () => {
-        const { user, system } = process.cpuUsage();
-        return {
-          residentBytes: Deno.memoryUsage().rss,
-          cpuSeconds: (user + system) / 1_000_000,
-          ...systemUsage(),
-        };
-      },
-      conntrack: conntrackUsage,
-    }),
+    registry,
     tracing: tracing.tracing,
     traces: tracing.traces,
     collect: collector(),

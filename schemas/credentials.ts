@@ -39,14 +39,39 @@ export const ResolvedCredentialsSchema = v.strictObject({
   expiresAt: v.optional(v.number()),
 });
 
+/** How a kubeconfig's exec plugin ended, in the words of client-go's metric. */
+export const ExecCallSchema = v.strictObject({
+  /** The exit code; 0 if and only if all went well. */
+  code: v.pipe(v.number(), v.safeInteger()),
+  status: v.picklist([
+    "no_error",
+    "plugin_execution_error",
+    "plugin_not_found_error",
+    "client_internal_error",
+  ]),
+  /** When the client certificate that it gave begins and ends, in milliseconds since the epoch. */
+  certificate: v.optional(v.strictObject({ beginsAt: v.number(), endsAt: v.number() })),
+});
+
+/** See {@linkcode ExecCallSchema}. */
+export type ExecCall = v.InferOutput<typeof ExecCallSchema>;
+
 /**
  * What that program prints: the credentials, the exec plugin that it would need a permission to
  * run, or why neither can be had.
  */
 export const KubeconfigAnswerSchema = v.variant("type", [
-  v.strictObject({ type: v.literal("resolved"), credentials: ResolvedCredentialsSchema }),
+  v.strictObject({
+    type: v.literal("resolved"),
+    credentials: ResolvedCredentialsSchema,
+    exec: v.optional(ExecCallSchema),
+  }),
   v.strictObject({ type: v.literal("exec"), command: v.pipe(v.string(), v.minLength(1)) }),
-  v.strictObject({ type: v.literal("failed"), message: v.string() }),
+  v.strictObject({
+    type: v.literal("failed"),
+    message: v.string(),
+    exec: v.optional(ExecCallSchema),
+  }),
 ]);
 
 /** See {@linkcode KubeconfigAnswerSchema}. */

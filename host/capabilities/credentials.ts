@@ -8,6 +8,7 @@ import type { Log } from "../../schemas/capability.ts";
 import type {
   Credentials,
   CredentialSource,
+  ExecCall,
   ResolvedCredentials,
 } from "../../schemas/credentials.ts";
 import { messageOf, WeirError } from "../../schemas/errors.ts";
@@ -40,6 +41,8 @@ export interface CredentialOptions {
   readonly now: () => number;
   /** The child's module, if not the one beside this file: a bundle names its own. */
   readonly child?: URL;
+  /** Told how a kubeconfig's exec plugin ended. */
+  readonly observeExec?: (call: ExecCall) => void;
 }
 
 /** Where credentials come from, for example a kubeconfig. */
@@ -66,8 +69,14 @@ export function credentialSource(options: CredentialOptions): CredentialSource {
 function originOf(options: CredentialOptions): Origin {
   const { kubeconfig, master, serviceAccount } = options;
   if (kubeconfig !== "") {
-    const { child, deno } = options;
-    const settings = { path: kubeconfig, master, deno, ...(child === undefined ? {} : { child }) };
+    const { child, deno, observeExec } = options;
+    const settings = {
+      path: kubeconfig,
+      master,
+      deno,
+      ...(child === undefined ? {} : { child }),
+      ...(observeExec === undefined ? {} : { observeExec }),
+    };
     return (signal) => resolveKubeconfig(settings, signal);
   }
   if (master !== "") return async () => ({ server: master, tls: { insecure: false } });

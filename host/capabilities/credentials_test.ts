@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Log } from "../../schemas/capability.ts";
-import type { CredentialSource } from "../../schemas/credentials.ts";
+import type { CredentialSource, ExecCall } from "../../schemas/credentials.ts";
 import { FakeApiServer } from "../../tests/kit/api_server.ts";
 import { type Certificates, makeCertificates } from "../../tests/kit/certificates.ts";
 import { apiClient, PROTOBUF } from "../source/kube/client.ts";
@@ -231,9 +231,11 @@ Deno.test("an exec plugin gives a token, which is renewed before it ends", async
       provideClusterInfo: true,
     },
   });
-  const source = desk.source({ kubeconfig });
+  const calls: ExecCall[] = [];
+  const source = desk.source({ kubeconfig, observeExec: (call) => calls.push(call) });
   const first = await source.current(never);
   assert.equal(first.authorization, "Bearer token-1");
+  assert.deepEqual(calls, [{ code: 0, status: "no_error" }]);
   const info = JSON.parse(Deno.readTextFileSync(`${desk.directory}/runs.info`));
   assert.deepEqual(info.spec, { interactive: false, cluster: { server: "https://192.0.2.1" } });
   // Cloud plugins find their configuration by PATH, HOME and their own variables.
@@ -289,4 +291,48 @@ Deno.test("a kubeconfig that breaks later leaves the last credentials in use", a
   desk.time += 10_000;
   assert.equal(await source.renew(first, never), first);
   assert.match(desk.warnings[0] ?? "", /^Cannot use kubeconfig/);
+});
+
+const outcomes: readonly (readonly [string, string, number, ExecCall])[] = [
+  ["fails", "#!/bin/sh\nexit 3\n", 0o700, { code: 3, status: "plugin_execution_error" }],
+  ["prints nonsense", "#!/bin/sh\necho no\n", 0o700, { code: 1, status: "client_internal_error" }],
+  ["may not be run", "#!/bin/sh\n", 0o600, { code: 1, status: "client_internal_error" }],
+  ["is not there", "", 0, { code: 1, status: "plugin_not_found_error" }],
+];
+
+for (const [what, text, mode, call] of outcomes) {
+  Deno.test(`an exec plugin that ${what} is counted as ${call.status}`, async () => {
+    using desk = new Desk();
+    if (text !== "") desk.write("plugin.sh", text, mode);
+    const exec = { apiVersion: "client.authentication.k8s.io/v1", command: "./plugin.sh" };
+    const kubeconfig = desk.kubeconfig({ server: "https://192.0.2.1" }, { exec });
+    const calls: ExecCall[] = [];
+    const source = desk.source({ kubeconfig, observeExec: (call) => calls.push(call) });
+    await assert.rejects(source.current(never), { code: "WEIR_CREDENTIALS" });
+    assert.deepEqual(calls, [call]);
+  });
+}
+
+Deno.test("an exec plugin's certificate is told with its life", async () => {
+  using desk = new Desk();
+  const { client } = await certificates();
+  const status = {
+    clientCertificateData: client.certificate,
+    clientKeyData: client.key,
+  };
+  const credential = {
+    apiVersion: "client.authentication.k8s.io/v1",
+    kind: "ExecCredential",
+    status,
+  };
+  desk.write("credential.json", JSON.stringify(credential));
+  desk.write("plugin.sh", `#!/bin/sh\ncat ${desk.directory}/credential.json\n`, 0o700);
+  const exec = { apiVersion: "client.authentication.k8s.io/v1", command: "./plugin.sh" };
+  const kubeconfig = desk.kubeconfig({ server: "https://192.0.2.1" }, { exec });
+  const calls: ExecCall[] = [];
+  await desk.source({ kubeconfig, observeExec: (call) => calls.push(call) }).current(never);
+  const [call] = calls;
+  assert.equal(call?.status, "no_error");
+  const { beginsAt, endsAt } = call.certificate ?? { beginsAt: 0, endsAt: 0 };
+  assert.ok(Math.abs(beginsAt - Date.now()) < 600_000 && endsAt > Date.now());
 });

@@ -4,7 +4,9 @@
  *
  * @module
  */
+import { X509Certificate } from "node:crypto";
 import * as v from "valibot";
+import type { ExecCall } from "../../schemas/credentials.ts";
 import { messageOf, WeirError } from "../../schemas/errors.ts";
 
 /** The `exec` section of a kubeconfig's user. Fields that only people at a terminal need are left. */
@@ -61,12 +63,14 @@ const LONGEST_COMPLAINT = 500;
  *
  * @param settings What to run.
  * @param cluster What the plugin is told if it asks for it.
+ * @param observe Told how it ended, also when this fails.
  * @returns The credential.
  * @throws {WeirError} WEIR_CREDENTIALS when the plugin cannot be run, fails, or prints no credential.
  */
 export async function execCredential(
   settings: ExecSettings,
   cluster: ExecCluster,
+  observe: (call: ExecCall) => void,
 ): Promise<ExecCredential> {
   const { apiVersion, command } = settings;
   const fail = (state: string, cause?: unknown) =>
@@ -90,13 +94,20 @@ export async function execCredential(
   try {
     output = await plugin.output();
   } catch (error) {
+    const status = error instanceof Deno.errors.NotFound
+      ? "plugin_not_found_error"
+      : "client_internal_error";
+    observe({ code: 1, status });
     const hint = settings.installHint ? `; ${settings.installHint}` : "";
     throw fail(`${messageOf(error)}${hint}`, error);
   }
   if (!output.success) {
+    observe({ code: output.code, status: "plugin_execution_error" });
     const complaint = new TextDecoder().decode(output.stderr).trim().slice(0, LONGEST_COMPLAINT);
     throw fail(`it ended with status ${output.code}${complaint === "" ? "" : `: ${complaint}`}`);
   }
+  // Whatever is wrong from here on, the plugin has done its work.
+  observe({ code: 1, status: "client_internal_error" });
   let printed: unknown;
   try {
     printed = JSON.parse(new TextDecoder().decode(output.stdout));
@@ -114,10 +125,20 @@ export async function execCredential(
   if (!status.token && (certificate === "" || key === "")) {
     throw fail("it printed neither a token nor a certificate with its key");
   }
+  observe({
+    code: 0,
+    status: "no_error",
+    ...(certificate === "" ? {} : { certificate: lifeOf(certificate) }),
+  });
   return {
     token: status.token ?? "",
     certificate,
     key,
     ...(status.expirationTimestamp ? { expiresAt: Date.parse(status.expirationTimestamp) } : {}),
   };
+}
+
+function lifeOf(certificate: string): NonNullable<ExecCall["certificate"]> {
+  const { validFromDate, validToDate } = new X509Certificate(certificate);
+  return { beginsAt: validFromDate.getTime(), endsAt: validToDate.getTime() };
 }

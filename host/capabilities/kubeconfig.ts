@@ -4,7 +4,11 @@
  * @module
  */
 import * as v from "valibot";
-import { KubeconfigAnswerSchema, type ResolvedCredentials } from "../../schemas/credentials.ts";
+import {
+  type ExecCall,
+  KubeconfigAnswerSchema,
+  type ResolvedCredentials,
+} from "../../schemas/credentials.ts";
 import { messageOf, WeirError } from "../../schemas/errors.ts";
 
 /** What {@linkcode resolveKubeconfig} needs. */
@@ -17,6 +21,8 @@ export interface KubeconfigOptions {
   readonly deno: string;
   /** The child's module, if not the one beside this file: a bundle names its own. */
   readonly child?: URL;
+  /** Told how an exec plugin ended. */
+  readonly observeExec?: (call: ExecCall) => void;
 }
 
 /** Milliseconds that the child may take, an exec plugin's time included. */
@@ -61,10 +67,12 @@ async function ask(options: KubeconfigOptions, allowed: readonly string[], signa
     const issue = parsed.issues[0];
     throw fail(`${v.getDotPath(issue) ?? "the answer"}: ${issue.message}`);
   }
-  if (parsed.output.type === "failed") {
-    throw new WeirError("WEIR_CREDENTIALS", parsed.output.message);
+  const said = parsed.output;
+  if (said.type !== "exec" && said.exec !== undefined) options.observeExec?.(said.exec);
+  if (said.type === "failed") {
+    throw new WeirError("WEIR_CREDENTIALS", said.message);
   }
-  return parsed.output;
+  return said;
 }
 
 /**

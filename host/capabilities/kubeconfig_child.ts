@@ -11,7 +11,7 @@ import { dirname, isAbsolute, resolve } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
 import * as v from "valibot";
 import { parse } from "yaml";
-import type { KubeconfigAnswer, ResolvedCredentials } from "../../schemas/credentials.ts";
+import type { ExecCall, KubeconfigAnswer, ResolvedCredentials } from "../../schemas/credentials.ts";
 import { messageOf, WeirError } from "../../schemas/errors.ts";
 import { execCredential, ExecSettingsSchema } from "./exec_credential.ts";
 
@@ -33,7 +33,11 @@ async function pem(data: string | undefined, file: string | undefined): Promise<
   return file ? await Deno.readTextFile(file) : "";
 }
 
-async function answer(path: string, master: string): Promise<KubeconfigAnswer> {
+async function answer(
+  path: string,
+  master: string,
+  observe: (call: ExecCall) => void,
+): Promise<KubeconfigAnswer> {
   const text = await Deno.readTextFile(path);
   const directory = dirname(resolve(path));
   const absolute = (file: string) => isAbsolute(file) ? file : resolve(directory, file);
@@ -74,7 +78,7 @@ async function answer(path: string, master: string): Promise<KubeconfigAnswer> {
       ...(cluster.tlsServerName ? { "tls-server-name": cluster.tlsServerName } : {}),
       ...(cluster.skipTLSVerify ? { "insecure-skip-tls-verify": true } : {}),
       ...(ca === "" ? {} : { "certificate-authority-data": btoa(ca) }),
-    });
+    }, observe);
     token = credential.token;
     if (credential.certificate !== "") ({ certificate, key } = credential);
     if (credential.expiresAt !== undefined) ends.push(credential.expiresAt);
@@ -105,9 +109,12 @@ async function answer(path: string, master: string): Promise<KubeconfigAnswer> {
 
 if (import.meta.main) {
   const [path = "", master = ""] = Deno.args;
-  const said = await answer(path, master).catch((error): KubeconfigAnswer => ({
-    type: "failed",
-    message: error instanceof WeirError ? error.message : fail(path, messageOf(error)).message,
-  }));
-  console.log(JSON.stringify(said));
+  // The last that is said of it counts.
+  let exec: ExecCall | undefined;
+  const said = await answer(path, master, (call) => exec = call)
+    .catch((error): KubeconfigAnswer => ({
+      type: "failed",
+      message: error instanceof WeirError ? error.message : fail(path, messageOf(error)).message,
+    }));
+  console.log(JSON.stringify({ ...said, exec }));
 }

@@ -7,6 +7,7 @@ import type { Log } from "../../schemas/capability.ts";
 import type { WeirConfig } from "../../schemas/config.ts";
 import type { CredentialSource } from "../../schemas/credentials.ts";
 import type { Source } from "../../schemas/kube.ts";
+import type { ObserveClient } from "./kube/client_event.ts";
 
 /** What a source stands on. */
 export interface SourceGround {
@@ -15,6 +16,8 @@ export interface SourceGround {
   readonly credentials: () => CredentialSource;
   /** For example `weir/0.1.0`. */
   readonly userAgent: string;
+  /** Told of each request to the API server. */
+  readonly observe: ObserveClient;
 }
 
 /**
@@ -32,7 +35,7 @@ export function openSource(config: WeirConfig, ground: SourceGround): Source {
 
 /** Only what is used is imported: undici and what it needs take 20 MB, the parser of YAML 3 MB. */
 async function load(config: WeirConfig, ground: SourceGround): Promise<Source> {
-  const { log, userAgent } = ground;
+  const { log, observe, userAgent } = ground;
   if (config.manifests !== "") {
     const { manifestsSource } = await import("./manifests/source.ts");
     return manifestsSource({ directory: config.manifests, log });
@@ -44,6 +47,7 @@ async function load(config: WeirConfig, ground: SourceGround): Promise<Source> {
     credentials,
     nodeName,
     log,
+    observe,
     userAgent,
     acceptContentTypes,
     contentType,

@@ -3,12 +3,15 @@
  *
  * @module
  */
+import { lookup } from "node:dns";
+import type { LookupFunction } from "node:net";
 import { type Dispatcher, Pool } from "undici";
 import type { Credentials, CredentialSource } from "../../../schemas/credentials.ts";
 import { messageOf, WeirError } from "../../../schemas/errors.ts";
 import type { Clock } from "../../clock.ts";
 import { ApiError, failureOf } from "./api_error.ts";
 import { concatenated } from "./bytes.ts";
+import type { ObserveClient } from "./client_event.ts";
 import { jsonStatus } from "./decode_json.ts";
 import { protobufStatus } from "./decode_protobuf.ts";
 import type { TokenBucket } from "./rate_limit.ts";
@@ -57,8 +60,10 @@ export interface ApiClientOptions {
   readonly acceptContentTypes?: string;
   /** For example `weir/0.1.0`. */
   readonly userAgent: string;
-  /** Says how long a failure's body is waited for. */
+  /** Says how long a failure's body is waited for, and how long things took. */
   readonly clock: Clock;
+  /** Told of each request. */
+  readonly observe?: ObserveClient;
 }
 
 /** Milliseconds until a connection must stand. */
@@ -87,19 +92,34 @@ export function apiClient(options: ApiClientOptions): ApiClient {
     ? `${PROTOBUF}, application/json`
     : options.contentType;
   const accept = options.acceptContentTypes || byDefault;
+  const { clock, observe = () => {} } = options;
   const closing: Promise<void>[] = [];
   let pool: { readonly identity: string; readonly pool: Pool } | undefined;
 
   /** The pool for these credentials. A pool for others drains: its watches go on until they end. */
   function poolFor(credentials: Credentials): Pool {
     const identity = JSON.stringify([credentials.server, credentials.tls]);
+    const result = pool?.identity === identity ? "hit" : "miss";
+    observe({ type: "transport", result, entries: 1 });
     if (pool?.identity === identity) return pool.pool;
     if (pool !== undefined) closing.push(pool.pool.close().catch(() => {}));
-    pool = { identity, pool: poolOf(credentials) };
+    pool = { identity, pool: poolOf(credentials, timedLookup(clock, observe)) };
     return pool.pool;
   }
 
   async function send(path: string, credentials: Credentials, signal: AbortSignal) {
+    const { host } = new URL(credentials.server);
+    try {
+      const response = await sendOnce(path, credentials, signal);
+      observe({ type: "answer", host, code: String(response.statusCode) });
+      return response;
+    } catch (error) {
+      if (!signal.aborted) observe({ type: "answer", host, code: "<error>" });
+      throw error;
+    }
+  }
+
+  async function sendOnce(path: string, credentials: Credentials, signal: AbortSignal) {
     // A server behind a proxy such as Rancher has a path of its own.
     const prefix = new URL(credentials.server).pathname.replace(/\/$/, "");
     try {
@@ -123,9 +143,14 @@ export function apiClient(options: ApiClientOptions): ApiClient {
 
   return {
     async get(path, signal) {
+      const askedAt = clock.now();
       await options.limit.take(signal);
+      const waited = clock.now() - askedAt;
       signal.throwIfAborted();
       const credentials = await options.credentials.current(signal);
+      const { host } = new URL(credentials.server);
+      observe({ type: "limited", host, milliseconds: waited });
+      const startedAt = clock.now();
       let response = await send(path, credentials, signal).catch(async (error) => {
         // A rotated authority or client certificate shows as a failed handshake.
         if (error instanceof ApiError && TLS_FAULT.test(error.reason)) {
@@ -137,13 +162,19 @@ export function apiClient(options: ApiClientOptions): ApiClient {
       if (response.statusCode === 401) {
         const renewed = await options.credentials.renew(credentials, signal);
         if (renewed !== credentials) {
+          observe({ type: "retry", host, code: "401" });
           response = await send(path, renewed, signal);
           body = await failureBody(response, options.clock);
         }
       }
       const type = header(response.headers["content-type"]);
       const encoding = type.startsWith(PROTOBUF) ? "protobuf" : "json";
-      if (body === undefined) return { encoding, body: response.body };
+      const over = (bytes: number) =>
+        observe({ type: "done", host, milliseconds: clock.now() - startedAt, bytes });
+      if (body === undefined) {
+        return { encoding, body: isWatch(path) ? response.body : measured(response.body, over) };
+      }
+      over(body.length);
       const status = encoding === "protobuf" ? protobufStatus(body) : jsonStatus(body);
       const failure = failureOf(
         status,
@@ -166,7 +197,35 @@ export function apiClient(options: ApiClientOptions): ApiClient {
   };
 }
 
-function poolOf({ server, tls }: Credentials): Pool {
+function isWatch(path: string): boolean {
+  return /[?&]watch=/.test(path);
+}
+
+/** Passes a body on and tells its size when it has been read to its end. */
+async function* measured(
+  body: AsyncIterable<Uint8Array>,
+  over: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const part of body) {
+    bytes += part.length;
+    yield part;
+  }
+  over(bytes);
+}
+
+/** Looks names up as the system does, and tells how long it took. */
+function timedLookup(clock: Clock, observe: ObserveClient): LookupFunction {
+  return (host, options, callback) => {
+    const startedAt = clock.now();
+    lookup(host, options, (error, address, family) => {
+      observe({ type: "lookup", host, milliseconds: clock.now() - startedAt });
+      callback(error, address, family);
+    });
+  };
+}
+
+function poolOf({ server, tls }: Credentials, lookup: LookupFunction): Pool {
   try {
     return new Pool(new URL(server).origin, {
       // One connection for each watch and one for lists; HTTP/1.1 has one request at a time.
@@ -177,6 +236,7 @@ function poolOf({ server, tls }: Credentials): Pool {
       bodyTimeout: 0,
       connect: {
         timeout: CONNECT_TIMEOUT,
+        lookup,
         keepAlive: true,
         keepAliveInitialDelay: KEEP_ALIVE_DELAY,
         rejectUnauthorized: !tls.insecure,

@@ -4,21 +4,26 @@ import { WeirError } from "../../../schemas/errors.ts";
 import { systemClock } from "../../clock.ts";
 import { SimulatedClock } from "../../simulated_clock.ts";
 import { type ApiClient, apiClient, PROTOBUF } from "./client.ts";
+import type { ClientEvent } from "./client_event.ts";
 import { TokenBucket } from "./rate_limit.ts";
 
 /** A server that answers every request alike, and a client whose credentials never get better. */
 class Scene {
   readonly clock = new SimulatedClock();
+  readonly events: ClientEvent[] = [];
   readonly client: ApiClient;
   readonly #server;
+
+  readonly host: string;
 
   private constructor(
     server: ReturnType<typeof createServer>,
     port: number,
     acceptContentTypes: string,
   ) {
+    this.host = `localhost:${port}`;
     this.#server = server;
-    const credentials = { server: `http://127.0.0.1:${port}`, tls: { insecure: false } };
+    const credentials = { server: `http://localhost:${port}`, tls: { insecure: false } };
     this.client = apiClient({
       credentials: {
         current: async () => credentials,
@@ -31,6 +36,7 @@ class Scene {
       acceptContentTypes,
       userAgent: "weir/test",
       clock: this.clock,
+      observe: (event) => this.events.push(event),
     });
   }
 
@@ -84,6 +90,8 @@ Deno.test("a failure whose body never ends is told by its status", async () => {
   await answer;
 });
 
+  readonly host: string;
+
 for (
   const [given, sent] of [
     ["", "application/vnd.kubernetes.protobuf, application/json"],
@@ -100,3 +108,4 @@ for (
     assert.deepEqual(asked, [sent]);
   });
 }
+    this.host = `localhost:${port}`;

@@ -8,6 +8,7 @@ import type { Log } from "../../../schemas/capability.ts";
 import type { CredentialSource } from "../../../schemas/credentials.ts";
 import type { Source } from "../../../schemas/kube.ts";
 import { apiClient, PROTOBUF } from "./client.ts";
+import type { ObserveClient } from "./client_event.ts";
 import { jsonDecoder } from "./decode_json.ts";
 import { protobufDecoder } from "./decode_protobuf.ts";
 import { TokenBucket } from "./rate_limit.ts";
@@ -31,6 +32,8 @@ export interface KubeSourceOptions {
   readonly qps?: number;
   /** As `--kube-api-burst`; 10 when absent or 0. */
   readonly burst?: number;
+  /** Told of each request. */
+  readonly observe?: ObserveClient;
   /** For tests. */
   readonly clock?: Clock;
   /** For tests: from 0 to just below 1, uniformly. */
@@ -56,6 +59,7 @@ export function kubeSource(options: KubeSourceOptions): Source {
         acceptContentTypes: options.acceptContentTypes ?? "",
         userAgent: options.userAgent,
         clock,
+        ...(options.observe === undefined ? {} : { observe: options.observe }),
       });
       const strings = new StringTable();
       const reflectors = resources(options.nodeName).map((resource) =>
