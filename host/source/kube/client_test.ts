@@ -90,7 +90,50 @@ Deno.test("a failure whose body never ends is told by its status", async () => {
   await answer;
 });
 
-  readonly host: string;
+Deno.test("a list tells of its wait, its connection, its answer and its size; a watch of no end", async () => {
+  await using scene = await Scene.open((response) => {
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end("12345");
+  });
+  const read = async (path: string) => {
+    const { body } = await scene.client.get(path, AbortSignal.timeout(5000));
+    let bytes = 0;
+    for await (const part of body) bytes += part.length;
+    return bytes;
+  };
+  assert.equal(await read("/api/v1/services"), 5);
+  const { host } = scene;
+  assert.deepEqual(scene.events.splice(0), [
+    { type: "limited", host, milliseconds: 0 },
+    { type: "transport", result: "miss", entries: 1 },
+    { type: "lookup", host: "localhost", milliseconds: 0 },
+    { type: "answer", host, code: "200" },
+    { type: "done", host, milliseconds: 0, bytes: 5 },
+  ]);
+  assert.equal(await read("/api/v1/services?watch=true"), 5);
+  // It may be another connection of the same pool, for which the name is looked up anew.
+  assert.deepEqual(scene.events.filter(({ type }) => type !== "lookup"), [
+    { type: "limited", host, milliseconds: 0 },
+    { type: "transport", result: "hit", entries: 1 },
+    { type: "answer", host, code: "200" },
+  ]);
+});
+
+Deno.test("an answer that is none and one that is a failure are told as such", async () => {
+  await using scene = await Scene.open((response) => {
+    response.writeHead(503);
+    response.end("no");
+  });
+  const asked = () => scene.client.get("/api/v1/services", AbortSignal.timeout(5000));
+  await assert.rejects(asked(), { status: 503 });
+  const codes = () => scene.events.flatMap((event) => event.type === "answer" ? [event.code] : []);
+  assert.deepEqual(codes(), ["503"]);
+  await using broken = await Scene.open((response) => response.destroy());
+  await assert.rejects(broken.client.get("/", AbortSignal.timeout(5000)), {
+    code: "WEIR_API_SERVER",
+  });
+  assert.ok(broken.events.some((event) => event.type === "answer" && event.code === "<error>"));
+});
 
 for (
   const [given, sent] of [
@@ -108,4 +151,3 @@ for (
     assert.deepEqual(asked, [sent]);
   });
 }
-    this.host = `localhost:${port}`;
