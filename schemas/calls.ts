@@ -54,11 +54,11 @@ export const MOST_TRAFFIC_IDS = 4_000;
 
 /** What became of one service port, since the counters began; they may begin anew at any time. */
 export interface ServicePortTraffic {
-  /** Connections that were sent to an endpoint. */
+  /** Connections that were sent to an endpoint, 0 or more. */
   readonly connections: number;
-  /** Packets of such connections, in both directions. */
+  /** Packets of such connections, in both directions, 0 or more. */
   readonly packets: number;
-  /** Bytes of these packets, IP headers included. */
+  /** Bytes of these packets, IP headers included, 0 or more. */
   readonly bytes: number;
 }
 
