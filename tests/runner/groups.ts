@@ -116,7 +116,7 @@ export const GROUPS: readonly TestGroup[] = [
   },
   {
     name: "traces",
-    paths: ["host/telemetry/otlp", "tests/collector"],
+    paths: ["host/telemetry/otlp"],
     kind: "tests",
     place: "caller",
     tools: ["openssl"],

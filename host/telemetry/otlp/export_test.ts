@@ -3,8 +3,8 @@
  * environment.
  */
 import assert from "node:assert/strict";
-import { Collector, type Manner } from "../../../tests/collector/collector.ts";
-import type { ReceivedSpan } from "../../../tests/collector/protocol.ts";
+import { Collector, type Manner } from "../../../tests/kit/collector.ts";
+import type { ReceivedSpan } from "../../../tests/kit/collector_protocol.ts";
 import { makeCertificates } from "../../../tests/kit/certificates.ts";
 import { systemClock } from "../../clock.ts";
 import { randomIdentifiers } from "../identifiers.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { decodeRequest, type ReceivedSpan } from "./protocol.ts";
+import { decodeRequest, type ReceivedSpan } from "./collector_protocol.ts";
 
 /** What becomes of a request. */
 export type Manner =
