@@ -94,7 +94,8 @@ export function traceRoutes(traces: TraceStore): Hono {
       const origin = trace.spans[0].startedAt;
       return context.json({
         ...summary(trace),
-        spans: trace.spans.map((span) => described(span, origin)),
+        spans: trace.spans.toSorted((one, other) => one.startedAt - other.startedAt)
+          .map((span) => described(span, origin)),
       });
     });
 }

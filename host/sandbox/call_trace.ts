@@ -22,13 +22,18 @@ export interface CallTraceOptions {
 /** Follows one call. */
 export class CallTrace {
   readonly #options: CallTraceOptions;
-  readonly #wire: TraceSpan;
   readonly #writtenAt: number;
-  #handler: TraceSpan | undefined;
-  #handlerAt = 0;
+  /** Given out to its children before it is over. */
+  readonly #handlerId: string;
+  /** When the plugin's acknowledgement was read; undefined before. */
+  #acknowledgedAt: number | undefined;
+  /** When the plugin had the call, as far as its own words tell more. */
+  #origin: number | undefined;
   /** The identifiers of the plugin's spans by their number, given out when first heard of. */
   readonly #identifiers = new Map<number, string>();
   readonly #told = new Set<number>();
+  /** When the plugin first invoked during each of its spans. */
+  readonly #invokedAt = new Map<number, number>();
   #bytes = 0;
   #dropped = 0;
 
@@ -46,9 +51,9 @@ export class CallTrace {
     const { span, now } = options;
     const { startedAt, bytes } = encoding;
     this.#writtenAt = now();
+    this.#handlerId = span.nextId();
     const attributes = { "weir.bytes": bytes };
     span.past("weir.plugin.encode", { startedAt, endedAt: this.#writtenAt }, attributes);
-    this.#wire = span.begin("weir.plugin.wire", {}, this.#writtenAt);
   }
 
   /** For events of metrics. */
@@ -58,16 +63,20 @@ export class CallTrace {
 
   /** The plugin has the call and begins its handler. */
   acknowledged(): void {
-    this.#wire.end();
-    this.#handlerAt = this.#options.now();
-    this.#handler = this.#options.span.begin("weir.plugin.handler", {}, this.#handlerAt);
+    this.#acknowledgedAt = this.#options.now();
   }
 
   /** The call is over, whatever came of it. */
   ended(): void {
-    this.#wire.end();
-    if (this.#dropped > 0) this.#handler?.set({ "weir.plugin.dropped_spans": this.#dropped });
-    this.#handler?.end();
+    const { span, now } = this.#options;
+    const endedAt = now();
+    const begun = this.#origin ?? this.#acknowledgedAt;
+    const wire = { startedAt: this.#writtenAt, endedAt: begun ?? endedAt };
+    span.past("weir.plugin.wire", wire, {});
+    if (begun === undefined) return;
+    const attributes = this.#dropped > 0 ? { "weir.plugin.dropped_spans": this.#dropped } : {};
+    const handler = { startedAt: begun, endedAt };
+    span.past("weir.plugin.handler", handler, attributes, { spanId: this.#handlerId });
   }
 
   /**
@@ -85,11 +94,13 @@ export class CallTrace {
     bytes: number,
     number: number | undefined,
   ): TraceSpan {
-    const { span } = this.#options;
+    const { span, now } = this.#options;
     const parentId = number === undefined ? undefined : this.#identifier(number);
+    if (number !== undefined && parentId !== undefined && !this.#invokedAt.has(number)) {
+      this.#invokedAt.set(number, now());
+    }
     const attributes = { "weir.method": `${capability}.${method}`, "weir.bytes": bytes };
-    const parent = this.#handler ?? span;
-    return parent.begin("weir.capability", attributes, undefined, parentId);
+    return span.begin("weir.capability", attributes, undefined, parentId ?? this.#handlerId);
   }
 
   /**
@@ -100,20 +111,22 @@ export class CallTrace {
    * @param bytes Of the message.
    */
   told({ elapsed, spans, dropped }: SpansMessage, bytes: number): void {
-    const { limits, now } = this.#options;
-    const handler = this.#handler;
+    const { span, limits, now } = this.#options;
+    const latest = this.#acknowledgedAt;
     this.#bytes += bytes;
-    if (handler === undefined || this.#bytes > limits.spanBytes) {
+    if (latest === undefined || this.#bytes > limits.spanBytes) {
       this.#dropped += spans.length + dropped;
       return;
     }
     this.#dropped += dropped;
     const received = now();
-    // The plugin's clock has another origin. It sent this `elapsed` after it had the call, which
-    // was between the frame's write and the arrival of its acknowledgement.
-    const origin = Math.min(Math.max(received - elapsed, this.#writtenAt), this.#handlerAt);
-    const within = (offset: number) =>
-      Math.min(Math.max(origin + offset, this.#writtenAt), received);
+    // The plugin's clock has another origin: when it had the call. That was after the frame's write
+    // and before whatever it sent arrived, of which each tells how much before; the first word holds.
+    const origin = this.#origin ??= Math.max(
+      this.#writtenAt,
+      Math.min(latest, received - elapsed, ...this.#latestOrigins(spans)),
+    );
+    const within = (offset: number) => Math.min(origin + offset, received);
     for (const { number, parent, name, start, end, attributes, error } of spans) {
       const spanId = this.#identifier(number);
       // A number that comes twice would be one identifier for two spans.
@@ -125,7 +138,7 @@ export class CallTrace {
       const parentId = parent === undefined || parent >= number
         ? undefined
         : this.#identifier(parent);
-      handler.past(
+      span.past(
         `plugin.${printable(name)}`,
         { startedAt: within(start), endedAt: within(end) },
         Object.fromEntries(
@@ -136,11 +149,19 @@ export class CallTrace {
         ),
         {
           spanId,
-          ...(parentId === undefined ? {} : { parentId }),
+          parentId: parentId ?? this.#handlerId,
           error: error === undefined ? undefined : printable(error),
         },
       );
     }
+  }
+
+  /** A span had begun when something that was asked for during it arrived. */
+  #latestOrigins(spans: SpansMessage["spans"]): number[] {
+    return spans.flatMap(({ number, start }) => {
+      const invokedAt = this.#invokedAt.get(number);
+      return invokedAt === undefined ? [] : [invokedAt - start];
+    });
   }
 
   #identifier(number: number): string | undefined {

@@ -63,15 +63,15 @@ Deno.test("a call shows its encoding, the wire, the handler and what it asked fo
     "- > weir.sync {}",
     "weir.sync > weir.plugin.call {}",
     'weir.plugin.call > weir.plugin.encode {"weir.bytes":100}',
+    'weir.plugin.handler > weir.capability {"weir.method":"nft.commit","weir.bytes":64}',
     "weir.plugin.call > weir.plugin.wire {}",
     "weir.plugin.call > weir.plugin.handler {}",
-    'weir.plugin.handler > weir.capability {"weir.method":"nft.commit","weir.bytes":64}',
   ]);
   assert.deepEqual(spanTimes(record).slice(2), [
     "weir.plugin.encode 0–1",
+    "weir.capability 6–10",
     "weir.plugin.wire 1–3",
     "weir.plugin.handler 3–11",
-    "weir.capability 6–10",
   ]);
 });
 
@@ -93,13 +93,55 @@ Deno.test("the plugin's spans hang together, with what it asked for below them",
   );
   trace.ended();
   const record = await finish();
-  assert.deepEqual(spanTree(record).slice(5), [
+  assert.deepEqual(spanTree(record).slice(3, 6), [
     'plugin.send > weir.capability {"weir.method":"nft.commit","weir.bytes":64}',
     'plugin.apply > plugin.send {"plugin.ok":true}',
     "weir.plugin.handler > plugin.apply {}",
   ]);
-  assert.deepEqual(spanTimes(record).slice(6), ["plugin.send 3–8", "plugin.apply 2–9"]);
-  assert.equal(record.spans.at(-1)?.error, "no");
+  assert.deepEqual(spanTimes(record).slice(4, 6), ["plugin.send 3–8", "plugin.apply 2–9"]);
+  assert.equal(record.spans[5]?.error, "no");
+});
+
+Deno.test("the wire ends when the plugin had the call, which its own spans tell best", async () => {
+  const { call, pass, finish } = scene();
+  const trace = await call;
+  pass(5);
+  trace.acknowledged();
+  pass(1);
+  trace.told(told([{ start: 0, end: 4 }], { elapsed: 4 }), 200);
+  trace.ended();
+  assert.deepEqual(spanTimes(await finish()).slice(3), [
+    "plugin.work 3–7",
+    "weir.plugin.wire 1–3",
+    "weir.plugin.handler 3–7",
+  ]);
+});
+
+Deno.test("however late its words arrive, no span begins after what was asked for during it", async () => {
+  const { call, pass, finish } = scene();
+  const trace = await call;
+  pass(5);
+  trace.acknowledged();
+  const commit = trace.invoked("nft", "commit", 64, 1);
+  pass(4);
+  commit.end();
+  pass(3);
+  trace.told(told([{ start: 1, end: 7 }], { elapsed: 8 }), 200);
+  trace.ended();
+  assert.deepEqual(spanTimes(await finish()).slice(3), [
+    "weir.capability 6–10",
+    "plugin.work 6–12",
+    "weir.plugin.wire 1–5",
+    "weir.plugin.handler 5–13",
+  ]);
+});
+
+Deno.test("a call that was never acknowledged shows the wire alone", async () => {
+  const { call, pass, finish } = scene();
+  const trace = await call;
+  pass(5);
+  trace.ended();
+  assert.deepEqual(spanTimes(await finish()).slice(3), ["weir.plugin.wire 1–6"]);
 });
 
 Deno.test("a plugin cannot forge the host's spans, nor hide a line, nor leave the call's time", async () => {
@@ -118,11 +160,11 @@ Deno.test("a plugin cannot forge the host's spans, nor hide a line, nor leave th
   );
   trace.ended();
   const record = await finish();
-  assert.deepEqual(spanTree(record).slice(5), [
+  assert.deepEqual(spanTree(record).slice(3, 4), [
     'weir.plugin.handler > plugin.weir.netlink.send\\u000d\\u001b[2J {"plugin.weir.revision":9,' +
     '"plugin.\\\\u202eb":"\\\\u001b[1m"}',
   ]);
-  assert.deepEqual(spanTimes(record).slice(5).map((text) => text.split(" ").at(-1)), ["1–11"]);
+  assert.deepEqual(spanTimes(record).slice(3, 4).map((text) => text.split(" ").at(-1)), ["1–11"]);
 });
 
 for (

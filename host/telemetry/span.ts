@@ -50,7 +50,7 @@ export interface SpanRecord {
 export interface TraceRecord {
   /** 32 hexadecimal digits. */
   readonly traceId: string;
-  /** The root first, then in the order in which they were begun. */
+  /** The root first, the others in no particular order. */
   readonly spans: readonly [SpanRecord, ...SpanRecord[]];
   /** Spans beyond the limit, of which nothing is known. */
   readonly dropped: number;

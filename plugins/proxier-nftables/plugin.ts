@@ -11,6 +11,7 @@ import {
   messageOf,
   type NftClient,
   NftError,
+  type Trace,
   WeirError,
 } from "weir";
 import { explain } from "./explain.ts";
@@ -54,18 +55,21 @@ async function standingTables(nft: NftClient): Promise<StandingTables> {
  */
 async function replace(
   nft: NftClient,
+  trace: Trace,
   write: (tx: ReturnType<NftClient["transaction"]>, standing: StandingTables) => void,
 ): Promise<void> {
-  const standing = await standingTables(nft);
+  const standing = await trace.span("list", {}, () => standingTables(nft));
   const tx = nft.transaction();
-  write(tx, standing);
+  trace.span("compute", {}, () => write(tx, standing));
   try {
-    await tx.commit();
+    await trace.span("commit", {}, () => tx.commit());
   } catch (thrown) {
     if (!(thrown instanceof NftError) || Object.keys(standing).length === 0) throw thrown;
     const whole = nft.transaction();
-    write(whole, {});
-    await whole.commit();
+    await trace.span("replace", {}, () => {
+      write(whole, {});
+      return whole.commit();
+    });
   }
 }
 
@@ -91,11 +95,11 @@ export default defineProxier({
   // Connections that are translated stay so, whatever becomes of the rules.
   uses: { conntrack: { version: 1 } },
 
-  async resync(snapshot, { nft, conntrack, log }) {
+  async resync(snapshot, { nft, conntrack, log, trace }) {
     current = undefined;
     families = snapshot.settings.families;
     const mirror = new Mirror(snapshot.settings);
-    await replace(nft, (tx, standing) => mirror.replace(tx, snapshot.ports, standing));
+    await replace(nft, trace, (tx, standing) => mirror.replace(tx, snapshot.ports, standing));
     current = { mirror, revision: snapshot.revision };
     reconcile(conntrack, "all", log);
     for (const id of mirror.shadowed) {
@@ -103,7 +107,7 @@ export default defineProxier({
     }
   },
 
-  async apply(diff, { nft, conntrack, log }) {
+  async apply(diff, { nft, conntrack, log, trace }) {
     const known = current;
     if (known?.revision !== diff.from) {
       throw new WeirError(
@@ -117,8 +121,9 @@ export default defineProxier({
     current = undefined;
     const { mirror } = known;
     const tx = nft.transaction();
-    if (mirror.apply(tx, diff) === "applied") await tx.commit();
-    else await replace(nft, (tx, standing) => mirror.renew(tx, standing));
+    const outcome = trace.span("compute", {}, () => mirror.apply(tx, diff));
+    if (outcome === "applied") await trace.span("commit", {}, () => tx.commit());
+    else await replace(nft, trace, (tx, standing) => mirror.renew(tx, standing));
     current = { mirror, revision: diff.to };
     reconcile(conntrack, [...diff.upserts.map(({ id }) => id), ...diff.removes], log);
     const { shadowed } = mirror;

@@ -6,6 +6,8 @@
  */
 import type { KubeKind, KubeObject } from "../../schemas/kube.ts";
 import type { ApiObject } from "../kit/api_store.ts";
+import type { Manner } from "../kit/collector.ts";
+import type { ReceivedSpan } from "../kit/collector_protocol.ts";
 import type { Topology } from "../kit/packet/topology.ts";
 import { kubeObject } from "./kube_object.ts";
 import { LineChild } from "./line_child.ts";
@@ -18,9 +20,19 @@ export interface Page {
   readonly text: string;
 }
 
+/** What a collector has. */
+export interface Collected {
+  readonly spans: readonly ReceivedSpan[];
+  readonly requests: number;
+  /** What was wrong with requests. */
+  readonly faults: readonly string[];
+}
+
 /** What the program is asked. */
 export type NodeQuestion =
   | { readonly do: "get"; readonly url: string }
+  | { readonly do: "collector-start"; readonly port: number; readonly manner: Manner }
+  | { readonly do: "collector" }
   | { readonly do: "api-start" | "api-pause" | "api-resume" | "api-compact" | "api-lists" }
   | {
     readonly do: "api-apply";
@@ -36,6 +48,8 @@ export type NodeQuestion =
 /** What it answers. */
 interface NodeAnswers {
   readonly get: Page;
+  readonly "collector-start": null;
+  readonly "collector": Collected;
   readonly "api-start": string;
   readonly "api-pause": null;
   readonly "api-resume": null;
@@ -73,6 +87,25 @@ export class NodeAgent implements AsyncDisposable {
    */
   get(url: string): Promise<Page> {
     return this.#child.ask({ do: "get", url });
+  }
+
+  /**
+   * Starts a collector of traces, once.
+   *
+   * @param port On 127.0.0.1.
+   * @param manner What becomes of requests.
+   */
+  async startCollector(port: number, manner: Manner = { type: "takes" }): Promise<void> {
+    await this.#child.ask({ do: "collector-start", port, manner });
+  }
+
+  /**
+   * What the collector has.
+   *
+   * @returns All of it.
+   */
+  collected(): Promise<Collected> {
+    return this.#child.ask({ do: "collector" });
   }
 
   /**

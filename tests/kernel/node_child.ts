@@ -6,6 +6,7 @@
  * @module
  */
 import { FakeApiServer } from "../kit/api_server.ts";
+import { Collector } from "../kit/collector.ts";
 import { answerLines } from "./line_child.ts";
 import type { NodeQuestion, Page } from "./node_agent.ts";
 
@@ -13,6 +14,7 @@ import type { NodeQuestion, Page } from "./node_agent.ts";
 const TIMEOUT = 5_000;
 
 let server: FakeApiServer | undefined;
+let collector: Collector | undefined;
 
 function running(): FakeApiServer {
   if (server === undefined) throw new Error('Cannot use API server "fake": it was not started');
@@ -28,6 +30,15 @@ await answerLines<NodeQuestion>(async (question) => {
   switch (question.do) {
     case "get":
       return await get(question.url);
+    case "collector-start":
+      collector = new Collector({ port: question.port });
+      collector.manner = question.manner;
+      return null;
+    case "collector": {
+      const { spans = [], requests = [] } = collector ?? {};
+      const faults = requests.flatMap(({ fault }) => fault === undefined ? [] : [fault]);
+      return { spans, requests: requests.length, faults };
+    }
     case "api-start":
       server = await FakeApiServer.start();
       return server.url;
