@@ -294,6 +294,29 @@ const demo: CliCommand = {
   },
 };
 
+/** Milliseconds in which a weir of this node answers. */
+const CONFIGZ_PATIENCE = 2_000;
+
+const configuration: CliCommand = {
+  name: "config",
+  summary: "Check a configuration file, say what it would change, or print the JSON Schema",
+  run: async (args, io) => {
+    // Imported when it is asked for, as the demo is.
+    const { runConfigCommand } = await import("./cli/config/command.ts");
+    return await runConfigCommand(args, io, {
+      getJson: async (url) => {
+        const response = await fetch(url, { signal: AbortSignal.timeout(CONFIGZ_PATIENCE) });
+        return await response.json();
+      },
+    });
+  },
+};
+
 Deno.exit(
-  await runCli(Deno.args, io, { version: deno.version, proxy, cleanup, commands: [demo] }),
+  await runCli(Deno.args, io, {
+    version: deno.version,
+    proxy,
+    cleanup,
+    commands: [configuration, demo],
+  }),
 );

@@ -111,7 +111,7 @@ function logOutput(output: { readonly splitStream: boolean; readonly infoBufferS
   return { splitStream: output.splitStream, infoBufferSize } satisfies LogOutput;
 }
 
-type TimedSection = { readonly syncPeriod: bigint; readonly minSyncPeriod?: bigint };
+type TimedSection = { readonly syncPeriod: bigint; readonly minSyncPeriod?: bigint | undefined };
 
 function section(
   section: TimedSection & { readonly masqueradeAll: boolean; readonly masqueradeBit: number },

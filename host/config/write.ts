@@ -96,7 +96,7 @@ export function kubeProxyDocument(document: KubeProxyDocument): WrittenDocument 
   });
 }
 
-function pause({ minSyncPeriod }: { readonly minSyncPeriod?: bigint }): bigint {
+function pause({ minSyncPeriod }: { readonly minSyncPeriod?: bigint | undefined }): bigint {
   return minSyncPeriod ?? DEFAULT_PAUSE;
 }
 

@@ -204,8 +204,9 @@ export function field<
 export function unset<Schema extends v.GenericSchema>(schema: Schema, description: string) {
   return v.pipe(
     v.nullish(schema),
-    v.transform((value): v.InferOutput<Schema> | undefined => value ?? undefined),
+    // Before the transformation, which the published schema ends at.
     v.description(description),
+    v.transform((value): v.InferOutput<Schema> | undefined => value ?? undefined),
   );
 }
 

@@ -189,7 +189,7 @@ const plugins = v.pipe(
 
 function pluginFault(
   name: string,
-  { reference, sha256 }: { reference?: string; sha256?: string },
+  { reference, sha256 }: { reference?: string | undefined; sha256?: string | undefined },
 ): string | undefined {
   if (reference === undefined) {
     return BUILTIN_PLUGINS.some((builtin) => builtin === name)
