@@ -57,6 +57,8 @@ export const ERROR_CODES = {
   WEIR_KERNEL: "the node's kernel cannot do what the configuration asks for",
   /** The Node object lacks what the configuration needs, or contradicts it. */
   WEIR_NODE: "the Node lacks what the configuration needs, or contradicts it",
+  /** A profile cannot be taken, of weir itself or of a plugin. */
+  WEIR_PROFILE: "a profile of a process cannot be taken",
   /** A network namespace or link cannot be made. */
   WEIR_NAMESPACE: "a namespace or link cannot be made",
 } as const;

@@ -69,6 +69,20 @@ export function encodeFrame(
   return attachment.length === 0 ? [head, header] : [head, header, attachment];
 }
 
+/**
+ * Encodes a frame that is for the bootstrap of a sandbox and not for its plugin: it has no header.
+ *
+ * @param message Anything JSON can say.
+ * @returns The frame.
+ */
+export function encodeHeaderless(message: object): Uint8Array {
+  const body = encoder.encode(JSON.stringify(message));
+  const frame = new Uint8Array(PREFIX_BYTES + body.length);
+  prefix(frame, 0, body.length);
+  frame.set(body, PREFIX_BYTES);
+  return frame;
+}
+
 function refused(state: string): WeirError {
   return new WeirError("WEIR_PLUGIN_PROTOCOL", `Cannot read frame: ${state}`);
 }

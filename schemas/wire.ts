@@ -96,6 +96,12 @@ export const LIMITS = {
   memoryBytes: 768 * MIB,
   /** MiB of JavaScript objects (V8's old space). */
   heapMib: 384,
+  /** Milliseconds in which a plugin's process answers a command to V8's profilers. */
+  inspectMs: 10_000,
+  /** Bytes of such an answer: a profile; reading it takes the host some 100 ms. */
+  inspectBytes: 4 * MIB,
+  /** Seconds that a profile may last. */
+  profileSeconds: 300,
   /** Bytes of a plugin's bundled text. */
   codeBytes: 16 * MIB,
   /** Milliseconds for each step of bundling a plugin, the download of its packages included. */
@@ -239,6 +245,7 @@ export const PluginMessageSchema = v.variant("type", [
     dropped: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
     spans: v.pipe(v.array(PluginSpanSchema), v.maxLength(LIMITS.spans)),
   }),
+  v.strictObject({ type: v.literal("inspected"), id: Id, error: v.optional(Text) }),
   v.strictObject({
     type: v.literal("log"),
     level: v.picklist(["debug", "info", "warn", "error"]),
@@ -258,7 +265,9 @@ export const PluginMessageSchema = v.variant("type", [
  * Anything a plugin sends: `welcome` and `refuse` end the handshake's first half; `ack` (sent at
  * receipt, before the handler starts), then `return` or `throw` answer a call; `invoke` uses a
  * capability during call `call` and its span `span`, with bulk bytes as the frame's attachment;
- * `pong` answers `ping`; `log`, `metric` and `spans` (those of call `call` that are over, told
- * `elapsed` milliseconds after the plugin had it) are answered by nothing.
+ * `pong` answers `ping`; `inspected` comes from the bootstrap and answers an `InspectMessage` of
+ * inspection.ts, with V8's answer as the attachment; `log`, `metric` and `spans` (those of call
+ * `call` that are over, told `elapsed` milliseconds after the plugin had it) are answered by
+ * nothing.
  */
 export type PluginMessage = v.InferOutput<typeof PluginMessageSchema>;

@@ -90,8 +90,9 @@ export class Admission {
       const [issue] = result.issues;
       throw refused(`${v.getDotPath(issue) ?? "header"}: ${issue.message}`);
     }
-    if (frame.attachment.length > 0 && result.output.type !== "invoke") {
-      throw refused(`${result.output.type} has an attachment`);
+    const { type } = result.output;
+    if (frame.attachment.length > 0 && type !== "invoke" && type !== "inspected") {
+      throw refused(`${type} has an attachment`);
     }
     return result.output;
   }

@@ -22,6 +22,9 @@ const encoder = new TextEncoder();
 /** Present because the host passes --expose-gc. */
 const collect = (globalThis as { gc?: (how: { type: "major"; flavor: "last-resort" }) => void }).gc;
 
+/** With --profiling: the module that answers for V8's profilers, and the commands it may obey. */
+const [inspector, commands] = Deno.args;
+
 /** How long nothing may have been read or written before garbage is collected, in ms. */
 const QUIET_MS = 100;
 /** Bytes whose base64 is made at once: a multiple of 3, small enough for an argument list. */
@@ -32,7 +35,7 @@ function end(message: string): never {
   exit(70);
 }
 
-async function exactly(length: number): Promise<Uint8Array> {
+async function exactly(length: number): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(length);
   let filled = 0;
   while (filled < length) {
@@ -106,6 +109,9 @@ function collectSoon(): void {
   later(look, QUIET_MS);
 }
 
+type Fill = (into: Uint8Array) => Promise<Uint8Array | null>;
+type Ends = { read: typeof read; write: (bytes: Uint8Array) => void };
+
 const pipe = {
   fill: async (into: Uint8Array): Promise<Uint8Array | null> => {
     const count = await read(into);
@@ -121,9 +127,28 @@ const pipe = {
   collectSoon,
 };
 
+/** Stands between the host and the plugin, for the frames that are for neither's handlers. */
+async function inspectable(module: string): Promise<Fill> {
+  const { inspectable } = await import(module);
+  const between: (ends: Ends) => Fill = await inspectable(commands);
+  const fill = between({ read, write: pipe.write });
+  return async (into) => {
+    const filled = await fill(into);
+    lastUse = now();
+    return filled;
+  };
+}
+
+/** A name for the plugin's text that is short: V8 repeats it for every function of a profile. */
+function blobUrl(code: Uint8Array<ArrayBuffer>): string {
+  return URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+}
+
 async function run(): Promise<void> {
   const length = new DataView((await exactly(4)).buffer).getUint32(0, true);
-  const url = dataUrl(await exactly(length));
+  const code = await exactly(length);
+  const url = inspector === undefined ? dataUrl(code) : blobUrl(code);
+  if (inspector !== undefined) pipe.fill = await inspectable(inspector);
   takeAway();
   const module = await import(url);
   const serve: unknown = module.default?.["~serve"];

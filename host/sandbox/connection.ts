@@ -16,6 +16,7 @@ import {
 import type { Log } from "../../schemas/capability.ts";
 import { type ErrorCode, messageOf, WeirError } from "../../schemas/errors.ts";
 import { encodeFrame, type Frame, FrameReader } from "../../schemas/frame.ts";
+import type { InspectorMethod, InspectorParams } from "../../schemas/inspection.ts";
 import type { Grants, PluginManifest } from "../../schemas/manifest.ts";
 import { packParams } from "../../schemas/packing.ts";
 import type { HostMessage, PluginMessage } from "../../schemas/wire.ts";
@@ -24,6 +25,7 @@ import { Admission } from "./admission.ts";
 import { CallTrace } from "./call_trace.ts";
 import type { Observe } from "./event.ts";
 import { greet, type Handshake, type HandshakeOptions } from "./handshake.ts";
+import { Inspections } from "./inspections.ts";
 import { Invocations } from "./invocations.ts";
 import { Liveness } from "./liveness.ts";
 import type { Sandbox } from "./process.ts";
@@ -33,6 +35,13 @@ export interface Death {
   readonly code: ErrorCode;
   /** For people: the cause and the end of stderr. */
   readonly reason: string;
+}
+
+/** A call that has not returned yet. */
+export interface CallUnderWay {
+  readonly method: CallMethod;
+  /** Milliseconds of the clock. */
+  readonly startedAt: number;
 }
 
 /** How one call is to be made. */
@@ -47,6 +56,8 @@ export interface CallOptions {
 export interface ConnectionOptions extends HandshakeOptions {
   readonly log: Log;
   readonly observe: Observe;
+  /** Whether V8's profilers answer in the sandbox; they do not if left out. */
+  readonly inspectable?: boolean;
   /** The plugin's metrics so far, which its connections share: a new life brings no new room. */
   readonly series?: Set<string>;
 }
@@ -89,6 +100,7 @@ export class Connection {
   readonly #admission: Admission;
   readonly #liveness: Liveness;
   readonly #invocations: Invocations;
+  readonly #inspections: Inspections;
   readonly #calls = new Map<number, PendingCall>();
   #lastCall = 0;
   #lastPing = 0;
@@ -117,6 +129,13 @@ export class Connection {
       kill: (code, reason) => this.#die(code, reason),
     });
     const read = this.#read(reader);
+    this.#inspections = new Inspections({
+      plugin: handshake.manifest.name,
+      inspectable: options.inspectable ?? false,
+      limits: options.limits,
+      clock: options.clock,
+      write: (frame) => void this.#write([frame]),
+    });
     void sandbox.flooded.then(() => this.#die("WEIR_PLUGIN_PROTOCOL", "it floods stderr"));
     this.#scheduleTick();
     this.ended = sandbox.exited.then(async (exit) => {
@@ -224,6 +243,23 @@ export class Connection {
     return promise as Promise<CallResult<Method>>;
   }
 
+  /** The calls that have not returned yet. */
+  get underWay(): readonly CallUnderWay[] {
+    return [...this.#calls.values()].map(({ method, startedAt }) => ({ method, startedAt }));
+  }
+
+  /**
+   * Gives V8's profilers in the plugin's process a command, which its bootstrap carries out.
+   *
+   * @param method The command.
+   * @param params Its parameters.
+   * @returns What V8 answers; hostile until it has passed a schema.
+   * @throws {WeirError} WEIR_PROFILE when there is no answer in time or none at all.
+   */
+  inspect(method: InspectorMethod, params: InspectorParams): Promise<unknown> {
+    return this.#inspections.post(method, params);
+  }
+
   /**
    * Ends the plugin: closes its stdin, and kills it if it is not gone after a moment.
    *
@@ -251,6 +287,7 @@ export class Connection {
   }
 
   #rejectCalls({ code, reason }: Death): void {
+    this.#inspections.end(reason);
     for (const call of this.#calls.values()) {
       this.#finish(call, code);
       call.reject(this.#error(code, call.method, reason));
@@ -348,6 +385,9 @@ export class Connection {
       case "pong":
         if (!this.#pingOwed || message.id !== this.#lastPing) throw broken(`pong ${message.id}`);
         this.#pingOwed = false;
+        break;
+      case "inspected":
+        if (!this.#inspections.settle(message, attachment)) throw broken(`answer ${message.id}`);
         break;
       case "invoke":
         void this.#invocations.run(

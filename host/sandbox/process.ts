@@ -6,7 +6,9 @@
 import { stripTypeScriptTypes } from "node:module";
 import type { Fill } from "../../schemas/frame.ts";
 import { LIMITS, type Limits } from "../../schemas/wire.ts";
+import { INSPECTOR_METHODS } from "../../schemas/inspection.ts";
 import bootstrap from "./bootstrap.ts" with { type: "text" };
+import inspector from "./bootstrap_inspector.ts" with { type: "text" };
 import { printable } from "./admission.ts";
 import { Budget } from "./budget.ts";
 import type { Clock } from "../clock.ts";
@@ -52,6 +54,8 @@ export interface SandboxOptions {
   readonly jail: Jail;
   readonly limits: Limits;
   readonly clock: Clock;
+  /** Whether V8's profilers answer in it; they do not if left out. */
+  readonly inspectable?: boolean;
 }
 
 /**
@@ -59,18 +63,25 @@ export interface SandboxOptions {
  * JavaScript: Deno would retry for 150 ms to write what it made of TypeScript into a cache that
  * "nobody" cannot write.
  */
-const BOOTSTRAP = `data:text/javascript;base64,${btoa(stripTypeScriptTypes(bootstrap))}`;
+const BOOTSTRAP = scriptUrl(bootstrap);
+
+function scriptUrl(typescript: string): string {
+  return `data:text/javascript;base64,${btoa(stripTypeScriptTypes(typescript))}`;
+}
 
 /**
  * The child's own command, without the jail.
  *
  * @param deno The path of the Deno program.
  * @param heapMib Size of V8's old space, in MiB.
+ * @param inspectable Whether V8's profilers answer in it. Deno permits that only together with
+ * all of `--allow-sys`, which the bootstrap gives back before anything of the plugin's is there.
  * @returns Program and arguments.
  */
 export function sandboxCommand(
   deno: string,
   heapMib: number = LIMITS.heapMib,
+  inspectable = false,
 ): readonly string[] {
   // A semi-space of 1 MiB keeps an idle plugin small and costs nothing measurable; --expose-gc is
   // for the bootstrap, which hides it.
@@ -87,7 +98,9 @@ export function sandboxCommand(
     "--cached-only",
     "--no-code-cache",
     `--v8-flags=${v8}`,
+    ...(inspectable ? ["--allow-sys"] : []),
     BOOTSTRAP,
+    ...(inspectable ? [scriptUrl(inspector), JSON.stringify(INSPECTOR_METHODS)] : []),
   ];
 }
 
@@ -116,7 +129,7 @@ const ENVIRONMENT = {
  */
 export function startSandbox(code: Uint8Array, options: SandboxOptions): Sandbox {
   const { deno, jail, limits, clock } = options;
-  const command = sandboxCommand(deno, limits.heapMib);
+  const command = sandboxCommand(deno, limits.heapMib, options.inspectable);
   const [program = deno, ...args] = jailCommand(jail.layers, command);
   const child = new Deno.Command(program, {
     args,

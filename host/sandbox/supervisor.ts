@@ -7,7 +7,13 @@
 import type { CallMethod, CallParams, CallResult } from "../../schemas/calls.ts";
 import { messageOf, WeirError } from "../../schemas/errors.ts";
 import type { Grants, PluginManifest } from "../../schemas/manifest.ts";
-import { type CallOptions, Connection, type ConnectionOptions } from "./connection.ts";
+import type { InspectorMethod, InspectorParams } from "../../schemas/inspection.ts";
+import {
+  type CallOptions,
+  type CallUnderWay,
+  Connection,
+  type ConnectionOptions,
+} from "./connection.ts";
 import type { Sandbox } from "./process.ts";
 import { afterDeath } from "./restarts.ts";
 
@@ -65,6 +71,21 @@ export interface SupervisedPlugin {
     options?: CallOptions,
   ) => Promise<CallResult<Method>>;
   /**
+   * The calls that have not returned yet.
+   *
+   * @returns Handlers and when they were asked for.
+   */
+  readonly underWay: () => readonly CallUnderWay[];
+  /**
+   * Gives V8's profilers in the plugin's process a command.
+   *
+   * @param method The command.
+   * @param params Its parameters.
+   * @returns What V8 answers.
+   * @throws {WeirError} See `Connection.inspect`; WEIR_PROFILE while it is not running.
+   */
+  readonly inspect: (method: InspectorMethod, params?: InspectorParams) => Promise<unknown>;
+  /**
    * Ends the plugin for good.
    *
    * @returns Settles when its process is gone.
@@ -84,6 +105,8 @@ export function supervisePlugin(options: SupervisorOptions): SupervisedPlugin {
     state: () => supervisor.state,
     restarts: () => supervisor.restarts,
     call: (method, params, call) => supervisor.call(method, params, call),
+    underWay: () => supervisor.underWay,
+    inspect: (method, params) => supervisor.inspect(method, params),
     stop: () => supervisor.stop(),
   };
 }
@@ -97,6 +120,8 @@ class Supervisor {
   readonly #series = new Set<string>();
   #sandbox: Sandbox | undefined;
   #connection: Promise<Connection> | undefined;
+  /** The connection that became ready last; its process may be gone. */
+  #ready: Connection | undefined;
   #cancelRestart: () => void = () => {};
   #calls = 0;
 
@@ -123,6 +148,20 @@ class Supervisor {
       this.#calls--;
       if (this.#options.mode === "on-demand" && this.#calls === 0) await this.#rest();
     }
+  }
+
+  get underWay(): readonly CallUnderWay[] {
+    return this.#ready?.underWay ?? [];
+  }
+
+  async inspect(method: InspectorMethod, params: InspectorParams = {}): Promise<unknown> {
+    const open = this.#ready;
+    if (open === undefined || this.state.type !== "ready") {
+      const { reference } = this.#options;
+      const state = `it is ${this.state.type}, and profiles are taken of a running process`;
+      throw new WeirError("WEIR_PROFILE", `Cannot profile "${reference}": ${state}`);
+    }
+    return await open.inspect(method, params);
   }
 
   async stop(): Promise<void> {
@@ -166,6 +205,7 @@ class Supervisor {
   #opened(open: Connection, connection: Promise<Connection>): void {
     if (this.state.type !== "starting") return;
     const { manifest, grants, pid } = open;
+    this.#ready = open;
     this.#enter({ type: "ready", manifest, grants, pid });
     void open.ended.then(({ code, reason }) => {
       // Not the current one any more: it was stopped on purpose.

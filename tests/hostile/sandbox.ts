@@ -25,6 +25,8 @@ export interface HostileOptions {
   readonly attack: string;
   /** Limits that differ from the product's, to make a test short. */
   readonly limits?: Partial<Limits>;
+  /** Starts it as with --profiling. */
+  readonly inspectable?: boolean;
   /** Answers an invocation of nft; it succeeds if left out. */
   readonly nft?: () => Promise<CapabilityAnswer>;
   /** The node's settings; none if left out. */
@@ -107,6 +109,7 @@ export async function runHostile(code: PluginCode, options: HostileOptions): Pro
   const events: SandboxEvent[] = [];
   const watchers = new Set<() => void>();
   const limits = { ...LIMITS, ...options.limits };
+  const inspectable = options.inspectable ?? false;
   const allowed = await machineJail();
   const ready = Promise.withResolvers<void>();
   const plugin = supervisePlugin({
@@ -131,7 +134,9 @@ export async function runHostile(code: PluginCode, options: HostileOptions): Pro
       events.push(event);
       for (const look of watchers) look();
     },
-    start: () => startSandbox(code.text, { deno, jail: allowed, limits, clock: systemClock }),
+    inspectable,
+    start: () =>
+      startSandbox(code.text, { deno, jail: allowed, limits, clock: systemClock, inspectable }),
     // The middle of the jitter.
     random: () => 0.5,
     onReady: () => ready.resolve(),

@@ -28,6 +28,7 @@ const GREETINGS: readonly (readonly [string, RegExp])[] = [
   ["an ack for nothing", /WEIR_PLUGIN_PROTOCOL: .* ack of 7/],
   ["a return for nothing", /WEIR_PLUGIN_PROTOCOL: .* return for call 7, which is not in progress/],
   ["a pong for nothing", /WEIR_PLUGIN_PROTOCOL: .* pong 1/],
+  ["a profile for nobody", /WEIR_PLUGIN_PROTOCOL: .* answer 1/],
   ["an unknown type", /WEIR_PLUGIN_PROTOCOL: .* type: /],
   ["an unknown field", /WEIR_PLUGIN_PROTOCOL: .* extra: /],
   ["a stray attachment", /WEIR_PLUGIN_PROTOCOL: .* pong has an attachment/],

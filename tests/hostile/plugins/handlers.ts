@@ -57,6 +57,19 @@ function connect(host: string): Promise<void> {
 
 const hoard: unknown[] = [];
 
+/** Calls another of its kind. */
+type Step = (depth: number) => number;
+
+/** Computes; its name shows in a profile. */
+function grindBetweenAwaits(milliseconds: number): void {
+  for (const end = Date.now() + milliseconds; Date.now() < end;) hoard.length = 0;
+}
+
+/** Keeps objects; its name shows in a profile. */
+function hoardForGood(): void {
+  for (let at = 0; at < 300_000; at++) hoard.push({ at, of: [at] });
+}
+
 const ATTACKS: Readonly<Record<string, (weapons: Weapons) => unknown>> = {
   "spins forever": () => {
     for (;;) hoard.length = 0;
@@ -148,6 +161,54 @@ const ATTACKS: Readonly<Record<string, (weapons: Weapons) => unknown>> = {
     const threads = await module("node:worker_threads");
     const Worker = threads["Worker"] as new (code: string, options: object) => unknown;
     new Worker("for (;;);", { eval: true });
+  },
+  "opens an inspector": async () => {
+    const { Session } = await module("node:inspector");
+    const session = new (Session as new () => { connect(): void })();
+    session.connect();
+  },
+  "listens at an inspector": () => builtin("node:inspector", "open", 0, "127.0.0.1"),
+  "asks who it is": () => builtin("node:os", "getPriority", 0),
+  "forges commands": () => {
+    // The session's message to V8 is an ordinary object: this would be carried out instead.
+    Object.defineProperty(Object.prototype, "params", {
+      configurable: true,
+      set(this: object, params: unknown) {
+        Object.assign(this, { method: "Runtime.evaluate" });
+        const value = params === undefined ? params : { expression: "globalThis.taken = 1" };
+        Object.defineProperty(this, "params", { value, enumerable: true });
+      },
+    });
+  },
+  "grinds": async () => {
+    for (let round = 0; round < 40; round++) {
+      grindBetweenAwaits(20);
+      await new Promise((resume) => setTimeout(resume, 5));
+    }
+  },
+  "hoards": () => {
+    hoardForGood();
+  },
+  "makes long names": async () => {
+    // V8 keeps a thousand characters of a name, and a node for each different stack.
+    const makeNamed = new Function(
+      "pick",
+      "grind",
+      `return [...Array(16).keys()].map((at) =>
+      eval("(function " + "n".repeat(900) + at + "(depth) {" +
+        "if (depth === 0) return grind(12);" +
+        "return pick()(depth - 1) + depth;" +
+      "})"))`,
+    ) as (pick: () => Step, grind: (milliseconds: number) => void) => Step[];
+    const steps: readonly Step[] = makeNamed(() => {
+      const step = steps[Math.floor(Math.random() * 16)];
+      if (step === undefined) throw new Error("there are 16");
+      return step;
+    }, grindBetweenAwaits);
+    for (let round = 0; round < 150; round++) {
+      steps[0]?.(100);
+      await new Promise((resume) => setTimeout(resume));
+    }
   },
   "looks for globals": () => {
     const names = [

@@ -61,6 +61,7 @@ const GREETINGS: Readonly<Record<string, readonly Uint8Array[]>> = {
   "an ack for nothing": [welcome, frame({ type: "ack", id: 7 })],
   "a return for nothing": [welcome, frame({ type: "return", id: 7, value: null })],
   "a pong for nothing": [welcome, frame({ type: "pong", id: 1 })],
+  "a profile for nobody": [welcome, frame({ type: "inspected", id: 1 }, new Uint8Array(8))],
   "an unknown type": [welcome, frame({ type: "sudo" })],
   "an unknown field": [welcome, frame({ type: "pong", id: 1, extra: true })],
   "a stray attachment": [welcome, frame({ type: "pong", id: 1 }, new Uint8Array(8))],
