@@ -37,6 +37,8 @@ const DYNAMIC: readonly RegExp[] = [
   /^host\/sandbox\/bootstrap[a-z_]*\.ts$/,
   // OpenTelemetry's SDK costs 15 MB: it is loaded only when an OTLP endpoint is configured.
   /^host\/telemetry\/running_tracing\.ts$/,
+  // The inspector and the encoder of profiles are loaded by whoever asks for a profile.
+  /^host\/profiles\/[a-z_]+\.ts$/,
   // Whose proxier the conformance suite tests is said on the command line.
   /^tests\/conformance\/proxier\.ts$/,
 ];

@@ -132,6 +132,23 @@ export const GROUPS: readonly TestGroup[] = [
     limit: 120,
   },
   {
+    name: "profiles",
+    paths: ["host/profiles", "host/routes/pprof_test.ts"],
+    kind: "tests",
+    place: "caller",
+    tools: ["go"],
+    permissions: [
+      "--ignore-env",
+      "--allow-read=.",
+      "--allow-write=/tmp",
+      "--allow-net=127.0.0.1",
+      // The inspector of the own process asks for all of it.
+      "--allow-sys",
+      "--allow-run=go",
+    ],
+    limit: 120,
+  },
+  {
     name: "sandbox",
     paths: ["host/sandbox", "tests/hostile", "examples"],
     kind: "tests",
@@ -174,6 +191,21 @@ export const GROUPS: readonly TestGroup[] = [
       "--allow-run=ip,nft,unshare,nsenter,setpriv,prlimit,{deno}",
     ],
     limit: 900,
+  },
+  {
+    name: "profiled",
+    paths: ["tests/kernel/profile_test.ts"],
+    kind: "tests",
+    place: "namespaces",
+    tools: ["unshare", "ip", "go"],
+    permissions: [
+      "--ignore-env",
+      "--allow-read",
+      "--allow-write=/tmp",
+      "--allow-ffi",
+      "--allow-run=ip,unshare,nsenter,setpriv,prlimit,{deno}",
+    ],
+    limit: 180,
   },
   {
     name: "conformance",

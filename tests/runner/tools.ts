@@ -10,6 +10,7 @@ export type Tool =
   | "ip"
   | "unshare"
   | "openssl"
+  | "go"
   | "iptables-nft"
   | "iptables-legacy"
   | "ipset"
@@ -27,6 +28,11 @@ export const PACKAGES: Readonly<Record<Tool, string>> = {
   unshare: "util-linux",
   /** Certificates for mutual TLS. */
   openssl: "openssl",
+  /**
+   * `go tool pprof` reads weir's profiles as people will. 80 MB to load, but the only package that
+   * has the program: google-perftools' own reads an older format.
+   */
+  go: "golang-go",
   /** What kube-proxy uses to make what weir cleans up: both kinds, sets and counters. */
   "iptables-nft": "iptables",
   "iptables-legacy": "iptables",
