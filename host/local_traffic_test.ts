@@ -36,6 +36,8 @@ function stage(first: LocalTrafficConfig) {
           cidr,
         })),
       )) as SupervisedPlugin["call"],
+    underWay: () => [],
+    inspect: () => Promise.reject(new Error("nobody profiles it")),
     stop: () => Promise.resolve(line(`${mode} stopped`)),
   });
   const traffic = new LocalTraffic(first, {

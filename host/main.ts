@@ -9,6 +9,7 @@ import deno from "../deno.json" with { type: "json" };
 import type { WeirConfig } from "../schemas/config.ts";
 import { stageOf } from "../schemas/config/gates.ts";
 import type { CredentialSource, ExecCall } from "../schemas/credentials.ts";
+import { messageOf } from "../schemas/errors.ts";
 import { trimAllocator } from "./capabilities/allocator.ts";
 import { credentialSource, SERVICE_ACCOUNT_DIRECTORY } from "./capabilities/credentials.ts";
 import { claimInstance } from "./capabilities/instance.ts";
@@ -26,6 +27,8 @@ import { type CliCommand, type CliIo, EXIT_CODES, runCli, type StartRemarks } fr
 import { createStyle, wantsColour } from "./cli/style.ts";
 import type { Request } from "./config/resolve.ts";
 import { systemClock } from "./clock.ts";
+import { flagValues } from "./config/flag_values.ts";
+import { Profiling } from "./profiles/profiling.ts";
 import { SKIP_KERNEL_CHECK } from "./process/kernel_requirement.ts";
 import { becomeOnlyInstance } from "./process/single_instance.ts";
 import { beginProcess } from "./process/start.ts";
@@ -175,10 +178,13 @@ async function proxy(
     clock: systemClock,
     log,
   });
+  const profiling = config.enableProfiling ? await startProfiling(log) : undefined;
+  const clock = profiling?.clock ?? systemClock;
+  const runtime = `deno${Deno.version.deno}`;
   const registry = createMetrics({
     version: deno.version,
     platform: platform(),
-    runtime: `deno${Deno.version.deno}`,
+    runtime,
     startedAt,
     showHiddenFor: config.showHiddenMetricsForVersion,
     features: Object.entries(config.featureGates)
@@ -209,10 +215,24 @@ async function proxy(
         userAgent: `weir/${deno.version}`,
         observe: (event) => recordClient(registry.metrics, event),
       }),
-    clock: systemClock,
+    clock,
     random: Math.random,
     log,
     registry,
+    profiling,
+    debug: {
+      profiling,
+      commandLine: () => readSystemFile("/proc/self/cmdline").replace(/\0$/, "").split("\0"),
+      profileSeconds: config.limits.profileSeconds,
+      setVerbosity: (verbosity) => logging.prepare({ ...logging.settings, verbosity }).commit(),
+      zpages: {
+        flags: () => flagValues(Deno.args),
+        startedAt: performance.timeOrigin,
+        now: () => clock.now(),
+        version: deno.version,
+        runtime,
+      },
+    },
     tracing: tracing.tracing,
     traces: tracing.traces,
     collect: collector(),
@@ -226,6 +246,13 @@ async function proxy(
   });
   await tracing.stop(FLUSH_MS);
   return 0;
+}
+
+/** Watches the host's heap from now on: a profile of it knows of what was allocated since. */
+async function startProfiling(log: Logger): Promise<Profiling> {
+  const profiling = new Profiling(HOME, systemClock);
+  await profiling.host.watchHeap().catch((thrown) => log.error(messageOf(thrown)));
+  return profiling;
 }
 
 /** Of V8's own, there when it was started with --expose-gc, as the tasks of deno.json do. */

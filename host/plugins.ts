@@ -10,6 +10,7 @@ import type { NodeFeatures, PluginManifest } from "../schemas/manifest.ts";
 import type { Limits } from "../schemas/wire.ts";
 import { bindGrants, type CapabilityFactories, decideGrants, DEFAULT_POLICIES } from "./broker.ts";
 import type { Clock } from "./clock.ts";
+import type { Profiling } from "./profiles/profiling.ts";
 import { loadPlugin } from "./sandbox/code.ts";
 import type { Observe } from "./sandbox/event.ts";
 import { type Jail, keepsCapabilities, probeJail } from "./sandbox/jail.ts";
@@ -103,6 +104,8 @@ export interface PluginGround {
   /** A number from 0 up to 1, for jitter. */
   readonly random: () => number;
   readonly log: Logger;
+  /** Profiles plugins; undefined without --profiling. */
+  readonly profiling: Profiling | undefined;
 }
 
 /** What is particular to one plugin. */
@@ -122,8 +125,9 @@ export interface PluginRole {
  * @returns The jail for {@linkcode startPlugin}.
  */
 export async function prepareJail(ground: PluginGround): Promise<Jail> {
-  const command = sandboxCommand(ground.deno, ground.limits.heapMib);
-  const jail = await probeJail(command, ground.limits.memoryBytes);
+  const { deno, limits, profiling } = ground;
+  const command = sandboxCommand(deno, limits.heapMib, profiling !== undefined);
+  const jail = await probeJail(command, limits.memoryBytes);
   for (const reason of jail.missing) {
     ground.log.v(1, "A layer of the jail around plugins is not possible on this node", { reason });
   }
@@ -153,15 +157,17 @@ export async function startPlugin(
   ground: PluginGround,
   jail: Promise<Jail>,
 ): Promise<SupervisedPlugin> {
-  const { deno, home, cache, base, limits, clock } = ground;
+  const { deno, home, cache, base, limits, clock, profiling } = ground;
   const [code, bars] = await Promise.all([
     loadPlugin(source.reference, { deno, home, cache, base, fetch }),
     jail,
   ]);
   const log = ground.log.with({ plugin: source.name });
   log.v(1, "Loaded plugin", { sha256: code.sha256, bytes: code.text.length });
-  const sandbox = { deno, jail: bars, limits, clock };
-  return supervisePlugin({
+  const inspectable = profiling !== undefined;
+  const sandbox = { deno, jail: bars, limits, clock, inspectable };
+  let renewed = () => {};
+  const plugin = supervisePlugin({
     reference: source.name,
     version: ground.version,
     node: ground.node,
@@ -178,10 +184,16 @@ export async function startPlugin(
     limits,
     clock,
     log,
-    observe: role.observe,
+    observe: (event) => {
+      if (event.type === "state" && event.state === "ready") renewed();
+      role.observe(event);
+    },
+    inspectable,
     start: () => startSandbox(code.text, sandbox),
     mode: role.mode,
     random: ground.random,
     ...(role.onReady === undefined ? {} : { onReady: role.onReady }),
   });
+  if (profiling !== undefined) renewed = profiling.add(source.name, code.text, plugin);
+  return plugin;
 }

@@ -355,20 +355,12 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     ),
     reload: reloader?.failure,
   });
-  const { traces } = environment;
   registry.onScrape(() => {
     metrics.modeInPlace.reset();
     const { mode, inPlaceOf } = config;
     if (inPlaceOf !== "") metrics.modeInPlace.set({ mode: mode.name, in_place_of: inPlaceOf }, 1);
   });
-  const servers = new Servers(config, {
-    config: () => config,
-    registry,
-    facts,
-    traces,
-    clock,
-    log,
-  });
+  const servers = new Servers(config, { ...environment, config: () => config, facts });
 
   // Only the node's own pod ranges have to be waited for.
   if (config.detectLocalMode !== "NodeCIDR") localTraffic.observe(undefined);

@@ -10,6 +10,8 @@ import type { FamilySupport } from "./capabilities/nft/families.ts";
 import type { Clock } from "./clock.ts";
 import type { Prepared } from "./prepared.ts";
 import type { ReloaderOptions } from "./reload/reloader.ts";
+import type { Profiling } from "./profiles/profiling.ts";
+import type { DebugRoutesOptions } from "./routes/debug.ts";
 import type { Logger } from "./telemetry/log.ts";
 import type { MetricRegistry } from "./telemetry/metrics.ts";
 import type { Tracing } from "./telemetry/trace.ts";
@@ -40,6 +42,9 @@ export interface ProxyEnvironment {
   readonly tracing: Tracing;
   /** The last syncs. */
   readonly traces: TraceRing;
+  /** Profiles the host and its plugins; undefined without --profiling. */
+  readonly profiling: Profiling | undefined;
+  readonly debug: DebugRoutesOptions;
   /** Collects garbage and gives its pages back; undefined where V8 does not offer it. */
   readonly collect: (() => void) | undefined;
   /** The file that the configuration comes from; undefined when all of it comes from flags. */

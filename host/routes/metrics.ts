@@ -6,6 +6,7 @@
 import { type Context, Hono } from "hono";
 import type { WeirConfig } from "../../schemas/config.ts";
 import { CONTENT_TYPES, formatFor } from "../telemetry/exposition.ts";
+import { masked } from "./masked.ts";
 import type { MetricPage, MetricRegistry } from "../telemetry/metrics.ts";
 
 /** What the routes stand on. */
@@ -24,7 +25,7 @@ const TEXT = { "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Opti
 function shown(config: WeirConfig): Omit<WeirConfig, "written"> {
   const { written: _, master, ...rest } = config;
   // A password in a URL is nobody's business.
-  return { ...rest, master: master.replace(/^([a-z]+:\/\/)[^/@]*@/i, "$1***@") };
+  return { ...rest, master: masked(master) };
 }
 
 /**

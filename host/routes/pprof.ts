@@ -9,6 +9,7 @@ import { type Context, Hono } from "hono";
 import { messageOf } from "../../schemas/errors.ts";
 import { encodePprof, formatProfile, type Profile } from "../profiles/pprof.ts";
 import type { Profiler } from "../profiles/profiler.ts";
+import { masked } from "./masked.ts";
 
 /** What can be profiled. */
 export interface ProfileSubjects {
@@ -201,7 +202,10 @@ export function pprofRoutes(options: PprofRoutesOptions): Hono {
     .get(`${PREFIX}/heap`, of(takeHeap))
     .get(`${PREFIX}/allocs`, of(takeAllocs))
     .get(`${PREFIX}/goroutine`, (context) => profileAnswer(context, "goroutine", subjects.tasks()))
-    .get(`${PREFIX}/cmdline`, (context) => context.body(commandLine().join("\0"), 200, TEXT))
+    .get(
+      `${PREFIX}/cmdline`,
+      (context) => context.body(commandLine().map(masked).join("\0"), 200, TEXT),
+    )
     // Every function of a profile has its name in it, so there is no address to look up. pprof
     // only wants to know that symbols exist.
     .on(

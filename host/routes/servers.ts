@@ -10,6 +10,7 @@ import type { Prepared } from "../prepared.ts";
 import { recordHealthcheck } from "../telemetry/healthcheck_metrics.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
+import { debugRoutes, type DebugRoutesOptions } from "./debug.ts";
 import { healthRoutes } from "./health.ts";
 import { metricsRoutes } from "./metrics.ts";
 import type { HealthFacts } from "./proxy_health.ts";
@@ -26,6 +27,7 @@ export interface ServersOptions {
   readonly registry: MetricRegistry;
   /** The last syncs. */
   readonly traces: TraceStore;
+  readonly debug: DebugRoutesOptions;
   /** Asked for each probe. */
   readonly facts: () => HealthFacts;
   readonly clock: Clock;
@@ -97,7 +99,8 @@ export class Servers {
       pinged: () =>
         recordHealthcheck(registry.metrics, { name: "ping", type: "healthz", healthy: true }),
     })
-      .route("/debug/traces", traceRoutes(options.traces));
+      .route("/debug/traces", traceRoutes(options.traces))
+      .route("/", debugRoutes(options.debug));
     this.#roles = [
       {
         name: "health",

@@ -63,6 +63,13 @@ async function stage() {
       parked: [],
     }),
     traces: new TraceRing(),
+    debug: {
+      profiling: undefined,
+      commandLine: () => [],
+      profileSeconds: 1,
+      setVerbosity: () => {},
+      zpages: { flags: () => new Map(), startedAt: 0, now: () => 0, version: "0", runtime: "deno" },
+    },
     clock: systemClock,
     log: createLog({ now: () => 0, gate: () => ({ verbosity: 0 }), write: () => {} }),
   });

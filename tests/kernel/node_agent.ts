@@ -33,6 +33,7 @@ export type NodeQuestion =
   | { readonly do: "get"; readonly url: string }
   | { readonly do: "collector-start"; readonly port: number; readonly manner: Manner }
   | { readonly do: "collector" }
+  | { readonly do: "put"; readonly url: string; readonly body: string }
   | { readonly do: "api-start" | "api-pause" | "api-resume" | "api-compact" | "api-lists" }
   | {
     readonly do: "api-apply";
@@ -50,6 +51,7 @@ interface NodeAnswers {
   readonly get: Page;
   readonly "collector-start": null;
   readonly "collector": Collected;
+  readonly put: Page;
   readonly "api-start": string;
   readonly "api-pause": null;
   readonly "api-resume": null;
@@ -106,6 +108,18 @@ export class NodeAgent implements AsyncDisposable {
    */
   collected(): Promise<Collected> {
     return this.#child.ask({ do: "collector" });
+  }
+
+  /**
+   * Puts a text somewhere.
+   *
+   * @param url On an address of the node.
+   * @param body The text.
+   * @returns The answer, whatever its status.
+   * @throws {Error} When nobody listens there.
+   */
+  put(url: string, body: string): Promise<Page> {
+    return this.#child.ask({ do: "put", url, body });
   }
 
   /**

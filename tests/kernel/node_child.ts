@@ -21,8 +21,8 @@ function running(): FakeApiServer {
   return server;
 }
 
-async function get(url: string): Promise<Page> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT) });
+async function get(url: string, init: RequestInit = {}): Promise<Page> {
+  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(TIMEOUT) });
   return { status: response.status, text: await response.text() };
 }
 
@@ -39,6 +39,8 @@ await answerLines<NodeQuestion>(async (question) => {
       const faults = requests.flatMap(({ fault }) => fault === undefined ? [] : [fault]);
       return { spans, requests: requests.length, faults };
     }
+    case "put":
+      return await get(question.url, { method: "PUT", body: question.body });
     case "api-start":
       server = await FakeApiServer.start();
       return server.url;

@@ -27,6 +27,18 @@ export class Pages {
   }
 
   /**
+   * Puts a text somewhere.
+   *
+   * @param url Where, as the node sees it.
+   * @param body The text.
+   * @returns The answer.
+   * @throws {Error} When nobody answers.
+   */
+  put(url: string, body: string): Promise<Page> {
+    return this.#agent.put(url, body);
+  }
+
+  /**
    * A probe.
    *
    * @param name Which.

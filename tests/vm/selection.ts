@@ -35,6 +35,7 @@ export const LEFT_OUT: ReadonlyMap<string, string> = new Map([
   ],
   ["tests/kernel/load_test.ts", "its subject is the load itself, 200 connections a second"],
   ["tests/kernel/pages_test.ts", "its subject is pages over HTTP, not the kernel"],
+  ["tests/kernel/profile_test.ts", "its subject is V8's profilers, not the kernel"],
   ["tests/kernel/reload_test.ts", "reloads under 200 connections a second, and by the clock"],
   ["tests/kernel/takeover_test.ts", "takes over under 200 connections a second"],
   ["tests/kernel/survive_test.ts", "kills and stops under 200 connections a second"],

@@ -1,0 +1,97 @@
+/**
+ * Profiles of the whole of weir while it works, read by `go tool pprof` from inside the node.
+ */
+import assert from "node:assert/strict";
+import { web } from "./cluster.ts";
+import { startWeirCluster, type WeirCluster } from "./weir_on_manifests.ts";
+
+const DEBUG = "http://127.0.0.1:10249/debug";
+
+/** What `go tool pprof` prints. */
+async function pprof({ topology }: WeirCluster, ...args: string[]): Promise<string> {
+  const folder = await Deno.makeTempDir({ prefix: "weir-pprof-" });
+  const [program, ...words] = topology.node.namespace.command(["go", "tool", "pprof", ...args]);
+  try {
+    const { stdout, stderr } = await new Deno.Command(program, {
+      args: words,
+      clearEnv: true,
+      env: { HOME: folder, PPROF_TMPDIR: folder, PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+    }).output();
+    return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Changes what is served, until something is over. */
+async function changeWhile({ topology, weir }: WeirCluster, work: Promise<string>) {
+  const { backends } = topology;
+  let over = false;
+  work.finally(() => over = true).catch(() => {});
+  for (let round = 0; !over; round++) await weir.serve(web(backends.slice(round % 2)));
+  return await work;
+}
+
+Deno.test("go tool pprof shows what the host and the proxier do while Services change", async () => {
+  await using cluster = await startWeirCluster(["--profiling"]);
+  const { weir, topology } = cluster;
+  await weir.serve(web(topology.backends));
+  const cpu = (query: string) => pprof(cluster, "-top", `${DEBUG}/pprof/profile?seconds=3${query}`);
+
+  const host = await changeWhile(cluster, cpu(""));
+  assert.match(host, /^File: weir\nType: cpu$/m);
+  // Most of its work in this test is to read the manifests.
+  assert.match(host, /host\/source\/manifests\/\S+$/m, host);
+
+  const proxier = await changeWhile(cluster, cpu("&plugin=proxier-nftables"));
+  assert.match(proxier, /^File: proxier-nftables\nType: cpu$/m);
+  assert.match(proxier, /plugins\/(sdk|proxier-nftables)\/\S+$/m, proxier);
+  assert.doesNotMatch(weir.process.log, /plugin died/);
+});
+
+Deno.test("go tool pprof shows the heap of the host and of the proxier", async () => {
+  await using cluster = await startWeirCluster(["--profiling"]);
+  const { weir, topology } = cluster;
+  await weir.serve(web(topology.backends));
+  const heap = (query: string) => pprof(cluster, "-top", `${DEBUG}/pprof/heap${query}`);
+  const host = await heap("");
+  assert.match(host, /^File: weir\n(sampled since .*\n)?Type: inuse_space$/m);
+  assert.match(host, /\d+kB .*%/);
+  assert.match(await heap("?plugin=proxier-nftables"), /^File: proxier-nftables$/m);
+});
+
+Deno.test("the routes say what weir waits for, how it was started, and take another verbosity", async () => {
+  await using cluster = await startWeirCluster(["--profiling"]);
+  const { weir, topology } = cluster;
+  await weir.serve(web(topology.backends));
+  const { pages, process } = weir;
+  const tasks = (await pages.at(`${DEBUG}/pprof/goroutine?debug=1`)).text;
+  assert.match(tasks, /#\tready\n#\tplugin proxier-nftables/);
+  assert.match(tasks, /#\thost\/.*\thost\/[a-z_/]+\.ts:\d+/);
+  const words = (await pages.at(`${DEBUG}/pprof/cmdline`)).text.split("\0");
+  assert.ok(words.includes("mod.ts") && words.includes("--profiling"), words.join(" "));
+  const trace = JSON.parse((await pages.at(`${DEBUG}/pprof/trace?seconds=0.5`)).text);
+  assert.deepEqual(trace.traceEvents[0].args, { name: "weir" });
+
+  assert.deepEqual(await pages.put(`${DEBUG}/flags/v`, "9"), {
+    status: 200,
+    text: "successfully set klog.logging.verbosity to 9\n",
+  });
+  const before = process.log.length;
+  await weir.serve(web(topology.backends.slice(1)));
+  await process.until("more in the log", () => process.log.length > before);
+  for (
+    const [name, pattern] of [["flagz", /^profiling=true$/m], ["statusz", /^Up: 0 hr/m]] as const
+  ) {
+    assert.match((await pages.at(`http://127.0.0.1:10249/${name}`)).text, pattern);
+  }
+});
+
+Deno.test("without --profiling there are no profiles, and plugins have no inspector", async () => {
+  await using cluster = await startWeirCluster();
+  const { weir, topology } = cluster;
+  await weir.serve(web(topology.backends));
+  for (const path of ["pprof/", "pprof/profile", "pprof/heap", "flags/v"]) {
+    assert.equal((await weir.pages.at(`${DEBUG}/${path}`)).status, 404, path);
+  }
+});
