@@ -238,6 +238,7 @@ async function proxy(
     collect: collector(),
     configFile: config.configFile === "" ? undefined : {
       path: config.configFile,
+      readText: io.readText,
       resolve: () => resolution(resolve),
     },
     adjustOomScore,

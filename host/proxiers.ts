@@ -14,7 +14,8 @@
  * @module
  */
 import type { CallMethod, CallParams, CallResult } from "../schemas/calls.ts";
-import { messageOf } from "../schemas/errors.ts";
+import { messageOf, WeirError } from "../schemas/errors.ts";
+import type { Clock } from "./clock.ts";
 import type { Proxier, ProxierOptions } from "./proxier.ts";
 import type { CallOptions } from "./sandbox/connection.ts";
 import type { SandboxEvent } from "./sandbox/event.ts";
@@ -45,8 +46,15 @@ export interface ProxiersOptions {
   readonly alone: (work: () => Promise<void>) => Promise<void>;
   /** Tells everything to whomever {@linkcode Proxiers.call} leads to. */
   readonly resync: () => Promise<void>;
+  readonly clock: Clock;
   readonly log: Logger;
 }
+
+/**
+ * Milliseconds for a successor's first sync, in which no change of a Service is programmed: ten
+ * times what 10,000 Services take.
+ */
+const TRIAL_MS = 10_000;
 
 /** The proxier in force and, for a while, its successor. */
 export class Proxiers {
@@ -163,14 +171,25 @@ export class Proxiers {
     const shared = shareTable(next, former);
     former.silence(shared);
     this.#tried = next;
+    let late = false;
+    const cancel = this.#options.clock.after(TRIAL_MS, () => {
+      late = true;
+      void next.stop();
+    });
     try {
       await this.#options.resync();
       this.#inForce = next;
     } catch (thrown) {
       former.silence(false);
       if (!shared) await this.#cleanUp(next, former);
-      throw thrown;
+      if (!late) throw thrown;
+      throw new WeirError(
+        "WEIR_PLUGIN_TIMEOUT",
+        `Cannot program by proxier "${next.name}": it was not done after ${TRIAL_MS / 1000} s`,
+        { cause: thrown },
+      );
     } finally {
+      cancel();
       this.#tried = undefined;
     }
   }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { CallMethod } from "../schemas/calls.ts";
 import { Proxiers, type RunningProxier, type StartProxier } from "./proxiers.ts";
 import type { SandboxEvent } from "./sandbox/event.ts";
+import { SimulatedClock } from "./simulated_clock.ts";
 import { createLog } from "./telemetry/log.ts";
 
 /** A proxier that does as it is told. */
@@ -28,6 +29,9 @@ class FakeProxier implements RunningProxier {
 
   call(method: CallMethod): Promise<never> {
     this.#say(method);
+    if (this.fails.has(`${method} in time`)) {
+      return this.stopped.promise.then(() => Promise.reject(new Error("it died")));
+    }
     return this.fails.has(method)
       ? Promise.reject(new Error(`${method} of ${this.name} failed`))
       : Promise.resolve(null as never);
@@ -39,8 +43,11 @@ class FakeProxier implements RunningProxier {
 
   stop(): Promise<void> {
     this.#say("stopped");
+    this.stopped.resolve();
     return Promise.resolve();
   }
+
+  readonly stopped = Promise.withResolvers<void>();
 }
 
 const MANIFEST = {
@@ -55,6 +62,7 @@ const MANIFEST = {
 /** A proxier "weir" in force; the table of each is the first word of its name. */
 async function stage(fails: Readonly<Record<string, readonly string[]>> = {}) {
   const told: string[] = [];
+  const clock = new SimulatedClock();
   const hooks = new Map<string, Parameters<StartProxier>[0]>();
   const all = new Map<string, FakeProxier>();
   const source = (name: string): StartProxier => (given) => {
@@ -73,6 +81,7 @@ async function stage(fails: Readonly<Record<string, readonly string[]>> = {}) {
       await work().finally(() => told.push("}"));
     },
     resync: async () => void await proxiers.call("cleanup", null),
+    clock,
     log: createLog({
       now: () => 0,
       gate: () => ({ verbosity: 0 }),
@@ -84,7 +93,7 @@ async function stage(fails: Readonly<Record<string, readonly string[]>> = {}) {
     const event: SandboxEvent = { type: "state", state };
     hooks.get(name)?.observe(event);
   };
-  return { proxiers, source, told, hooks, all, state };
+  return { clock, proxiers, source, told, hooks, all, state };
 }
 
 Deno.test("the new proxier has programmed everything before the old one cleans up and ends", async () => {
@@ -144,6 +153,18 @@ Deno.test("what a proxier wrote that failed to program everything goes, and the 
   told.length = 0;
   await proxiers.call("cleanup", null);
   assert.deepEqual(told, ["weir: cleanup"]);
+});
+
+Deno.test("a proxier that does not come to an end in ten seconds is given up", async () => {
+  const { clock, proxiers, source, told } = await stage({ "weir copy": ["cleanup in time"] });
+  const switching = proxiers.switchTo(source("weir copy"));
+  switching.catch(() => {});
+  await clock.advance(0);
+  await clock.advance(10_000);
+  await assert.rejects(switching, { code: "WEIR_PLUGIN_TIMEOUT", message: /after 10 s/ });
+  assert.equal(proxiers.name, "weir");
+  assert.ok(told.includes("weir: may write"));
+  assert.equal(clock.waiting, 0);
 });
 
 Deno.test("of two with one table the old one may write again when the new one has failed", async () => {

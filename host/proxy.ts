@@ -178,6 +178,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     onAway: () => scheduler.pause(),
     observe: watch,
     alone: (work) => scheduler.alone(work),
+    clock,
     resync: async () => {
       if (!canTell()) {
         throw new WeirError(
@@ -434,8 +435,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
   /** Follows the configuration file, if there is one. */
   async function follow(): Promise<void> {
     if (configFile === undefined || reloader === undefined) return await aborted;
-    const { path } = configFile;
-    await followConfigFile({ path, clock }, (changed) => reloader.look(changed), until);
+    await followConfigFile({ ...configFile, clock }, (changed) => reloader.look(changed), until);
   }
 
   kernelWatch.start();

@@ -9,6 +9,7 @@ import type { NodeFeatures } from "../schemas/manifest.ts";
 import type { FamilySupport } from "./capabilities/nft/families.ts";
 import type { Clock } from "./clock.ts";
 import type { Prepared } from "./prepared.ts";
+import type { ConfigFileOptions } from "./reload/config_file.ts";
 import type { ReloaderOptions } from "./reload/reloader.ts";
 import type { Profiling } from "./profiles/profiling.ts";
 import type { DebugRoutesOptions } from "./routes/debug.ts";
@@ -48,7 +49,9 @@ export interface ProxyEnvironment {
   /** Collects garbage and gives its pages back; undefined where V8 does not offer it. */
   readonly collect: (() => void) | undefined;
   /** The file that the configuration comes from; undefined when all of it comes from flags. */
-  readonly configFile: Pick<ReloaderOptions, "path" | "resolve"> | undefined;
+  readonly configFile:
+    | Pick<ReloaderOptions, "path" | "resolve"> & Pick<ConfigFileOptions, "readText">
+    | undefined;
   /** Sets the OOM score, or says in one sentence why it cannot. */
   readonly adjustOomScore: (score: number) => string | undefined;
   /** Makes the log ready for another configuration. */

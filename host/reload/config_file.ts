@@ -14,6 +14,8 @@ import { messageOf } from "../../schemas/errors.ts";
 export interface ConfigFileOptions {
   /** The file's path. */
   readonly path: string;
+  /** Reads it. Deno may not be allowed to, nor to listen to its folder: then the poll must do. */
+  readonly readText: (path: string) => Promise<string>;
   readonly clock: Clock;
   /**
    * Milliseconds between two looks that must see the same before it counts, 50 when absent: a file
@@ -31,9 +33,9 @@ export interface ConfigFileOptions {
 const MOST_LOOKS = 20;
 
 /** What stands for the file's content: equal for equal content, or for one reason not to see it. */
-async function look(path: string): Promise<string> {
+async function look({ path, readText }: ConfigFileOptions): Promise<string> {
   try {
-    return createHash("sha256").update(await Deno.readFile(path)).digest("hex");
+    return createHash("sha256").update(await readText(path)).digest("hex");
   } catch (thrown) {
     return `unreadable: ${messageOf(thrown)}`;
   }
@@ -68,10 +70,10 @@ export async function followConfigFile(
   const watch = new FolderWatch(directory, clock, () => bell.ring());
   let settled: string | undefined;
   const settle = async (): Promise<string> => {
-    let former = await look(path);
+    let former = await look(options);
     for (let looks = 1; former !== settled && looks < MOST_LOOKS; looks++) {
       await new Promise<void>((resolve) => clock.after(settleTime, resolve));
-      const again = await look(path);
+      const again = await look(options);
       if (again === former) return again;
       former = again;
     }

@@ -20,7 +20,7 @@ async function follow(file: string, pollInterval?: number) {
     seen,
     start() {
       running = followConfigFile(
-        { path, clock: systemClock, ...options },
+        { path, readText: Deno.readTextFile, clock: systemClock, ...options },
         async (changed) => {
           if (changed) seen.push(await read());
         },
@@ -133,4 +133,24 @@ Deno.test("the same content written anew is no change", async () => {
   await Deno.writeTextFile(scene.path, "one");
   await new Promise((resume) => setTimeout(resume, 300));
   assert.deepEqual(scene.seen, ["one"]);
+});
+
+Deno.test("a file to whose folder Deno may not listen is seen by the poll", async () => {
+  const controller = new AbortController();
+  let content = "one";
+  const seen: string[] = [];
+  const readText = (path: string) => Promise.resolve(`${path} ${content}`);
+  // A folder that is not there is one that cannot be listened to.
+  const path = "/nowhere/weir.yaml";
+  const running = followConfigFile(
+    { path, readText, clock: systemClock, pollInterval: 20, settleTime: 5 },
+    async (changed) => {
+      if (changed) seen.push(await readText(path));
+      if (seen.length === 2) controller.abort();
+      content = "two";
+    },
+    controller.signal,
+  );
+  await running;
+  assert.deepEqual(seen, [`${path} one`, `${path} two`]);
 });

@@ -64,6 +64,8 @@ const SECOND_LOOK_MS = 250;
 const FIRST_RETRY_MS = 5_000;
 /** The longest delay in milliseconds between attempts. */
 const LONGEST_RETRY_MS = 300_000;
+/** And so many times as long as the attempt took, because it may have held up syncs. */
+const REST_FACTOR = 10;
 
 const RESULTS = ["applied", "unchanged", "invalid", "failed"] as const;
 
@@ -166,7 +168,11 @@ export class Reloader {
       await apply(config);
     } catch (thrown) {
       if (signal.aborted) return;
-      const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#attempts++);
+      const rest = REST_FACTOR * Math.max(0, clock.now() - startedAt);
+      const delay = Math.min(
+        LONGEST_RETRY_MS,
+        Math.max(rest, FIRST_RETRY_MS * 2 ** this.#attempts++),
+      );
       this.#retryAt = clock.now() + delay;
       const reason = messageOf(thrown);
       log.error(`Cannot put configuration "${path}" in force: ${reason}; the former one stays`, {
