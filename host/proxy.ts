@@ -6,7 +6,6 @@
  */
 import type { WeirConfig } from "../schemas/config.ts";
 import { WeirError } from "../schemas/errors.ts";
-import type { Node } from "../schemas/kube.ts";
 import type { ProxierSettings } from "../schemas/view.ts";
 import type { CapabilityFactories } from "./broker.ts";
 import { conntrackCapability } from "./capabilities/conntrack/conntrack.ts";
@@ -27,12 +26,12 @@ import { servingEndpoints } from "./conntrack/serving.ts";
 import { Revisions } from "./diff.ts";
 import { LocalTraffic } from "./local_traffic.ts";
 import { NodePorts } from "./node_ports/node_ports.ts";
-import type { Prepared } from "./prepared.ts";
 import { NodeCheck } from "./process/node_check.ts";
+import { standaloneNode } from "./process/standalone_node.ts";
 import { Proxiers } from "./proxiers.ts";
 import type { ProxyEnvironment } from "./proxy_environment.ts";
 import { followConfigFile } from "./reload/config_file.ts";
-import { compareConfigs, type Part } from "./reload/parts.ts";
+import { makeReady } from "./reload/make_ready.ts";
 import { Reloader } from "./reload/reloader.ts";
 import { type HealthFacts, livez } from "./routes/proxy_health.ts";
 import { healthTimeout, Servers } from "./routes/servers.ts";
@@ -54,23 +53,6 @@ import {
 import { Tracker } from "./tracker.ts";
 import { KernelWatch } from "./tuning/kernel_watch.ts";
 import { Tuning } from "./tuning/tuning.ts";
-
-/**
- * Stands in for the Node where manifests name none: there is no control plane that could drain
- * or delete this node, so it is eligible.
- */
-function standaloneNode(name: string): Node {
-  return {
-    kind: "Node",
-    name,
-    resourceVersion: "",
-    labels: {},
-    podCIDRs: [],
-    addresses: [],
-    taints: [],
-    deleting: false,
-  };
-}
 
 /**
  * Runs the proxy until the signal aborts.
@@ -347,10 +329,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     node: tracker.node ?? (config.manifests === "" ? undefined : standaloneNode(config.nodeName)),
     parked: [
       { plugin: proxiers.name, state: proxiers.state },
-      {
-        plugin: plugins.detectorName(config),
-        state: localTraffic.state,
-      },
+      { plugin: plugins.detectorName(config), state: localTraffic.state },
     ].flatMap(({ plugin, state }) =>
       state?.type === "parked" ? [{ plugin, reason: state.reason }] : []
     ),
@@ -376,41 +355,33 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
   });
 
   /**
-   * Puts another configuration in force: whatever it needs is made ready beside what is there, in
-   * the order in which one part needs the other, and only when all of it is, takes its place. When a
-   * part cannot be made ready this rejects, and the former configuration is in force.
+   * Puts another configuration in force, whole. When a part of it cannot be made ready this rejects,
+   * and the former configuration is in force.
    */
   async function reconfigure(next: WeirConfig): Promise<void> {
-    const parts = new Set(compareConfigs(config, next).map(({ part }) => part));
-    const touched = (...some: readonly Part[]) => some.some((part) => parts.has(part));
-    const programsOther = plugins.proxierIdentity(next) !== plugins.proxierIdentity(config);
-    const misfit = nodeCheck.faultOf({ ...next, bindAddress: "" });
-    if (misfit !== undefined) throw misfit;
-    const ready: Prepared[] = [];
-    try {
-      let { node } = tracker;
-      if (touched("logging")) ready.push(environment.prepareLogging(next));
-      if (touched("servers")) ready.push(await servers.prepare(next));
-      if (touched("source", "node")) {
-        const source = await feed.prepare(openSource(next));
-        ready.push(source);
-        node = source.node(next.nodeName);
-      }
-      if (touched("detection", "node", "plugins")) {
-        ready.push(await localTraffic.prepare(next, node));
-      }
-      // Last, because it cannot be dropped any more once it has succeeded.
-      if (programsOther) await proxiers.switchTo(plugins.startProxier(next));
-    } catch (thrown) {
-      for (const part of ready) part.abort();
-      // A proxier that failed may have been told of a revision that the one in force knows not.
-      if (programsOther) resyncBecause("another proxier could not take over");
-      throw thrown;
-    }
+    const { touched, commit } = await makeReady(config, next, {
+      misfit: (next) => nodeCheck.faultOf({ ...next, bindAddress: "" }),
+      logging: environment.prepareLogging,
+      servers: (next) => servers.prepare(next),
+      source: (next) => feed.prepare(openSource(next)),
+      localTraffic: (next, node) => localTraffic.prepare(next, node),
+      node: () => tracker.node,
+      proxierIdentity: (config) => plugins.proxierIdentity(config),
+      switchProxier: (next) =>
+        proxiers.switchTo(plugins.startProxier(next)).catch((thrown) => {
+          // The other one may have been told of a revision that the one in force knows not.
+          resyncBecause("another proxier could not take over");
+          throw thrown;
+        }),
+    });
     config = next;
-    for (const part of ready) part.commit();
+    commit();
     nodeCheck.reconfigure({ ...next, bindAddress: "" });
-    if (touched("nodePorts", "source")) nodePorts.reconfigure(next, revisions.all());
+    if (touched("nodePorts", "source", "gates")) nodePorts.reconfigure(next, revisions.all());
+    if (touched("gates")) {
+      tracker.touchAll(clock.now());
+      scheduler.changed();
+    }
     tuning.apply(next);
     if (touched("rules")) scheduler.requestResync("the configuration has changed");
     if (touched("process")) {

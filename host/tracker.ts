@@ -177,6 +177,15 @@ export class Tracker {
   }
 
   /**
+   * Has every Service resolved anew: what they mean has changed, and not they.
+   *
+   * @param at When, in milliseconds since the epoch.
+   */
+  touchAll(at: number): void {
+    for (const key of this.#entries.keys()) this.#touch(key, at);
+  }
+
+  /**
    * Takes everything that another source has in place of what is known. Every Service counts as
    * touched: versions of two sources say nothing of each other, and what comes out the same is no
    * change for who compares it.

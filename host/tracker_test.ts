@@ -319,3 +319,11 @@ Deno.test("Another source's objects take the place of what is known, whatever th
   tracker.accept([upsert(sampleNode("c", { name: "here" }))]);
   assert.equal(tracker.zone, "b");
 });
+
+Deno.test("When Services come to mean something else, all of them are handed out anew", () => {
+  const tracker = readyTracker();
+  tracker.accept(["a", "b"].map((name) => upsert(sampleService({ name }))));
+  tracker.take();
+  tracker.touchAll(100);
+  assert.deepEqual(keys(tracker), ["default/a", "default/b"]);
+});

@@ -22,6 +22,8 @@ export type Part =
   | "rules"
   /** What the kernel's settings around the rules are to be: a conntrack-tuner is asked. */
   | "tuning"
+  /** What Services mean, and where NodePorts answer: every Service is resolved anew. */
+  | "gates"
   /** When syncs happen: read anew each time. */
   | "pace"
   /** Where health and metrics are served. */
@@ -64,7 +66,7 @@ export const PARTS: PartsOf<WeirConfig> = {
   enableProfiling: "read",
   showHiddenMetricsForVersion: "read",
   oomScoreAdj: "process",
-  featureGates: "read",
+  featureGates: "gates",
   limits: "plugins",
   nodeName: "node",
   healthzBindAddress: "servers",
