@@ -221,6 +221,8 @@ function beginCounters(metrics: Metrics): void {
     metrics.localhostNodePortFailures.inc({ ip_family }, 0);
     metrics.conntrackDeleted.inc({ ip_family }, 0);
   }
+  // Nothing has failed yet.
+  metrics.configReloadSuccessful.set(1);
   for (const code of ["200", "503"]) {
     metrics.healthz.inc({ code }, 0);
     metrics.livez.inc({ code }, 0);

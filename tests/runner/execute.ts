@@ -24,7 +24,12 @@ export async function execute(
     child = new Deno.Command(program, {
       args,
       stdin: input === "nothing" ? "null" : "piped",
-      env: { DEBIAN_FRONTEND: "noninteractive", DENO_NO_UPDATE_CHECK: "1" },
+      env: {
+        DEBIAN_FRONTEND: "noninteractive",
+        DENO_NO_UPDATE_CHECK: "1",
+        // A package that brings a service, as prometheus does, is wanted for its program only.
+        SYSTEMD_OFFLINE: "1",
+      },
     }).spawn();
   } catch (thrown) {
     return thrown instanceof Error ? thrown.message : String(thrown);

@@ -15,6 +15,8 @@ export type Tool =
   | "iptables-legacy"
   | "ipset"
   | "nfacct"
+  | "prometheus"
+  | "promtool"
   | "qemu-system-x86_64"
   | "busybox"
   | "depmod";
@@ -38,6 +40,9 @@ export const PACKAGES: Readonly<Record<Tool, string>> = {
   "iptables-legacy": "iptables",
   ipset: "ipset",
   nfacct: "nfacct",
+  /** Who reads the metrics in the end: 100 MB, for the one group that asks it. */
+  prometheus: "prometheus",
+  promtool: "prometheus",
   /** The virtual machine of `deno task test:vm`; virtiofsd comes with it. */
   "qemu-system-x86_64": "qemu-system-x86",
   /** The guest's first program, which must not need a library. */
