@@ -35,8 +35,13 @@ export type StartProxier = (
 
 /** What proxiers stand on. */
 export interface ProxiersOptions {
-  /** Deletes tables that nobody owns any more, in every family, and forgets them. */
-  readonly deleteTables: (tables: readonly string[]) => Promise<void>;
+  /**
+   * Tables that a proxier of an earlier weir on this node may have left: they would come first, and
+   * nobody keeps them up to date.
+   */
+  readonly formerTables: readonly string[];
+  /** Deletes a table that nobody owns any more, in every family; tells whether there was one. */
+  readonly deleteTable: (table: string) => Promise<boolean>;
   /** The one in force has started and knows nothing. */
   readonly onReady: () => void;
   /** The one in force cannot be called for now. */
@@ -62,6 +67,7 @@ export class Proxiers {
   #inForce: RunningProxier;
   /** Who is called instead, while it is tried. */
   #tried: RunningProxier | undefined;
+  #former: readonly string[];
   /** All that have a process, or may have. */
   readonly #running = new Set<RunningProxier>();
 
@@ -73,6 +79,7 @@ export class Proxiers {
    */
   constructor(start: StartProxier, options: ProxiersOptions) {
     this.#options = options;
+    this.#former = options.formerTables;
     this.#inForce = this.#start(start);
   }
 
@@ -138,6 +145,16 @@ export class Proxiers {
   }
 
   /**
+   * To be called once the one in force has programmed everything; from the second call on it does
+   * nothing.
+   */
+  programmed(): void {
+    const former = this.#former;
+    this.#former = [];
+    void this.#deleteTables(former, this.#inForce);
+  }
+
+  /**
    * Ends whoever runs; the rules stay.
    *
    * @returns Settles when no process is left. Never rejects.
@@ -196,7 +213,7 @@ export class Proxiers {
 
   /** Removes what a proxier has written: by itself, and in any case the tables it was granted. */
   async #cleanUp(proxier: RunningProxier, remaining: RunningProxier): Promise<void> {
-    const { deleteTables, log } = this.#options;
+    const { log } = this.#options;
     try {
       if (proxier.state?.type === "ready") await proxier.call("cleanup", null);
     } catch (thrown) {
@@ -207,14 +224,21 @@ export class Proxiers {
     }
     // It could write again.
     await this.#end(proxier);
-    const tables = [...proxier.tables].filter((table) => !remaining.tables.has(table));
-    try {
-      await deleteTables(tables);
-    } catch (thrown) {
-      log.error("Cannot delete the tables of a former proxier; delete them with nft", {
-        tables,
-        err: messageOf(thrown),
-      });
+    await this.#deleteTables(proxier.tables, remaining);
+  }
+
+  async #deleteTables(tables: Iterable<string>, remaining: RunningProxier): Promise<void> {
+    const { deleteTable, log } = this.#options;
+    for (const table of tables) {
+      if (remaining.tables.has(table)) continue;
+      try {
+        if (await deleteTable(table)) log.info("Deleted a table of a former proxier", { table });
+      } catch (thrown) {
+        log.error("Cannot delete a table of a former proxier; delete it with nft", {
+          table,
+          err: messageOf(thrown),
+        });
+      }
     }
   }
 

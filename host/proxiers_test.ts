@@ -72,7 +72,11 @@ async function stage(fails: Readonly<Record<string, readonly string[]>> = {}) {
     return proxier;
   };
   const proxiers: Proxiers = new Proxiers(source("weir"), {
-    deleteTables: (tables) => Promise.resolve(void told.push(`delete ${tables}`)),
+    formerTables: ["weir", "hello"],
+    deleteTable: (table) => {
+      told.push(`delete ${table}`);
+      return Promise.resolve(false);
+    },
     onReady: () => void told.push("in force is ready"),
     onAway: () => void told.push("in force is away"),
     observe: (name, event) => void told.push(`${name} ${event.type}`),
@@ -211,4 +215,12 @@ Deno.test("of two with one name only the one in force shows its states", async (
   assert.deepEqual(told, []);
   state("weir", "ready");
   assert.deepEqual(told, ["weir state"]);
+});
+
+Deno.test("what proxiers of an earlier weir left goes once, when another has programmed everything", async () => {
+  const { proxiers, told } = await stage();
+  proxiers.programmed();
+  proxiers.programmed();
+  await Promise.resolve();
+  assert.deepEqual(told, ["delete hello"]);
 });

@@ -11,6 +11,7 @@ import type { CapabilityFactories } from "./broker.ts";
 import { conntrackCapability } from "./capabilities/conntrack/conntrack.ts";
 import { ConntrackKernel } from "./capabilities/conntrack/kernel.ts";
 import { loadConntrack } from "./capabilities/conntrack/load.ts";
+import { OWNED_TABLES, ownerOfTable } from "./capabilities/leftovers/ownership.ts";
 import { withLeftoverStore } from "./capabilities/leftovers/store.ts";
 import { deleteTable } from "./capabilities/nft/delete_table.ts";
 import type { CommitRecord } from "./capabilities/nft/kernel.ts";
@@ -150,11 +151,10 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     log,
   });
   const proxiers = new Proxiers(plugins.startProxier(config), {
-    deleteTables: async (names) => {
-      for (const name of names) {
-        await deleteTable(kernel, name);
-        tables.delete(name);
-      }
+    formerTables: OWNED_TABLES.filter((name) => ownerOfTable(name) === "weir"),
+    deleteTable: async (name) => {
+      tables.delete(name);
+      return await deleteTable(kernel, name);
     },
     onReady: () => resyncBecause("the proxier has started"),
     onAway: () => scheduler.pause(),
@@ -252,7 +252,9 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
       queued: (at) => recordQueued(metrics, families, at),
       completed: (_at, kind) => {
         // The first sync is one, and only a full one has put all rules into the kernel.
-        if (kind === "resync") takeover.begin();
+        if (kind !== "resync") return;
+        takeover.begin();
+        proxiers.programmed();
       },
       failed: (_at, kind, thrown, delay) => {
         // Whoever is stopped in the middle has not failed.

@@ -194,6 +194,85 @@ Deno.test("a proxier that cannot serve leaves the former one in force, until the
   assert.equal((await weir.pages.health("healthz")).status, 200);
 });
 
+/** A proxier that writes a table and then fails to program everything. */
+function failing(table: string): string {
+  return `
+import { defineProxier, table } from "weir";
+const own = table("ip", "${table}");
+export default defineProxier({
+  name: "failing",
+  version: "0.1.0",
+  api: 1,
+  requires: { nft: { version: 1, table: "${table}" } },
+  async resync(_snapshot, { nft }) {
+    const tx = nft.transaction();
+    tx.replaceTable({ table: own, sets: [], chains: [] });
+    await tx.commit();
+    throw new Error("that is all I can do");
+  },
+  apply: () => Promise.resolve(),
+  explain: () => [],
+  cleanup: () => Promise.reject(new Error("nor can I clean up")),
+});
+`;
+}
+
+for (const table of ["weir", "weir-other"]) {
+  Deno.test(`what a failing proxier wrote to table ${table} is undone, and the former one goes on`, async () => {
+    await using stack = new AsyncDisposableStack();
+    const folder = await Deno.makeTempDir({ prefix: "weir-failing-" });
+    stack.defer(() => Deno.remove(folder, { recursive: true }));
+    await Deno.writeTextFile(`${folder}/plugin.ts`, failing(table));
+    const { topology, config, weir } = stack.use(await startConfigured());
+    const { client, node, backends } = topology;
+    const pid = await weir.process.proxier();
+    await config.write({ mode: `${folder}/plugin.ts` });
+    await weir.process.said(/^E.*"Cannot put configuration.*that is all I can do/m);
+    await weir.process.until(
+      "the former tables alone",
+      async () => await nft(node, "list tables") === "table ip weir\ntable ip6 weir\n",
+    );
+    await weir.serve(web(backends.slice(0, 1)));
+    for (const version of [4, 6] as const) {
+      assert.equal(outcomeOf(await reach(client, { version, transport: "tcp" })), "backend-0");
+    }
+    assert.equal(await weir.process.proxier(), pid);
+  });
+}
+
+Deno.test("a proxier that was refused at the start is replaced by one that the file names later", async () => {
+  const detector = new URL("../../plugins/detect-node-cidr/plugin.ts", import.meta.url).pathname;
+  await using stack = new AsyncDisposableStack();
+  const topology = stack.use(await Topology.create({ port: TARGET_PORT }));
+  const config = stack.use(await ConfigMap.create(topology.node, { mode: detector }));
+  const weir = stack.use(await startOnManifests(topology, [`--config=${config.path}`]));
+  await weir.process.said(/plugin is parked/);
+  await weir.write(web(topology.backends));
+  await change(weir, config, BASE);
+  await weir.serve(web(topology.backends));
+  assert.match(outcomeOf(await reach(topology.client, TCP)), /^backend/);
+  assert.equal((await weir.pages.health("livez")).status, 200);
+  assert.doesNotMatch((await weir.pages.health("healthz")).text, /parked/);
+});
+
+Deno.test("a start with another proxier removes the rules of weir's own from before", async () => {
+  await using copy = await copyProxier("weir-other");
+  await using scene = await startConfigured();
+  const { topology: { client, node, backends }, config, weir } = scene;
+  await using load = await Load.start(client);
+  weir.process.kill("SIGTERM");
+  assert.equal((await weir.process.ended()).code, 0);
+  await config.write({ mode: copy.path });
+  weir.restart();
+  await weir.serve(web(backends.slice(0, 1)));
+  await weir.process.until(
+    "the other tables alone",
+    async () => await nft(node, "list tables") === "table ip weir-other\ntable ip6 weir-other\n",
+  );
+  assert.equal(outcomeOf(await reach(client, TCP)), "backend-0");
+  await load.noneFailed(0.5);
+});
+
 Deno.test("how traffic is masqueraded follows the file", async () => {
   await using scene = await startConfigured();
   const { topology: { remote }, config, weir } = scene;

@@ -22,11 +22,14 @@ const names = Object.keys(FAMILIES) as (keyof typeof FAMILIES)[];
  *
  * @param kernel nf_tables of the namespace.
  * @param table The table's name.
+ * @returns Whether any family had it.
  * @throws {WeirError} WEIR_NFT_KERNEL when the kernel refuses.
  */
-export async function deleteTable(kernel: NftKernel, table: string): Promise<void> {
+export async function deleteTable(kernel: NftKernel, table: string): Promise<boolean> {
+  let found = false;
   for (const family of names) {
     if ((await kernel.list({ what: "tables", family }, table)).length === 0) continue;
+    found = true;
     const message = new MessageWriter(NFT_SUBSYSTEM << 8 | NFT_MSG_DELTABLE, NLM_F.REQUEST, 0)
       .fixed([FAMILIES[family], 0, 0, 0]).text(NFTA_TABLE_NAME, table).finish();
     const bytes = fixed(message.length);
@@ -35,4 +38,5 @@ export async function deleteTable(kernel: NftKernel, table: string): Promise<voi
     await kernel.commit(bytes, 1, { work: "large" });
   }
   kernel.declared.delete(table);
+  return found;
 }

@@ -26,7 +26,7 @@ Deno.test("a table goes from every family that has it, and no other does", async
   await kernel.commit(batch(newTable(inet), newChain(inet, "input", 1), newTable(ip6)), 3);
   await kernel.commit(newTable(other), 1);
   assert.equal(await has("weir"), "inet ip6");
-  await deleteTable(kernel, "weir");
+  assert.equal(await deleteTable(kernel, "weir"), true);
   assert.deepEqual([await has("weir"), await has("other")], ["", "ip6"]);
-  await deleteTable(kernel, "weir");
+  assert.equal(await deleteTable(kernel, "weir"), false);
 });
