@@ -40,6 +40,9 @@ function now(): number {
   return wall;
 }
 
+/** What a timer takes, 25 days: of longer ones it makes one of 1 ms. Who waits that long may hurry. */
+const LONGEST = 2 ** 31 - 1;
+
 /**
  * The clock of the machine. A timer of 0 ms rings after 2 ms in Deno, which would be a third of
  * what a change takes; an immediate runs in the next round of the event loop.
@@ -51,7 +54,7 @@ export const systemClock: Clock = {
       const immediate = setImmediate(callback);
       return () => clearImmediate(immediate);
     }
-    const timer = setTimeout(callback, delay);
+    const timer = setTimeout(callback, Math.min(delay, LONGEST));
     return () => clearTimeout(timer);
   },
 };

@@ -64,3 +64,11 @@ Deno.test("The machine's clock rings a delay of 0 after the current macrotask an
   await promise;
   assert.deepEqual(rung, ["microtask", "zero", "timer"]);
 });
+
+Deno.test("a timer beyond what the system can count does not ring at once", async () => {
+  let rung = false;
+  const cancel = systemClock.after(2 ** 31, () => rung = true);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  cancel();
+  assert.equal(rung, false);
+});

@@ -34,6 +34,7 @@ import type { ProxyEnvironment } from "./proxy_environment.ts";
 import { followConfigFile } from "./reload/config_file.ts";
 import { makeReady } from "./reload/make_ready.ts";
 import { Reloader } from "./reload/reloader.ts";
+import { Review } from "./review.ts";
 import { type HealthFacts, livez } from "./routes/proxy_health.ts";
 import { healthTimeout, Servers } from "./routes/servers.ts";
 import type { SandboxEvent } from "./sandbox/event.ts";
@@ -385,6 +386,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
       scheduler.changed();
     }
     tuning.apply(next);
+    if (touched("pace")) review.begin();
     if (touched("rules")) scheduler.requestResync("the configuration has changed");
     if (touched("process")) {
       const refusal = environment.adjustOomScore(next.oomScoreAdj);
@@ -393,6 +395,17 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     metrics.repairs.inc({ plugin: proxiers.name }, 0);
     goOn();
   }
+
+  const review = new Review({
+    period: () => config.configSyncPeriod,
+    look: () => {
+      tracker.touchAll(clock.now());
+      scheduler.changed();
+      collector.soon();
+    },
+    clock,
+  });
+  review.begin();
 
   const { configFile } = environment;
   const reloader = configFile === undefined ? undefined : new Reloader({
@@ -435,6 +448,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
       tuning.stop(),
     ]);
     collector.stop();
+    review.stop();
     kernelWatch.stop();
     nodeCheck.stop();
     await within(clock, GRACE_MS, scheduler.stop());

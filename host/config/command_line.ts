@@ -91,6 +91,19 @@ function startsWith(path: readonly string[], start: readonly string[]): boolean 
 }
 
 /**
+ * Where a fault is by the field that a flag is told of by, when it sets others too.
+ *
+ * @param flag A row.
+ * @param path Of one of its fields, or in one.
+ * @returns The same place in its own field.
+ */
+export function ownPath(flag: Flag, path: readonly string[]): readonly string[] {
+  const paths = flagPlace(flag)?.paths ?? [];
+  const start = paths.find((start) => startsWith(path, start));
+  return start === undefined ? path : [...paths[0] ?? [], ...path.slice(start.length)];
+}
+
+/**
  * Finds the flag that sets a field.
  *
  * @param fault Where.

@@ -6,7 +6,7 @@
 import type { WeirConfig } from "../../schemas/config.ts";
 import { resolveGates } from "../../schemas/config/gates.ts";
 import { messageOf, WeirError } from "../../schemas/errors.ts";
-import { type CommandLine, flagOf, flagRefusal, readCommandLine } from "./command_line.ts";
+import { type CommandLine, flagOf, flagRefusal, ownPath, readCommandLine } from "./command_line.ts";
 import type { Documents } from "./complete.ts";
 import type { ConfigFile } from "./file/file.ts";
 import type { Flag } from "./flag.ts";
@@ -94,7 +94,9 @@ function faultError(
   const ofFlag = file === undefined || root === "options" ||
     (flag !== undefined && given.has(flag.name) && countsBesideFile(flag));
   if (!ofFlag) return problemError(faultProblem(file, { root, path, message }));
-  if (flag !== undefined) return flagRefusal(flag, given.get(flag.name) ?? "", message, path);
+  if (flag !== undefined) {
+    return flagRefusal(flag, given.get(flag.name) ?? "", message, ownPath(flag, path));
+  }
   return new WeirError(
     "WEIR_CONFIG_INVALID",
     `Cannot use field "${path.join(".")}": ${message}`,

@@ -57,7 +57,7 @@ export const PARTS: PartsOf<WeirConfig> = {
   clientConnection: "source",
   configFile: "start",
   configReload: "read",
-  configSyncPeriod: "kept",
+  configSyncPeriod: "pace",
   initOnly: "start",
   bootIdFiles: "start",
   machineIdFiles: "start",
