@@ -19,7 +19,7 @@ export interface DebugRoutesOptions {
   readonly profileSeconds: number;
   /** Takes klog's level. */
   readonly setVerbosity: (level: number) => void;
-  readonly zpages: Omit<ZPagesOptions, "paths">;
+  readonly zpages: Omit<ZPagesOptions, "gates" | "paths">;
 }
 
 /** What the metrics server has in any case, and with --profiling. */
@@ -39,12 +39,13 @@ const PROFILING_PATHS: readonly string[] = ["/debug/flags/v", "/debug/pprof/"];
  * Makes the routes.
  *
  * @param options What they stand on.
+ * @param gates The feature gates in force.
  * @returns A Hono application.
  */
-export function debugRoutes(options: DebugRoutesOptions): Hono {
+export function debugRoutes(options: DebugRoutesOptions, gates: ZPagesOptions["gates"]): Hono {
   const { profiling, setVerbosity, zpages } = options;
   const paths = [...PATHS, ...(profiling === undefined ? [] : PROFILING_PATHS)].sort();
-  const pages = new Hono().route("/", zpagesRoutes({ ...zpages, paths }));
+  const pages = new Hono().route("/", zpagesRoutes({ ...zpages, gates, paths }));
   if (profiling === undefined) return pages;
   return pages
     .route("/", debugFlagsRoutes(setVerbosity))

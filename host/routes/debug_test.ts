@@ -10,7 +10,7 @@ function routes(profiling: boolean) {
     profileSeconds: 1,
     setVerbosity: () => {},
     zpages: { flags: () => new Map(), startedAt: 0, now: () => 0, version: "1", runtime: "deno" },
-  });
+  }, () => ({}));
 }
 
 const PROFILING = ["/debug/pprof/", "/debug/pprof/goroutine", "/debug/pprof/cmdline"];

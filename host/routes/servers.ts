@@ -100,7 +100,7 @@ export class Servers {
         recordHealthcheck(registry.metrics, { name: "ping", type: "healthz", healthy: true }),
     })
       .route("/debug/traces", traceRoutes(options.traces))
-      .route("/", debugRoutes(options.debug));
+      .route("/", debugRoutes(options.debug, () => options.config().featureGates));
     this.#roles = [
       {
         name: "health",

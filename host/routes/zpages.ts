@@ -19,6 +19,8 @@ export interface ZPagesOptions {
   readonly version: string;
   /** Of what runs it, for example `deno2.9.6`. */
   readonly runtime: string;
+  /** The feature gates in force: with ComponentFlagz or ComponentStatusz off there is no page. */
+  readonly gates: () => Readonly<Record<string, boolean>>;
   /** Paths that are served beside these. */
   readonly paths: readonly string[];
 }
@@ -39,7 +41,8 @@ function acceptsText(accept: string | undefined): boolean {
   });
 }
 
-function page(context: Context, text: () => string): Response {
+function page(context: Context, enabled: boolean | undefined, text: () => string): Response {
+  if (enabled === false) return context.body("404 page not found\n", 404, TEXT);
   if (acceptsText(context.req.header("Accept"))) return context.body(text(), 200, TEXT);
   return context.body("media type not acceptable, must be: text/plain\n", 406, TEXT);
 }
@@ -65,16 +68,16 @@ function uptime(milliseconds: number): string {
  * @returns A Hono application.
  */
 export function zpagesRoutes(options: ZPagesOptions): Hono {
-  const { flags, startedAt, now, version, runtime, paths } = options;
+  const { flags, startedAt, now, version, runtime, gates, paths } = options;
   return new Hono()
     .get("/flagz", (context) =>
-      page(context, () => {
+      page(context, gates()["ComponentFlagz"], () => {
         const lines = [...flags()].sort(([one], [other]) => one < other ? -1 : 1)
           .map(([name, value]) => `${name}=${masked(value)}`);
         return `\nweir flags\n${WARNING}\n\n${lines.join("\n")}\n`;
       }))
     .get("/statusz", (context) =>
-      page(context, () => {
+      page(context, gates()["ComponentStatusz"], () => {
         const lines = [
           `Started: ${unixDate(startedAt)}`,
           `Up: ${uptime(now() - startedAt)}`,

@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
-import { zpagesRoutes } from "./zpages.ts";
+import { type ZPagesOptions, zpagesRoutes } from "./zpages.ts";
 
-const app = zpagesRoutes({
+const OPTIONS = {
   flags: () => new Map([["v", "2"], ["cluster-cidr", "10.0.0.0/8"], ["master", ""]]),
   startedAt: Date.UTC(2024, 9, 6, 21, 3, 43),
   now: () => Date.UTC(2024, 9, 8, 2, 3, 59),
   version: "0.1.0",
   runtime: "deno2.9.6",
+  gates: () => ({}),
   paths: ["/flagz", "/statusz"],
-});
+} satisfies ZPagesOptions;
+const app = zpagesRoutes(OPTIONS);
 
 const WARNING = "Warning: This endpoint is not meant to be machine parseable, has no formatting " +
   "compatibility guarantees and is for debugging purposes only.";
@@ -47,5 +49,16 @@ for (const [accept, status] of ACCEPTED) {
     assert.equal(response.status, status);
     if (status !== 406) return;
     assert.equal(await response.text(), "media type not acceptable, must be: text/plain\n");
+  });
+}
+
+for (const [gate, path] of [["ComponentFlagz", "/flagz"], ["ComponentStatusz", "/statusz"]]) {
+  Deno.test(`without the gate ${gate} there is no ${path}, and the other page stays`, async () => {
+    const routes = zpagesRoutes({ ...OPTIONS, gates: () => ({ [gate ?? ""]: false }) });
+    const answers = await Promise.all(["/flagz", "/statusz"].map((page) => routes.request(page)));
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      path === "/flagz" ? [404, 200] : [200, 404],
+    );
   });
 }

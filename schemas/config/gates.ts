@@ -57,7 +57,7 @@ const BETA_ON = words(`
   MemoryManager MixedProtocolLBService NetworkPolicyEndPort OpenAPIEnums OpenAPIV3 PodDeletionCost
   PodSecurity RemainingItemCount RotateKubeletServerCertificate SizeMemoryBackedVolumes
   StatefulSetMinReadySeconds StorageVersionHash TopologyManager WindowsHostProcessContainers
-  StrictIPCIDRValidation ComponentFlagz ComponentStatusz ContextualLogging LoggingBetaOptions
+  StrictIPCIDRValidation ContextualLogging LoggingBetaOptions
   NFTablesNetlink KubeProxyIPVS WatchListClient
 `);
 
@@ -99,6 +99,9 @@ export const GATES: ReadonlyMap<string, Gate> = new Map<string, Gate>([
   ["AllBeta", { ...off, stage: "BETA" }],
   // KEP-5707: the field is deprecated, and this gate stops programming it.
   ["AllowServiceExternalIPs", { ...on, meaning: "obeyed", stage: "GA" }],
+  // KEP-4828 and KEP-4827: /flagz and /statusz.
+  ["ComponentFlagz", { ...on, meaning: "obeyed", stage: "BETA" }],
+  ["ComponentStatusz", { ...on, meaning: "obeyed", stage: "BETA" }],
   ["LoggingAlphaOptions", { ...off, meaning: "obeyed", stage: "ALPHA" }],
   // KEP-6032, alpha and off in 1.37: here the relay is finished, and asked for by the keyword.
   ["KubeProxyNFTablesLocalhostNodePorts", { ...on, meaning: "obeyed", stage: "ALPHA" }],
