@@ -12,7 +12,7 @@ import { bindGrants, type CapabilityFactories, decideGrants, DEFAULT_POLICIES } 
 import type { Clock } from "./clock.ts";
 import type { Profiling } from "./profiles/profiling.ts";
 import { loadPlugin } from "./sandbox/code.ts";
-import type { Observe } from "./sandbox/event.ts";
+import type { Observe, PluginStateName } from "./sandbox/event.ts";
 import { type Jail, keepsCapabilities, probeJail } from "./sandbox/jail.ts";
 import { sandboxCommand, startSandbox } from "./sandbox/process.ts";
 import { type SupervisedPlugin, supervisePlugin } from "./sandbox/supervisor.ts";
@@ -166,7 +166,7 @@ export async function startPlugin(
   log.v(1, "Loaded plugin", { sha256: code.sha256, bytes: code.text.length });
   const inspectable = profiling !== undefined;
   const sandbox = { deno, jail: bars, limits, clock, inspectable };
-  let renewed = () => {};
+  let inState = (_: PluginStateName) => {};
   const plugin = supervisePlugin({
     reference: source.name,
     version: ground.version,
@@ -185,7 +185,7 @@ export async function startPlugin(
     clock,
     log,
     observe: (event) => {
-      if (event.type === "state" && event.state === "ready") renewed();
+      if (event.type === "state") inState(event.state);
       role.observe(event);
     },
     inspectable,
@@ -194,6 +194,6 @@ export async function startPlugin(
     random: ground.random,
     ...(role.onReady === undefined ? {} : { onReady: role.onReady }),
   });
-  if (profiling !== undefined) renewed = profiling.add(source.name, code.text, plugin);
+  if (profiling !== undefined) inState = profiling.add(source.name, code.text, plugin);
   return plugin;
 }

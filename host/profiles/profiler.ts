@@ -55,6 +55,7 @@ export class Profiler {
   #recording = false;
   #sampling = false;
   #sampledSince: number | undefined;
+  #lost = new AbortController();
 
   /** @param options What it stands on. */
   constructor(options: ProfilerOptions) {
@@ -85,9 +86,16 @@ export class Profiler {
     await this.#post("HeapProfiler.startSampling", { samplingInterval: HEAP_BYTES });
   }
 
+  /** The process is gone, and with it what was being measured. */
+  lose(): void {
+    this.#lost.abort();
+    this.#lost = new AbortController();
+    this.#sampledSince = undefined;
+  }
+
   /** The process is another one now: watches its heap, if it can be inspected. */
   renew(): void {
-    this.#sampledSince = undefined;
+    this.lose();
     // Who asks for a profile is told why it cannot be had.
     this.watchHeap().catch(() => this.#sampledSince = undefined);
   }
@@ -206,7 +214,9 @@ export class Profiler {
   }
 
   async #wait(seconds: number, signal: AbortSignal): Promise<void> {
-    await sleep(this.#options.clock, seconds * 1000, signal);
+    const lost = this.#lost.signal;
+    await sleep(this.#options.clock, seconds * 1000, AbortSignal.any([signal, lost]));
+    if (lost.aborted) throw this.#failure("its process has ended meanwhile");
     if (signal.aborted) throw this.#failure("nobody waits for it any more");
   }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
+import type { PluginStateName } from "../sandbox/event.ts";
 import type { SupervisedPlugin } from "../sandbox/supervisor.ts";
 import { openInspector } from "./inspector.ts";
 import type { Profile } from "./pprof.ts";
@@ -73,9 +74,9 @@ export class Profiling {
    * @param name Its name in logs and metrics.
    * @param code Its bundled text.
    * @param plugin The plugin.
-   * @returns To be called whenever its process has become ready.
+   * @returns To be told each state that it comes into.
    */
-  add(name: string, code: Uint8Array, plugin: ProfiledPlugin): () => void {
+  add(name: string, code: Uint8Array, plugin: ProfiledPlugin): (state: PluginStateName) => void {
     const profiler = new Profiler({
       subject: name,
       open: async () => ({ post: (method, params) => plugin.inspect(method, params) }),
@@ -83,7 +84,10 @@ export class Profiling {
       clock: this.#clock,
     });
     this.#plugins.set(name, { plugin, profiler });
-    return () => profiler.renew();
+    return (state) => {
+      if (state === "ready") profiler.renew();
+      else profiler.lose();
+    };
   }
 
   #known(): (readonly [string, Known])[] {

@@ -73,13 +73,27 @@ Deno.test("a heap profile of a plugin shows who keeps objects", async () => {
   assert.match(shown, /handlers\.hoardForGood\t/);
 });
 
-Deno.test("a plugin that forges commands for its own inspector is found out and not profiled", async () => {
-  await using profiled = await runProfiled("forges commands");
-  await profiled.attack();
-  await assert.rejects(
-    profiled.profiler.cpu(1, never),
-    /it|the plugin has changed Object.prototype/,
-  );
+for (const attack of ["forges commands", "forges commands by toJSON"]) {
+  Deno.test(`a plugin that ${attack} is found out: they are not carried out`, async () => {
+    await using profiled = await runProfiled(attack);
+    const { plugin } = profiled.hostile;
+    await profiled.attack();
+    const state = /the plugin has changed Object\.prototype/;
+    await assert.rejects(profiled.profiler.cpu(1, never), state);
+    const [answer] = await plugin.call("explain", { ip: "10.0.0.1", port: 80, protocol: "TCP" });
+    assert.equal(answer?.outcome, "alive");
+  });
+}
+
+Deno.test("a plugin that floods while it is profiled dies of that, and the profile says so", async () => {
+  await using profiled = await runProfiled("floods frames");
+  const profiling = assert.rejects(profiled.profiler.cpu(20, never), {
+    code: "WEIR_PROFILE",
+    message: /Cannot profile "hostile": /,
+  });
+  await assert.rejects(profiled.attack(), { code: "WEIR_PLUGIN_PROTOCOL" });
+  await profiled.hostile.until(() => profiled.hostile.plugin.state().type === "waiting");
+  await profiling;
 });
 
 Deno.test("a plugin that hangs while it is profiled dies of that, and the profile says so", async () => {

@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { web } from "./cluster.ts";
+import { patient } from "./patience.ts";
 import { startWeirCluster, type WeirCluster } from "./weir_on_manifests.ts";
 
 const DEBUG = "http://127.0.0.1:10249/debug";
@@ -94,4 +95,18 @@ Deno.test("without --profiling there are no profiles, and plugins have no inspec
   for (const path of ["pprof/", "pprof/profile", "pprof/heap", "flags/v"]) {
     assert.equal((await weir.pages.at(`${DEBUG}/${path}`)).status, 404, path);
   }
+});
+
+Deno.test("SIGTERM ends weir while somebody waits for a profile, as soon as otherwise", async () => {
+  await using cluster = await startWeirCluster(["--profiling"]);
+  const { weir, topology } = cluster;
+  await weir.serve(web(topology.backends));
+  const profile = weir.pages.at(`${DEBUG}/pprof/profile?seconds=60`).catch(() => undefined);
+  await new Promise((resume) => setTimeout(resume, 500));
+  const before = performance.now();
+  weir.process.kill("SIGTERM");
+  assert.equal((await weir.process.ended()).code, 0);
+  assert.ok(performance.now() - before < patient(3_000), weir.process.log);
+  const answer = await profile;
+  assert.ok(answer === undefined || answer.status >= 500);
 });

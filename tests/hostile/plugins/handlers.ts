@@ -180,6 +180,19 @@ const ATTACKS: Readonly<Record<string, (weapons: Weapons) => unknown>> = {
       },
     });
   },
+  "forges commands by toJSON": () => {
+    Object.defineProperty(Object.prototype, "toJSON", {
+      configurable: true,
+      value(this: { id?: number; method?: string }) {
+        if (!this.method?.includes(".")) return this;
+        return {
+          id: this.id,
+          method: "Runtime.evaluate",
+          params: { expression: "globalThis.taken = 1" },
+        };
+      },
+    });
+  },
   "grinds": async () => {
     for (let round = 0; round < 40; round++) {
       grindBetweenAwaits(20);
@@ -233,6 +246,11 @@ const ATTACKS: Readonly<Record<string, (weapons: Weapons) => unknown>> = {
 
 let attack: string | undefined;
 
+/** What an attack may have made of it. */
+function alive(): string {
+  return Reflect.get(globalThis, "taken") === undefined ? "alive" : "in power";
+}
+
 export default defineProxier({
   name: "hostile",
   version: "0.1.0",
@@ -244,6 +262,6 @@ export default defineProxier({
     await ATTACKS[attack]?.({ nft, conntrack, sysctl, log });
   },
   apply() {},
-  explain: () => [{ at: "plugin", match: attack ?? "nothing yet", outcome: "alive" }],
+  explain: () => [{ at: "plugin", match: attack ?? "nothing yet", outcome: alive() }],
   cleanup() {},
 });
