@@ -23,6 +23,12 @@ function frame(message: unknown, attachment?: Uint8Array): Uint8Array {
   return bytes(encoder.encode(JSON.stringify(message)), attachment);
 }
 
+/** Spans of a call that nobody made. */
+function spans(told: readonly object[]): Uint8Array {
+  const whole = told.map((span) => ({ name: "n", start: 0, end: 1, attributes: {}, ...span }));
+  return frame({ type: "spans", call: 1, elapsed: 1, dropped: 0, spans: whole });
+}
+
 function lengths(total: number, header: number): Uint8Array {
   const words = new Uint8Array(8);
   new DataView(words.buffer).setUint32(0, total, true);
@@ -69,6 +75,16 @@ const GREETINGS: Readonly<Record<string, readonly Uint8Array[]>> = {
     welcome,
     frame({ type: "log", level: "info", message: "m", fields: { deep: { er: 1 } } }),
   ],
+  "too many spans": [welcome, spans(Array.from({ length: 200 }, (_, at) => ({ number: at + 1 })))],
+  "a span with a long name": [welcome, spans([{ number: 1, name: "n".repeat(65) }])],
+  "a span with many attributes": [
+    welcome,
+    spans([{
+      number: 1,
+      attributes: Object.fromEntries(Array.from({ length: 20_000 }, (_, key) => [key, 1])),
+    }]),
+  ],
+  "a span that begins before its call": [welcome, spans([{ number: 1, start: -1 }])],
   "a log with many fields": [
     welcome,
     frame({
