@@ -31,20 +31,23 @@ const POOL_BYTES = 4096;
  * @returns The identifiers.
  */
 export function randomIdentifiers(fill: (bytes: Uint8Array<ArrayBuffer>) => void): Identifiers {
-  const pool = new Uint8Array(POOL_BYTES);
-  let at = POOL_BYTES;
-  const take = (bytes: number): string => {
+  const bytes = new Uint8Array(POOL_BYTES);
+  let pool = "";
+  let at = 0;
+  const take = (digits: number): string => {
     for (;;) {
-      if (at + bytes > POOL_BYTES) {
-        fill(pool);
+      if (at + digits > pool.length) {
+        fill(bytes);
+        // All at once: a call for each would be most of what a span costs.
+        pool = bytes.toHex();
         at = 0;
       }
-      const id = pool.subarray(at, at += bytes).toHex();
+      const id = pool.slice(at, at += digits);
       // Trace Context §3.2.2: all zeros is no identifier.
-      if (!/^0+$/.test(id)) return id;
+      if (!id.startsWith("00000000") || !/^0+$/.test(id)) return id;
     }
   };
-  return { trace: () => take(16), span: () => take(8) };
+  return { trace: () => take(32), span: () => take(16) };
 }
 
 /**

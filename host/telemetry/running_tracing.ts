@@ -7,6 +7,7 @@
 import type { Clock } from "../clock.ts";
 import { randomIdentifiers } from "./identifiers.ts";
 import type { Logger } from "./log.ts";
+import { Quiet } from "./otlp/quiet.ts";
 import { readExportSettings, type ReadVariable } from "./otlp/settings.ts";
 import { TraceSink } from "./otlp/trace_sink.ts";
 import type { SpanAttributes } from "./span.ts";
@@ -56,6 +57,7 @@ export function openTracing(environment: TracingEnvironment): RunningTracing {
   const { settings, warnings } = readExportSettings(env);
   for (const warning of warnings) log.warn(warning);
   const traces = new TraceRing();
+  const quiet = new Quiet(clock);
   const open = settings === undefined ? undefined : async () => {
     const { openExport } = await import("./otlp/export.ts");
     const described = {
@@ -64,13 +66,25 @@ export function openTracing(environment: TracingEnvironment): RunningTracing {
       "k8s.node.name": node,
       ...resource,
     };
-    return await openExport({ settings, version, resource: described, readFile, clock, log });
+    return await openExport({
+      settings,
+      version,
+      resource: described,
+      readFile,
+      whenQuiet: (work) => quiet.when(work),
+      clock,
+      log,
+    });
   };
   const sink = new TraceSink(traces, open, log);
   const tracing = createTracing({
     now: () => clock.now(),
     identifiers: randomIdentifiers(fill),
-    finished: (trace) => sink.add(trace),
+    begun: () => quiet.begin(),
+    finished: (trace) => {
+      quiet.end();
+      sink.add(trace);
+    },
   });
   return { tracing, traces, stop: (milliseconds) => sink.stop(milliseconds) };
 }

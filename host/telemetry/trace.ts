@@ -156,6 +156,8 @@ export interface TracingOptions {
   /** Milliseconds since the epoch, with a fraction. */
   readonly now: () => number;
   readonly identifiers: Identifiers;
+  /** Told when a trace begins; must not throw. */
+  readonly begun?: () => void;
   /** Told of every trace that is over; must not throw. */
   readonly finished: (trace: TraceRecord) => void;
   /** Spans of one trace; further ones are counted only. */
@@ -341,6 +343,7 @@ function runIn<Result>(span: TraceSpan, body: (span: TraceSpan) => Result): Resu
 export function createTracing(options: TracingOptions): Tracing {
   return {
     sync: (attributes, startedAt, body) => {
+      options.begun?.();
       const trace = new OpenTrace(options);
       const id = options.identifiers.span();
       return runIn(new OpenSpan(trace, id, undefined, "weir.sync", attributes, startedAt), body);

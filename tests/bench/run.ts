@@ -4,7 +4,7 @@
  * machine; without root also in a user namespace.
  *
  * Options: `--sizes 1000,5000,10000` Services, `--endpoints 10` each, `--mixed 10000` Services of
- * all types (0 for none), `--changes 300`, `--json bench.json`.
+ * all types (0 for none), `--changes 300`, `--traces 4` starts to measure traces (0 for none), `--json bench.json`.
  *
  * @module
  */
@@ -17,6 +17,7 @@ import { loadPlugin } from "../../host/sandbox/code.ts";
 import { measureReconciliation, type Reconciliation } from "./conntrack.ts";
 import { measure, type Measurement } from "./measure.ts";
 import { flowTargets, table, targets } from "./report.ts";
+import { measureTraces, traceTargets } from "./traces.ts";
 
 /** Tracked flows of a busy node. */
 const FLOWS = 100_000;
@@ -36,6 +37,7 @@ const { values: options } = parseArgs({
     "endpoints": { type: "string", default: "10" },
     "mixed": { type: "string", default: "10000" },
     "changes": { type: "string", default: "300" },
+    "traces": { type: "string", default: "4" },
     "json": { type: "string", default: "bench.json" },
     "inside": { type: "boolean", default: false },
   },
@@ -116,8 +118,20 @@ async function inside(): Promise<number> {
     const { measuring } = node.inside(() => ({ measuring: measureReconciliation(FLOWS, 10) }));
     flows.push(await measuring);
   }
+  const rounds = Number(options.traces);
+  const traces = rounds === 0 ? undefined : await measureTraces({
+    services: 1_000,
+    rounds,
+    changes: Number(options.changes),
+    weir: weirCommand(),
+    progress,
+  });
   if (Deno.stderr.isTerminal()) console.error();
-  const goals = [...targets(measurements), ...flowTargets(flows)];
+  const goals = [
+    ...targets(measurements),
+    ...flowTargets(flows),
+    ...(traces === undefined ? [] : traceTargets(traces)),
+  ];
   console.log(table(measurements).trimEnd());
   console.log();
   console.log(
@@ -127,7 +141,14 @@ async function inside(): Promise<number> {
     ).trimEnd(),
   );
   const machine = { kernel: Deno.osRelease(), cpus: navigator.hardwareConcurrency };
-  const report = { at: new Date().toISOString(), machine, measurements, flows, targets: goals };
+  const report = {
+    at: new Date().toISOString(),
+    machine,
+    measurements,
+    flows,
+    traces,
+    targets: goals,
+  };
   await Deno.writeTextFile(options.json, JSON.stringify(report, null, 2) + "\n");
   return 0;
 }

@@ -35,6 +35,8 @@ export interface ExportOptions {
   readonly resource: SpanAttributes;
   /** Reads a file as text. */
   readonly readFile: (path: string) => Promise<string>;
+  /** Does something when no sync is under way: what is sent is written in one go. */
+  readonly whenQuiet: (work: () => void) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -147,7 +149,7 @@ class Complaints {
  * @throws {Error} When a certificate cannot be read.
  */
 export async function openExport(options: ExportOptions): Promise<TraceExport> {
-  const { settings, clock, log, version } = options;
+  const { settings, clock, log, version, whenQuiet } = options;
   const { protocol, endpoint, configured, tls, queue, sampling } = settings;
   const shown = withoutSecrets(endpoint);
   // What is wrong with its variables the exporter says while it is made; later it would repeat,
@@ -173,11 +175,13 @@ export async function openExport(options: ExportOptions): Promise<TraceExport> {
   const processor = new BatchSpanProcessor({
     exporter: {
       export: (spans, done) =>
-        exporter.export(spans, (result) => {
-          if (result.code === SUCCESS) complaints.sent();
-          else complaints.failed(spans.length, result.error);
-          done(result);
-        }),
+        whenQuiet(() =>
+          exporter.export(spans, (result) => {
+            if (result.code === SUCCESS) complaints.sent();
+            else complaints.failed(spans.length, result.error);
+            done(result);
+          })
+        ),
       shutdown: () => exporter.shutdown(),
       forceFlush: () => exporter.forceFlush(),
     },

@@ -14,7 +14,7 @@ const PLAIN: ExportSettings = {
   protocol: "http/protobuf",
   tls: undefined,
   sampling: { type: "always" },
-  queue: { size: 2048, batch: 512, delay: 5_000, timeout: 30_000 },
+  queue: { size: 2048, batch: 128, delay: 5_000, timeout: 30_000 },
 };
 
 const silent: readonly (readonly [string, Readonly<Record<string, string>>])[] = [
