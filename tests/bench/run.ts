@@ -72,7 +72,7 @@ async function outside(): Promise<number> {
     "--allow-env",
     "--allow-sys=osRelease",
     "--allow-ffi",
-    `--allow-run=${Deno.execPath()},nft`,
+    `--allow-run=${Deno.execPath()},nft,nsenter`,
     import.meta.url,
     "--inside",
     ...Deno.args,
@@ -85,6 +85,23 @@ function progress(text: string): void {
   if (Deno.stderr.isTerminal()) {
     Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
   } else console.error(text);
+}
+
+/** Two nodes whose loopback is up. */
+function tracedNodes(): Disposable & {
+  readonly off: NetworkNamespace;
+  readonly on: NetworkNamespace;
+} {
+  using stack = new DisposableStack();
+  const [off, on] = ["off", "on"].map((name) => {
+    const node = stack.use(NetworkNamespace.create(name));
+    using links = new Links(node);
+    links.up("lo");
+    return node;
+  });
+  if (off === undefined || on === undefined) throw new Error("two names make two nodes");
+  const running = stack.move();
+  return { off, on, [Symbol.dispose]: () => running.dispose() };
 }
 
 async function inside(): Promise<number> {
@@ -118,12 +135,17 @@ async function inside(): Promise<number> {
     const { measuring } = node.inside(() => ({ measuring: measureReconciliation(FLOWS, 10) }));
     flows.push(await measuring);
   }
+  using nodes = tracedNodes();
   const rounds = Number(options.traces);
   const traces = rounds === 0 ? undefined : await measureTraces({
     services: 1_000,
     rounds,
     changes: Number(options.changes),
     weir: weirCommand(),
+    places: {
+      off: (command) => nodes.off.command(command),
+      on: (command) => nodes.on.command(command),
+    },
     progress,
   });
   if (Deno.stderr.isTerminal()) console.error();

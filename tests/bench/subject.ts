@@ -84,19 +84,26 @@ export class LineProcess implements AsyncDisposable {
   }
 }
 
+/** Makes a command run somewhere else, as in another network namespace. */
+export type Place = (command: readonly string[]) => readonly string[];
+
+const HERE: Place = (command) => command;
+
 /**
  * Starts the API server with a loaded cluster.
  *
  * @param services The number of Services.
  * @param endpoints The number of endpoints of each.
+ * @param place Where.
  * @returns The process, and the server's URL.
  */
 export async function startApiServer(
   services: number,
   endpoints: number,
+  place: Place = HERE,
 ): Promise<{ readonly process: LineProcess; readonly url: string }> {
   const child = new URL("api_server_child.ts", import.meta.url).pathname;
-  const process = new LineProcess([
+  const command = [
     Deno.execPath(),
     "run",
     "--quiet",
@@ -104,7 +111,8 @@ export async function startApiServer(
     child,
     String(services),
     String(endpoints),
-  ], "stdout");
+  ];
+  const process = new LineProcess(place(command), "stdout");
   const { url } = JSON.parse((await process.line()).line);
   return { process, url };
 }
@@ -114,14 +122,20 @@ export async function startApiServer(
  *
  * @param url The server.
  * @param weir The command, to which flags are added.
+ * @param place Where.
  * @returns The process; its log is read at -v=2.
  */
-export function startWeir(url: string, weir: readonly string[]): LineProcess {
-  return new LineProcess([
+export function startWeir(
+  url: string,
+  weir: readonly string[],
+  place: Place = HERE,
+): LineProcess {
+  const command = [
     ...weir,
     `--master=${url}`,
     "--hostname-override=node-0",
     "--cluster-cidr=10.0.0.0/9",
     "-v=2",
-  ], "stderr");
+  ];
+  return new LineProcess(place(command), "stderr");
 }
