@@ -60,10 +60,24 @@ const values: readonly (readonly [Parameters<typeof parseFlagValue>[0], string, 
   ["strings", "a,b", ["a", "b"]],
   ["strings", "a, b,", ["a", " b", ""]],
   ["strings", "", []],
+  ["duration", "1h", "1h"],
+  ["gates", "A=true,B=false", { A: true, B: false }],
+  ["gates", " A = 1 ,, B=F ", { A: true, B: false }],
+  ["gates", "", {}],
+  ["gates", "A", undefined],
+  ["gates", "A=on", undefined],
+  ["vmodule", "sync=4,,a*=1", [
+    { filePattern: "sync", verbosity: 4 },
+    { filePattern: "a*", verbosity: 1 },
+  ]],
+  ["vmodule", "", []],
+  ["vmodule", "=4", undefined],
+  ["vmodule", "a=b", undefined],
+  ["vmodule", "a=1=2", undefined],
 ];
 
 for (const [type, text, value] of values) {
-  Deno.test(`${type} "${text}" is ${value === undefined ? "refused" : `read as ${value}`}`, () => {
+  Deno.test(`${type} "${text}" is ${value === undefined ? "refused" : `read as ${JSON.stringify(value)}`}`, () => {
     const read = parseFlagValue(type, text);
     assert.deepEqual("value" in read ? read.value : undefined, value);
   });
