@@ -81,9 +81,9 @@ const ARROWS: readonly Arrow[] = [
 /** What is loaded by name and not by import, so that only tests import it. */
 const ENTRY = /(^|\/)(plugin|main|mod|bootstrap|\w+_child)\.ts$/;
 
-/** Beyond its room's arrows a test may use packages, the kit, the collector, and the door as an author does. */
+/** Beyond its room's arrows a test may use packages, the kit, and the door as an author does. */
 function testMay({ to, specifier }: Import): boolean {
-  return isPackage(to) || /^tests\/(kit|collector)\//.test(to) || specifier === "weir";
+  return isPackage(to) || /^tests\/kit\//.test(to) || specifier === "weir";
 }
 
 /**

@@ -38,11 +38,18 @@ function named(names: readonly string[]) {
 }
 
 function sliceObject(slice: EndpointSlice): ApiObject {
-  const { namespace, name, serviceName, addressType } = slice;
+  const { namespace, name, serviceName, addressType, lastChangeTriggerTime } = slice;
   return {
     apiVersion: "discovery.k8s.io/v1",
     kind: "EndpointSlice",
-    metadata: { namespace, name, labels: { "kubernetes.io/service-name": serviceName } },
+    metadata: {
+      namespace,
+      name,
+      labels: { "kubernetes.io/service-name": serviceName },
+      ...(lastChangeTriggerTime === "" ? {} : {
+        annotations: { "endpoints.kubernetes.io/last-change-trigger-time": lastChangeTriggerTime },
+      }),
+    },
     addressType,
     ports: slice.ports,
     endpoints: slice.endpoints.map(({ addresses, ready, serving, terminating, ...more }) => ({

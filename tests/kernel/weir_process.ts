@@ -50,12 +50,22 @@ export function runs(pid: number): boolean {
 }
 
 /**
- * Kills a process that is no child of this one, which Deno allows only to who may run everything.
+ * Kills a process that is no child of this one.
  *
  * @param pid The process.
  */
 export async function killHard(pid: number): Promise<void> {
-  const args = ["eval", `Deno.kill(${pid}, "SIGKILL")`];
+  await signalOther(pid, "SIGKILL");
+}
+
+/**
+ * Signals a process that is no child of this one, which Deno allows only to who may run everything.
+ *
+ * @param pid The process.
+ * @param signal For example `SIGSTOP`.
+ */
+export async function signalOther(pid: number, signal: Deno.Signal): Promise<void> {
+  const args = ["eval", `Deno.kill(${pid}, "${signal}")`];
   const { success, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
   assert.ok(success, new TextDecoder().decode(stderr));
 }
