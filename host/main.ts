@@ -15,7 +15,7 @@ import { credentialSource, SERVICE_ACCOUNT_DIRECTORY } from "./capabilities/cred
 import { claimInstance } from "./capabilities/instance.ts";
 import { linkLogFile, openLogFile, userName } from "./capabilities/log_file.ts";
 import { withLeftoverStore } from "./capabilities/leftovers/store.ts";
-import { conntrackUsage } from "./capabilities/sysctl/readings.ts";
+import { conntrackUsage, onlineProcessors } from "./capabilities/sysctl/readings.ts";
 import { probeFamilies } from "./capabilities/nft/families.ts";
 import { readOperatorFile, writeOperatorFile } from "./capabilities/operator_file.ts";
 import { adjustOomScore } from "./capabilities/oom_score.ts";
@@ -29,6 +29,7 @@ import type { Request } from "./config/resolve.ts";
 import { systemClock } from "./clock.ts";
 import { flagValues } from "./config/flag_values.ts";
 import { Profiling } from "./profiles/profiling.ts";
+import { initialise } from "./process/init_only.ts";
 import { SKIP_KERNEL_CHECK } from "./process/kernel_requirement.ts";
 import { becomeOnlyInstance } from "./process/single_instance.ts";
 import { beginProcess } from "./process/start.ts";
@@ -146,24 +147,44 @@ async function proxy(
   const signal = untilSignalled(log);
   const startedAt = performance.timeOrigin / 1000;
   log.info("Starting weir", { version: deno.version, node: config.nodeName });
-  const families = await beginProcess({
-    ...config,
-    oomScoreAdj: -999,
-    bootIdFiles: ["/proc/sys/kernel/random/boot_id"],
-    machineIdFiles: ["/etc/machine-id", "/var/lib/dbus/machine-id"],
-  }, {
+  const kernel = {
     release: Deno.osRelease(),
     skipKernelCheck: (io.env(SKIP_KERNEL_CHECK) ?? "") !== "",
-    claim: claimInstance,
     probe: probeFamilies,
+  };
+  const ground = {
+    version: deno.version,
+    node: { os: "linux", kernel: kernel.release },
+    deno: Deno.execPath(),
+    home: HOME,
+    cache: new URL(".weir/plugins/", HOME),
+    base: new URL(`file://${Deno.cwd()}/`),
+    clock: systemClock,
+    random: Math.random,
+    log,
+  } as const;
+  if (config.initOnly) {
+    const { nodeName, plugins, limits } = config;
+    const cpus = onlineProcessors();
+    const options = { ...ground, nodeName, plugins, limits, cpus, profiling: undefined };
+    const tune = async () => {
+      // Imported when it is asked for: the process that stays has the plugin tuned by itself.
+      const { tuneOnce } = await import("./tuning/once.ts");
+      await tuneOnce(config.conntrack, options);
+    };
+    await initialise(config, { ...kernel, tune, log });
+    return 0;
+  }
+  const beginning = await beginProcess(config, {
+    ...kernel,
+    claim: claimInstance,
     adjustOomScore,
     readFile: readSystemFile,
     clock: systemClock,
     log,
     signal,
   });
-  if (families === undefined) return 0;
-  const home = HOME;
+  if (beginning === undefined) return 0;
   const tracing = openTracing({
     env: io.env,
     version: deno.version,
@@ -201,13 +222,9 @@ async function proxy(
   });
   const observeExec = execPluginRecorder(registry, () => Date.now());
   await runProxy(config, {
-    version: deno.version,
-    node: { os: "linux", kernel: Deno.osRelease() },
-    families,
-    deno: Deno.execPath(),
-    home,
-    cache: new URL(".weir/plugins/", home),
-    base: new URL(`file://${Deno.cwd()}/`),
+    ...ground,
+    ...beginning,
+    clock,
     openSource: (config) =>
       openSource(config, {
         log,
@@ -215,9 +232,6 @@ async function proxy(
         userAgent: `weir/${deno.version}`,
         observe: (event) => recordClient(registry.metrics, event),
       }),
-    clock,
-    random: Math.random,
-    log,
     registry,
     profiling,
     debug: {

@@ -29,6 +29,7 @@ import { LocalTraffic } from "./local_traffic.ts";
 import { NodePorts } from "./node_ports/node_ports.ts";
 import { NodeCheck } from "./process/node_check.ts";
 import { standaloneNode } from "./process/standalone_node.ts";
+import { boundAddress } from "./process/node_ip.ts";
 import { Proxiers } from "./proxiers.ts";
 import type { ProxyEnvironment } from "./proxy_environment.ts";
 import { followConfigFile } from "./reload/config_file.ts";
@@ -187,7 +188,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     metrics,
   });
 
-  const nodeCheck = new NodeCheck({ ...config, bindAddress: "" }, {
+  const nodeCheck = new NodeCheck(config, {
     served: families,
     lacking,
     fail: fault.reject,
@@ -205,11 +206,13 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     serviceCIDRs: tracker.serviceCIDRs,
     ...(config.telemetry.perServiceMetrics === 0 ? {} : { countTraffic: true }),
   });
+  const bound = boundAddress(initial.bindAddress);
   const sync = createSync({
     tracker,
     revisions,
     nodeName: () => config.nodeName,
     externalIPs: () => config.featureGates["AllowServiceExternalIPs"] !== false,
+    ...(bound === undefined ? {} : { bound: bound.address }),
     settings,
     call: (method, params, options) => proxiers.call(method, params, options),
     tracing,
@@ -343,7 +346,12 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     const { mode, inPlaceOf } = config;
     if (inPlaceOf !== "") metrics.modeInPlace.set({ mode: mode.name, in_place_of: inPlaceOf }, 1);
   });
-  const servers = new Servers(config, { ...environment, config: () => config, facts });
+  const servers = new Servers(config, {
+    ...environment,
+    config: () => config,
+    fail: fault.reject,
+    facts,
+  });
 
   // Only the node's own pod ranges have to be waited for.
   if (config.detectLocalMode !== "NodeCIDR") localTraffic.observe(undefined);
@@ -363,7 +371,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
    */
   async function reconfigure(next: WeirConfig): Promise<void> {
     const { touched, commit } = await makeReady(config, next, {
-      misfit: (next) => nodeCheck.faultOf({ ...next, bindAddress: "" }),
+      misfit: (next) => nodeCheck.faultOf(next),
       logging: environment.prepareLogging,
       servers: (next) => servers.prepare(next),
       source: (next) => feed.prepare(openSource(next)),
@@ -379,7 +387,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     });
     config = next;
     commit();
-    nodeCheck.reconfigure({ ...next, bindAddress: "" });
+    nodeCheck.reconfigure(next);
     if (touched("nodePorts", "source", "gates")) nodePorts.reconfigure(next, revisions.all());
     if (touched("gates")) {
       tracker.touchAll(clock.now());
@@ -469,10 +477,10 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
  * Milliseconds for the sync in flight to end when weir is stopped. A plugin that hangs must not
  * keep the process, and one that is cut off has left the old or the new rules whole.
  */
-const GRACE_MS = 1_200;
+const GRACE_MS = 900;
 
 /**
- * Milliseconds for everything else to end: supervisors count on two seconds in all, and nothing of
- * it is missed in the kernel.
+ * Milliseconds for everything else to end: supervisors count on two seconds in all, of which the
+ * last traces take half a second, and nothing of it is missed in the kernel.
  */
-const REST_MS = 500;
+const REST_MS = 400;

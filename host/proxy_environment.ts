@@ -15,6 +15,7 @@ import type { Profiling } from "./profiles/profiling.ts";
 import type { DebugRoutesOptions } from "./routes/debug.ts";
 import type { Logger } from "./telemetry/log.ts";
 import type { MetricRegistry } from "./telemetry/metrics.ts";
+import type { MachineIds } from "./process/machine.ts";
 import type { Tracing } from "./telemetry/trace.ts";
 import type { TraceRing } from "./telemetry/trace_ring.ts";
 
@@ -25,6 +26,7 @@ export interface ProxyEnvironment {
   readonly node: NodeFeatures;
   /** What the kernel can serve; one family at least. */
   readonly families: FamilySupport;
+  readonly machine: MachineIds;
   /** The path of the Deno program. */
   readonly deno: string;
   /** weir's own folder; ends in `/`. */

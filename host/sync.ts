@@ -46,6 +46,8 @@ export interface SyncOptions {
   readonly nodeName: () => string;
   /** Whether spec.externalIPs are programmed. */
   readonly externalIPs: () => boolean;
+  /** An address of the node that its Node need not have, by bindAddress. */
+  readonly bound?: string;
   /** What the proxier must know besides the service ports, as of now. */
   readonly settings: () => ProxierSettings;
   readonly call: CallProxier;
@@ -146,10 +148,11 @@ export function createSync(
   };
 
   const resolve = (changes: Changes): ServiceUpdate[] => {
+    const { bound } = options;
     const node = {
       name: nodeName(),
       zone: tracker.zone,
-      addresses: tracker.addresses,
+      addresses: bound === undefined ? tracker.addresses : [bound, ...tracker.addresses],
       ignoresExternalIPs: !externalIPs(),
     };
     const { families } = settings();

@@ -11,6 +11,7 @@ import type { IpFamily, Node } from "../../schemas/kube.ts";
 import type { Diff, NodePortAddresses, ServicePortView, Snapshot } from "../../schemas/view.ts";
 import { AddressWatch } from "../capabilities/address.ts";
 import type { Clock } from "../clock.ts";
+import { boundAddress } from "../process/node_ip.ts";
 import { LocalhostNodePorts } from "../relay/localhost_node_ports.ts";
 import { ServiceHealthServers } from "../routes/service_health_servers.ts";
 import type { Logger } from "../telemetry/log.ts";
@@ -21,7 +22,7 @@ import { NodePortWatch } from "./watch.ts";
 /** The part of the configuration that is about NodePorts. */
 export type NodePortsConfig = Pick<
   WeirConfig,
-  "nodePortAddresses" | "manifests" | "featureGates"
+  "nodePortAddresses" | "manifests" | "bindAddress" | "featureGates"
 >;
 
 /** The gate of KEP-6032 can take the relay on loopback away again. */
@@ -75,7 +76,9 @@ export class NodePorts {
         metrics.localhostNodePortListeners.set({ ip_family }, count),
       onFailure: (ip_family) => metrics.localhostNodePortFailures.inc({ ip_family }),
     });
+    const bound = boundAddress(config.bindAddress);
     this.#watch = new NodePortWatch({
+      ...(bound === undefined ? {} : { bound }),
       selection,
       standalone: this.#standalone,
       changed: () => {

@@ -28,6 +28,8 @@ export interface NodePortWatchOptions {
   readonly selection: NodePortSelection;
   /** Objects come from a folder: where that has no Node, the default routes tell its addresses. */
   readonly standalone: boolean;
+  /** By bindAddress: overrides the Node's own address of its family. */
+  readonly bound?: { readonly family: IpFamily; readonly address: string };
   /** Called when the answer is there for the first time, and when it has become another. */
   readonly changed: () => void;
   readonly clock: Clock;
@@ -129,6 +131,14 @@ export class NodePortWatch {
   }
 
   #primaryNow(kernel: KernelAddresses | undefined): Primary | undefined {
+    const { bound } = this.#options;
+    const told = this.#told(kernel);
+    return told === undefined || bound === undefined
+      ? told
+      : { ...told, [bound.family]: bound.address };
+  }
+
+  #told(kernel: KernelAddresses | undefined): Primary | undefined {
     if (this.#primary !== undefined) return this.#primary;
     const wanted = FAMILIES.some((family) => this.#selection[family].primary);
     if (wanted && !this.#nodeListed && this.#patient) return undefined;

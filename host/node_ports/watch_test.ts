@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Log } from "../../schemas/capability.ts";
 import { selectNodePortAddresses } from "./addresses.ts";
-import { NodePortWatch } from "./watch.ts";
+import { NodePortWatch, type NodePortWatchOptions } from "./watch.ts";
 import { sampleNode } from "../samples.ts";
 import { SimulatedClock } from "../simulated_clock.ts";
 
@@ -10,7 +10,11 @@ const KERNEL = {
   sources: { IPv4: "192.0.2.7" },
 };
 
-function stage(entries: string, standalone = false) {
+function stage(
+  entries: string,
+  standalone = false,
+  bound?: NodePortWatchOptions["bound"],
+) {
   const lines: string[] = [];
   const at = (level: string) => (message: string) => void lines.push(`${level} ${message}`);
   const log: Log = { debug: () => {}, info: () => {}, warn: at("warn"), error: at("error") };
@@ -19,6 +23,7 @@ function stage(entries: string, standalone = false) {
   const watch = new NodePortWatch({
     selection: selectNodePortAddresses(entries.split(",")),
     standalone,
+    ...(bound === undefined ? {} : { bound }),
     changed: () => {
       const { addresses } = watch;
       told.push(addresses?.type === "listed" ? addresses.addresses.join(" ") : "every");
@@ -127,4 +132,11 @@ Deno.test("another selection is followed at once, and one that has to wait chang
   assert.deepEqual(told, ["10.0.0.7", "192.0.2.7"]);
   watch.reselect(selectNodePortAddresses(["primary", "fd00::/8"]), false);
   assert.equal(told.at(-1), "192.0.2.7 fd00::7");
+});
+
+Deno.test("bindAddress stands for the Node's own address of its family", () => {
+  const { watch, told } = stage("primary", false, { family: "IPv4", address: "10.0.0.7" });
+  watch.observeKernel(KERNEL);
+  watch.observeNode(node("192.0.2.7", "fd00::7"), true);
+  assert.deepEqual(told, ["10.0.0.7 fd00::7"]);
 });

@@ -25,8 +25,7 @@ const LOOPBACK = { IPv4: "127.0.0.1", IPv6: "::1" } as const;
 /** The part of the configuration that has to fit the node. */
 export type NodeCheckConfig =
   & ConfigurationFacts["config"]
-  & Pick<WeirConfig, "manifests">
-  & { readonly bindAddress: string };
+  & Pick<WeirConfig, "manifests" | "bindAddress">;
 
 /** What the check stands on. */
 export interface NodeCheckOptions {

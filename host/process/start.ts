@@ -4,25 +4,22 @@
  *
  * @module
  */
-import { WeirError } from "../../schemas/errors.ts";
+import type { Log } from "../../schemas/capability.ts";
 import type { WeirConfig } from "../../schemas/config.ts";
+import { WeirError } from "../../schemas/errors.ts";
 import type { InstanceClaim } from "../capabilities/instance.ts";
 import type { FamilySupport } from "../capabilities/nft/families.ts";
 import type { Clock } from "../clock.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { requireKernel } from "./kernel_requirement.ts";
-import { readMachineIds } from "./machine.ts";
+import { type MachineIds, readMachineIds } from "./machine.ts";
 import { becomeOnlyInstance } from "./single_instance.ts";
 
 /** The part of the configuration that is about the process. */
-export interface StartConfig extends Pick<WeirConfig, "mode"> {
-  /** −1000 to 1000. */
-  readonly oomScoreAdj: number;
-  /** Paths, tried in order. */
-  readonly bootIdFiles: readonly string[];
-  /** Paths, tried in order. */
-  readonly machineIdFiles: readonly string[];
-}
+export type StartConfig = Pick<
+  WeirConfig,
+  "mode" | "oomScoreAdj" | "bootIdFiles" | "machineIdFiles"
+>;
 
 /** What the start does to the world. */
 export interface StartEffects {
@@ -44,27 +41,21 @@ export interface StartEffects {
   readonly signal: AbortSignal;
 }
 
+/** What was found out. */
+export interface Beginning {
+  /** What the kernel can serve, one family at least. */
+  readonly families: FamilySupport;
+  readonly machine: MachineIds;
+}
+
 /**
- * Makes sure that this process may proxy here.
+ * Makes sure that a kernel can serve at least one family, and says why it cannot serve another.
  *
- * @param config The configuration.
- * @param effects What it does to the world.
- * @returns What the kernel can serve, one family at least; undefined when the signal came first.
- * @throws {WeirError} WEIR_KERNEL, WEIR_RUNNING or WEIR_NETLINK, each with its remedy.
+ * @param support What it can serve.
+ * @param log Where to say it.
+ * @throws {WeirError} WEIR_KERNEL with the reasons when it can serve none.
  */
-export async function beginProcess(
-  config: StartConfig,
-  effects: StartEffects,
-): Promise<FamilySupport | undefined> {
-  const { log, clock, signal, claim } = effects;
-  log.info("On machine", { ...readMachineIds(config, effects.readFile), kernel: effects.release });
-  requireKernel(config.mode, effects.release, effects.skipKernelCheck);
-  if (await becomeOnlyInstance({ action: "start weir", claim, clock, log, signal }) === "aborted") {
-    return undefined;
-  }
-  const refusal = effects.adjustOomScore(config.oomScoreAdj);
-  if (refusal !== undefined) log.warn(refusal);
-  const support = await effects.probe({ rules: config.mode.type === "builtin" });
+export function requireFamilies(support: FamilySupport, log: Log): void {
   const reasons = Object.entries(support.lacking);
   if (support.working.length === 0) {
     const state = reasons.map(([, reason]) => reason).join("; ");
@@ -73,5 +64,30 @@ export async function beginProcess(
   for (const [family, reason] of reasons) {
     log.info("This kernel cannot serve an IP family", { family, reason });
   }
-  return support;
+}
+
+/**
+ * Makes sure that this process may proxy here.
+ *
+ * @param config The configuration.
+ * @param effects What it does to the world.
+ * @returns What was found out; undefined when the signal came first.
+ * @throws {WeirError} WEIR_KERNEL, WEIR_RUNNING or WEIR_NETLINK, each with its remedy.
+ */
+export async function beginProcess(
+  config: StartConfig,
+  effects: StartEffects,
+): Promise<Beginning | undefined> {
+  const { log, clock, signal, claim } = effects;
+  const machine = readMachineIds(config, effects.readFile);
+  log.info("On machine", { ...machine, kernel: effects.release });
+  requireKernel(config.mode, effects.release, effects.skipKernelCheck);
+  if (await becomeOnlyInstance({ action: "start weir", claim, clock, log, signal }) === "aborted") {
+    return undefined;
+  }
+  const refusal = effects.adjustOomScore(config.oomScoreAdj);
+  if (refusal !== undefined) log.warn(refusal);
+  const families = await effects.probe({ rules: config.mode.type === "builtin" });
+  requireFamilies(families, log);
+  return { families, machine };
 }

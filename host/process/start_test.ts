@@ -46,7 +46,7 @@ function begin(config: Partial<StartConfig>, effects: Partial<StartEffects>) {
 
 Deno.test("the machine is named, the namespace claimed, the score set and the kernel asked", async () => {
   const { lines, did, started } = begin({}, {});
-  assert.equal(await started, BOTH);
+  assert.equal((await started)?.families, BOTH);
   assert.deepEqual(did, ["claim", "oom -999", "probe rules"]);
   assert.deepEqual(lines, [
     'info On machine {"machineId":"machine-id","bootId":"boot-id","kernel":"6.18.44"}',
@@ -70,14 +70,14 @@ Deno.test("on a kernel that is too old nothing is claimed", async () => {
 
 Deno.test("a score that cannot be set is a warning, not an end", async () => {
   const { lines, started } = begin({}, { adjustOomScore: () => "Cannot set it; do this" });
-  assert.equal(await started, BOTH);
+  assert.equal((await started)?.families, BOTH);
   assert.equal(lines[1], "warning Cannot set it; do this {}");
 });
 
 Deno.test("a kernel without one family serves the other, and it is said why", async () => {
   const support = { working: ["IPv4"], lacking: { IPv6: "it has none" } } as const;
   const { lines, started } = begin({}, { probe: () => Promise.resolve(support) });
-  assert.equal(await started, support);
+  assert.equal((await started)?.families, support);
   assert.equal(
     lines[1],
     'info This kernel cannot serve an IP family {"family":"IPv6","reason":"it has none"}',

@@ -8,6 +8,7 @@ import type { WeirConfig } from "../../schemas/config.ts";
 import { CONTENT_TYPES, formatFor } from "../telemetry/exposition.ts";
 import { masked } from "./masked.ts";
 import type { MetricPage, MetricRegistry } from "../telemetry/metrics.ts";
+import type { MachineIds } from "../process/machine.ts";
 
 /** What the routes stand on. */
 export interface MetricsRoutesOptions {
@@ -16,6 +17,8 @@ export interface MetricsRoutesOptions {
   readonly pinged: () => void;
   /** The configuration in force. */
   readonly config: () => WeirConfig;
+  /** Which machine this is, for whoever debugs. */
+  readonly machine: MachineIds;
 }
 
 /** As upstream's text handlers answer. */
@@ -35,13 +38,13 @@ function shown(config: WeirConfig): Omit<WeirConfig, "written"> {
  * everyone else, as upstream's handler falls back to it; Deno.serve compresses it for whoever
  * accepts that. DELETE /metrics/slis forgets, as component-base's does. /configz has kube-proxy's
  * document under upstream's key, as 1.36 serves it, weir's own document beside it, and under `weir`
- * what they and the command line come to.
+ * what they and the command line come to, and which machine this is.
  *
  * @param options What they stand on.
  * @returns A Hono application.
  */
 export function metricsRoutes(options: MetricsRoutesOptions): Hono {
-  const { metrics, config, pinged } = options;
+  const { metrics, config, machine, pinged } = options;
   const page = (name: MetricPage) => async (context: Context) => {
     const format = formatFor(context.req.header("Accept"));
     return context.body(await metrics.render(format, name), 200, {
@@ -72,7 +75,7 @@ export function metricsRoutes(options: MetricsRoutesOptions): Hono {
         JSON.stringify({
           "kubeproxy.config.k8s.io": config().written.kubeProxy,
           "weir.dev": config().written.weir,
-          "weir": shown(config()),
+          "weir": { ...shown(config()), machine },
         }),
         200,
         { "Content-Type": "application/json", "X-Content-Type-Options": "nosniff" },

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { resolveRequest } from "../config/resolve.ts";
 import { metricsRoutes } from "./metrics.ts";
 
+const MACHINE = { machineId: "3d12", bootId: "0f9c" };
+
 async function routes(...args: string[]) {
   const request = await resolveRequest(args, { hostname: () => "node-1" });
   assert.ok(request.type === "proxy");
@@ -13,6 +15,7 @@ async function routes(...args: string[]) {
     },
     pinged: () => void asked.push("ping"),
     config: () => request.config,
+    machine: MACHINE,
   });
   return { app, asked, config: request.config };
 }
@@ -96,6 +99,7 @@ Deno.test("/configz shows kube-proxy's document as it shows its own, and what is
   );
   assert.equal(own.kind, "WeirConfiguration");
   assert.deepEqual(weir.limits, config.limits);
+  assert.deepEqual(weir.machine, MACHINE);
   assert.deepEqual(weir.clusterCIDRs, ["10.244.0.0/16"]);
   assert.equal(weir.master, "https://***@10.0.0.1");
 });

@@ -8,6 +8,7 @@ import type { WeirConfig } from "../../schemas/config.ts";
 import type { Clock } from "../clock.ts";
 import type { Prepared } from "../prepared.ts";
 import { recordHealthcheck } from "../telemetry/healthcheck_metrics.ts";
+import type { MachineIds } from "../process/machine.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
 import { debugRoutes, type DebugRoutesOptions } from "./debug.ts";
@@ -24,6 +25,10 @@ export type ServersConfig = Pick<WeirConfig, "healthzBindAddress" | "metricsBind
 export interface ServersOptions {
   /** The configuration in force, for the pages. */
   readonly config: () => WeirConfig;
+  /** Told when an address cannot be bound at the start, and the configuration has it that hard. */
+  readonly fail: (fault: unknown) => void;
+  /** For /configz. */
+  readonly machine: MachineIds;
   readonly registry: MetricRegistry;
   /** The last syncs. */
   readonly traces: TraceStore;
@@ -48,7 +53,7 @@ export function healthTimeout(config: WeirConfig): number {
 interface Role {
   readonly name: string;
   readonly flag: string;
-  readonly field: keyof ServersConfig;
+  readonly field: "healthzBindAddress" | "metricsBindAddress";
   readonly port: number;
   readonly handler: (request: Request) => Response | Promise<Response>;
 }
@@ -75,12 +80,15 @@ export class Servers {
   #stopped = false;
 
   /**
-   * Starts them. A port that is taken is tried again.
+   * Starts them. A port that is taken is tried again, unless bindAddressHardFail.
    *
    * @param config Where.
    * @param options What they stand on.
    */
-  constructor(config: ServersConfig, options: ServersOptions) {
+  constructor(
+    config: ServersConfig & Pick<WeirConfig, "bindAddressHardFail">,
+    options: ServersOptions,
+  ) {
     const { registry, facts, clock } = options;
     this.#options = options;
     const health = healthRoutes({
@@ -98,6 +106,7 @@ export class Servers {
       // Upstream's /healthz of this port has the one check "ping".
       pinged: () =>
         recordHealthcheck(registry.metrics, { name: "ping", type: "healthz", healthy: true }),
+      machine: options.machine,
     })
       .route("/debug/traces", traceRoutes(options.traces))
       .route("/", debugRoutes(options.debug, () => options.config().featureGates));
@@ -119,7 +128,10 @@ export class Servers {
     ];
     for (const role of this.#roles) {
       const address = addressOf(role, config);
-      if (address !== undefined) this.#open(role, this.#start(role, address, "retry"));
+      if (address === undefined) continue;
+      const place = this.#start(role, address, config.bindAddressHardFail ? "fail" : "retry");
+      place.server.bound.catch(options.fail);
+      this.#open(role, place);
     }
   }
 

@@ -48,6 +48,8 @@ async function stage() {
   const config = await configOf(`127.0.0.1:${health}`, `127.0.0.1:${metrics}`);
   const servers = new Servers(config, {
     config: () => config,
+    fail: () => {},
+    machine: { machineId: "", bootId: "" },
     registry: createMetrics({
       version: "0",
       platform: "linux/amd64",

@@ -7,7 +7,7 @@ import { sampleService } from "../../host/samples.ts";
 import { readSystemFile } from "../../host/capabilities/system_file.ts";
 import { outcomeOf, PATHS, reach, web } from "./cluster.ts";
 import { ManifestFolder } from "./manifest_folder.ts";
-import { nft } from "./namespace_program.ts";
+import { nft, succeed } from "./namespace_program.ts";
 import { startWeirCluster } from "./weir_on_manifests.ts";
 import { WeirProcess } from "./weir_process.ts";
 
@@ -60,6 +60,24 @@ function capabilities(pid: number, set: "CapEff" | "CapBnd"): bigint {
   assert.ok(mask !== undefined);
   return BigInt(`0x${mask}`);
 }
+
+Deno.test("--init-only sets the node up and ends with code 0, with nothing programmed", async () => {
+  using namespace = NetworkNamespace.create("node");
+  await using folder = await ManifestFolder.create();
+  const established = "/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established";
+  await using weir = new WeirProcess(namespace, {
+    flags: [
+      `--manifests=${folder.path}`,
+      "--init-only",
+      "--conntrack-tcp-timeout-established=1234s",
+    ],
+  });
+  const { code, log } = await weir.ended();
+  assert.equal(code, 0, log);
+  assert.match(log, /"The node is set up; ending, as --init-only says"/);
+  assert.equal((await succeed({ namespace }, ["cat", established])).trim(), "1234");
+  assert.equal(await nft({ namespace }, "list ruleset"), "");
+});
 
 Deno.test("with CAP_NET_ADMIN alone weir carries packets, and its plugin has no capability at all", async () => {
   await using cluster = await startWeirCluster([], NET_ADMIN_ALONE);

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { NetworkNamespace } from "../../host/capabilities/namespace.ts";
 import { sampleService } from "../../host/samples.ts";
 import { ManifestFolder } from "./manifest_folder.ts";
-import { nft } from "./namespace_program.ts";
+import { nft, succeed } from "./namespace_program.ts";
 import { until } from "./patience.ts";
 import { WeirProcess } from "./weir_process.ts";
 
@@ -30,6 +30,12 @@ const FAILURES = [
     [],
     ["--proxy-mode=https://192.0.2.1/plugin.js"],
     /^weir: Cannot use --proxy-mode .*: a plugin from the network needs #sha256=.* \(WEIR_CONFIG_INVALID\)$/m,
+  ],
+  [
+    "with a health address that no interface has, and --bind-address-hard-fail,",
+    [],
+    ["--healthz-bind-address=192.0.2.1:10256", "--bind-address-hard-fail"],
+    /^weir: Cannot bind "192\.0\.2\.1:10256" for health: no interface of this node has 192\.0\.2\.1: give --healthz-bind-address another address \(WEIR_BIND\)$/m,
   ],
 ] as const;
 
@@ -80,4 +86,42 @@ Deno.test("a plugin that is no proxier is refused, and its sandbox is not starte
   assert.doesNotMatch(weir.log, /plugin died/);
   weir.kill("SIGTERM");
   assert.equal((await weir.ended()).code, 0);
+});
+
+Deno.test("a health address that no interface has is waited for, and served once one has it", async () => {
+  using namespace = NetworkNamespace.create("node");
+  await using folder = await ManifestFolder.create();
+  await folder.write("web.json", [sampleService()]);
+  await using weir = new WeirProcess(namespace, {
+    flags: [`--manifests=${folder.path}`, "--healthz-bind-address=192.0.2.1:10256"],
+  });
+  await weir.said(/^E.*Cannot bind .*192\.0\.2\.1.*retrySeconds=5/m);
+  await weir.said(/"Synced" kind="full"/);
+  await succeed({ namespace }, ["ip", "address", "add", "192.0.2.1/32", "dev", "lo"]);
+  await weir.said(/"Serving after all" server="health" address="192\.0\.2\.1:10256"/);
+});
+
+Deno.test("with --bind-address a node of IPv6 first serves its pages on IPv6, and names its machine", async () => {
+  using namespace = NetworkNamespace.create("node");
+  await using folder = await ManifestFolder.create();
+  await folder.write("web.json", [sampleService()]);
+  await Deno.writeTextFile(`${folder.path}/machine.id`, "c0ffee\n");
+  await using weir = new WeirProcess(namespace, {
+    flags: [
+      `--manifests=${folder.path}`,
+      "--bind-address=fd00::7",
+      `--machine-id-file=/nowhere,${folder.path}/machine.id`,
+    ],
+  });
+  await weir.said(/"Running in dual-stack mode" primary="IPv6" address="fd00::7"/);
+  await weir.said(/"On machine" machineId="c0ffee" bootId="[0-9a-f-]{36}"/);
+  await weir.said(/"Synced" kind="full"/);
+  const page = (path: string) =>
+    succeed({ namespace }, [
+      Deno.execPath(),
+      "eval",
+      `console.log(await (await fetch("http://[::1]:${path}")).text())`,
+    ]);
+  assert.match(await page("10256/livez"), /"healthy":true/);
+  assert.equal(JSON.parse(await page("10249/configz")).weir.machine.machineId, "c0ffee");
 });

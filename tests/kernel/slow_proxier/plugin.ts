@@ -7,7 +7,7 @@ import { chain, defineProxier, type NftClient, type ServicePortView, table } fro
 
 const GRANT = { version: 1, table: "slow" } as const;
 /** Milliseconds from the word that it works to the commit. */
-const WORK = 800;
+const WORK = 600;
 
 const services = new Map<string, ServicePortView>();
 
