@@ -12,6 +12,8 @@ import { WeirProcess } from "./weir_process.ts";
 /** Takes every capability away for good, as a container without privileges has it. */
 const POWERLESS = ["setpriv", "--inh-caps=-all", "--bounding-set=-all", "--"];
 
+const UP = ["ip", "link", "set", "lo", "up"];
+
 const FAILURES = [
   [
     "without CAP_NET_ADMIN",
@@ -42,6 +44,8 @@ const FAILURES = [
 for (const [sentence, before, flags, says] of FAILURES) {
   Deno.test(`weir ${sentence} does not start and says why`, async () => {
     using namespace = NetworkNamespace.create("node");
+    // While no interface is up the kernel lets any address be bound.
+    await succeed({ namespace }, UP);
     await using folder = await ManifestFolder.create();
     await using weir = new WeirProcess(namespace, {
       before,
@@ -90,6 +94,7 @@ Deno.test("a plugin that is no proxier is refused, and its sandbox is not starte
 
 Deno.test("a health address that no interface has is waited for, and served once one has it", async () => {
   using namespace = NetworkNamespace.create("node");
+  await succeed({ namespace }, UP);
   await using folder = await ManifestFolder.create();
   await folder.write("web.json", [sampleService()]);
   await using weir = new WeirProcess(namespace, {
@@ -103,6 +108,7 @@ Deno.test("a health address that no interface has is waited for, and served once
 
 Deno.test("with --bind-address a node of IPv6 first serves its pages on IPv6, and names its machine", async () => {
   using namespace = NetworkNamespace.create("node");
+  await succeed({ namespace }, UP);
   await using folder = await ManifestFolder.create();
   await folder.write("web.json", [sampleService()]);
   await Deno.writeTextFile(`${folder.path}/machine.id`, "c0ffee\n");
