@@ -203,6 +203,7 @@ async function proxy(
   const clock = profiling?.clock ?? systemClock;
   const runtime = `deno${Deno.version.deno}`;
   const registry = createMetrics({
+    families: beginning.families.working,
     version: deno.version,
     platform: platform(),
     runtime,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { IpFamily } from "../../schemas/kube.ts";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { expose, type MetricFamily, type MetricFormat } from "./exposition.ts";
 import { helpOf, type MetricRow, type MetricRows, visibilityOf } from "./metric_row.ts";
@@ -100,6 +101,8 @@ export interface FeatureGate {
 
 /** What a registry is made of. */
 export interface MetricsOptions {
+  /** The IP families that are served; both unless told otherwise. */
+  readonly families?: readonly IpFamily[];
   /** weir's version, for example `0.1.0`. */
   readonly version: string;
   /** For example `linux/amd64`. */
@@ -214,8 +217,8 @@ function tellProcess(metrics: Metrics, usage: ProcessUsage): void {
 }
 
 /** Counts from zero what may come, so that the first of it is an increase to rate(). */
-function beginCounters(metrics: Metrics): void {
-  for (const ip_family of ["IPv4", "IPv6"] as const) {
+function beginCounters(metrics: Metrics, families: readonly IpFamily[]): void {
+  for (const ip_family of families) {
     metrics.nftablesSyncFailures.inc({ ip_family }, 0);
     metrics.nftablesCleanupFailures.inc({ ip_family }, 0);
     metrics.localhostNodePortFailures.inc({ ip_family }, 0);
@@ -286,7 +289,7 @@ export function createMetrics(options: MetricsOptions): MetricRegistry {
   for (const { name, stage, enabled } of options.features ?? []) {
     metrics.featureEnabled.set({ name, stage }, enabled ? 1 : 0);
   }
-  beginCounters(metrics);
+  beginCounters(metrics, options.families ?? ["IPv4", "IPv6"]);
   // As client-go says it while no plugin has given a certificate.
   metrics.execPluginTtl.set(Infinity);
   tellTable(metrics, options);
