@@ -33,7 +33,8 @@ export interface InitEffects {
  * @param config The configuration.
  * @param effects What it does to the world.
  * @returns Settles when everything is as configured.
- * @throws {WeirError} When the kernel is no good, or a setting cannot be made; each with the remedy.
+ * @throws {WeirError} WEIR_KERNEL when the kernel is no good, WEIR_PLUGIN_FAILED when a setting cannot
+ * be made; each with the remedy.
  */
 export async function initialise(
   config: Pick<WeirConfig, "mode">,
