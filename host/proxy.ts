@@ -259,6 +259,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
         if (kind !== "resync") return;
         takeover.begin();
         proxiers.programmed();
+        tuning.apply(config);
       },
       failed: (_at, kind, thrown, delay) => {
         // Whoever is stopped in the middle has not failed.
@@ -433,7 +434,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
   }
 
   kernelWatch.start();
-  tuning.apply(config);
+  tuning.applySoon(() => config);
   try {
     // A terminal's Ctrl-C reaches the plugins too, and they must be known to be stopped before
     // their deaths are seen: nothing is waited for before the end begins.

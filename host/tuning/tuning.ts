@@ -30,6 +30,8 @@ export interface TuningOptions {
   readonly log: Log;
 }
 
+/** Milliseconds for the first sync to land before the tuner takes its share of the processor. */
+const PATIENCE_MS = 5_000;
 /**
  * Milliseconds before the first repetition; doubles up to the longest. Weir's own first sync loads
  * nf_conntrack, so that soon is worth it.
@@ -51,6 +53,7 @@ export class Tuning {
   /** What is wanted; undefined before the first time and after the stop. */
   #wish: Wish | undefined;
   #tuner: Promise<Tuner> | undefined;
+  #cancelStart: () => void = () => {};
   #cancelRetry: () => void = () => {};
   #failures = 0;
   #said = "";
@@ -62,12 +65,23 @@ export class Tuning {
   }
 
   /**
+   * Takes notice of the configuration in a while, unless {@linkcode Tuning.apply} does before: where
+   * there are few processors a tuner that starts beside the proxier makes the first sync wait.
+   *
+   * @param config Gives what is wanted then.
+   */
+  applySoon(config: () => TuningConfig): void {
+    this.#cancelStart = this.#options.clock.after(PATIENCE_MS, () => this.apply(config()));
+  }
+
+  /**
    * Takes notice of the configuration; the same once more changes nothing.
    *
    * @param config What is wanted now.
    */
   apply(config: TuningConfig): void {
     if (this.#stopped) return;
+    this.#cancelStart();
     const tunerConfig = tunerConfigOf(config.conntrack);
     const wish = { config, tunerConfig, tuner: this.#options.identify(config) };
     const former = this.#wish;
@@ -90,6 +104,7 @@ export class Tuning {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#wish = undefined;
+    this.#cancelStart();
     this.#cancelRetry();
     await this.#endTuner();
   }

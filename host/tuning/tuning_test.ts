@@ -18,6 +18,11 @@ const NOTHING: TuningConfig["conntrack"] = {
 const FIVE = { ...NOTHING, udpTimeout: 5_000 };
 const SIX = { ...NOTHING, udpTimeout: 6_000 };
 
+function configOf(conntrack: TuningConfig["conntrack"], sha256 = ""): TuningConfig {
+  const plugins = { "conntrack-tuner": { reference: "", sha256, policy: undefined } };
+  return { nodeName: "n1", conntrack, plugins, limits: LIMITS };
+}
+
 /** Tuning on a simulated clock, whose tuner does as it is told. */
 function stage() {
   const clock = new SimulatedClock();
@@ -49,12 +54,9 @@ function stage() {
     clock,
     asked,
     apply: (conntrack: TuningConfig["conntrack"], sha256 = "") =>
-      tuning.apply({
-        nodeName: "n1",
-        conntrack,
-        plugins: { "conntrack-tuner": { reference: "", sha256, policy: undefined } },
-        limits: LIMITS,
-      }),
+      tuning.apply(configOf(conntrack, sha256)),
+    applySoon: (conntrack: TuningConfig["conntrack"]) =>
+      tuning.applySoon(() => configOf(conntrack)),
     stop: () => tuning.stop(),
     ends,
     loads: () => loads,
@@ -78,6 +80,25 @@ Deno.test("the tuner is asked at once, with the node and what is wanted", async 
   await clock.advance(3_600_000);
   assert.equal(asked.length, 1);
   assert.deepEqual(warnings(), []);
+});
+
+Deno.test("the tuner leaves the processor to the first sync, but not for long", async () => {
+  const late = stage();
+  late.applySoon(FIVE);
+  await late.clock.advance(4_999);
+  assert.equal(late.loads(), 0);
+  await late.clock.advance(1);
+  assert.deepEqual(late.timeouts(), [5]);
+  const early = stage();
+  early.applySoon(FIVE);
+  early.apply(SIX);
+  await early.clock.advance(60_000);
+  assert.deepEqual(early.timeouts(), [6]);
+  const never = stage();
+  never.applySoon(FIVE);
+  await never.stop();
+  await never.clock.advance(60_000);
+  assert.equal(never.loads(), 0);
 });
 
 Deno.test("where nothing is wanted no tuner is started", async () => {

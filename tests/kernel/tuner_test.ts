@@ -10,6 +10,7 @@ import { sampleService } from "../../host/samples.ts";
 import { CONNTRACK_SYSCTLS, SYSCTL_KEYS, type SysctlKey } from "../../schemas/sysctl.ts";
 import { reach, web } from "./cluster.ts";
 import { ManifestFolder } from "./manifest_folder.ts";
+import { patient } from "./patience.ts";
 import { startWeirCluster } from "./weir_on_manifests.ts";
 import { WeirProcess } from "./weir_process.ts";
 
@@ -101,9 +102,34 @@ Deno.test("weir that is to leave everything starts no tuner and changes nothing"
     "--conntrack-tcp-timeout-close-wait=0",
   ]);
   await node.weir.said(/"Synced" kind="full"/);
-  await node.weir.proxier();
+  // A tuner would have been started by now.
+  await new Promise((resume) => setTimeout(resume, patient(1_000)));
   assert.deepEqual(conntrack(node.namespace), node.fresh);
   assert.doesNotMatch(node.weir.log, /conntrack-tuner/);
+});
+
+Deno.test("a change of the configuration file is set while weir runs", async () => {
+  await using folder = await ManifestFolder.create();
+  const path = `${folder.path}/../config.json`;
+  const write = (conntrack: Readonly<Record<string, unknown>>) =>
+    Deno.writeTextFile(
+      path,
+      JSON.stringify({
+        apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
+        kind: "KubeProxyConfiguration",
+        conntrack,
+      }),
+    );
+  await write({ udpTimeout: "45s" });
+  await using node = await start([`--config=${path}`]);
+  const udp = () => {
+    const { udp_timeout: timeout, udp_timeout_stream: stream } = conntrack(node.namespace);
+    return `${timeout} ${stream}`;
+  };
+  await node.weir.until("the first values", () => udp() === "45 120");
+  await write({ udpTimeout: "20s", udpStreamTimeout: "50s" });
+  await node.weir.until("the second values", () => udp() === "20 50");
+  assert.doesNotMatch(node.weir.log, /Restart weir for a change/);
 });
 
 Deno.test("on a read-only /proc/sys weir says once what helps, and serves", async () => {
