@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { checkConfigFile } from "../cli/config/check.ts";
 import { DOCS_MARKERS, flagsMarkdown, flagsSection } from "./docs.ts";
 import { FLAGS } from "./flags.ts";
 
@@ -21,4 +22,12 @@ Deno.test("what would break a Markdown table is escaped", () => {
 Deno.test("a page without markers has no flag section", () => {
   assert.equal(flagsSection("# Flags"), undefined);
   assert.equal(flagsSection(`${DOCS_MARKERS.end}${DOCS_MARKERS.begin}`), undefined);
+});
+
+Deno.test("the README's example of a file has no fault", async () => {
+  const page = await Deno.readTextFile(new URL("./README.md", import.meta.url));
+  const [, example] = /^```yaml\n(.*?)^```$/ms.exec(page) ?? [];
+  const { file, problems } = checkConfigFile("README.md", example ?? "");
+  assert.deepEqual(problems, []);
+  assert.deepEqual(file.present, ["kubeProxy", "weir"]);
 });

@@ -111,6 +111,8 @@ const DEFAULTS: Documents = {
 interface Other {
   readonly documents: WrittenDocuments;
   readonly name: string;
+  /** It runs, with a command line of its own. */
+  readonly runs?: true;
 }
 
 async function other(
@@ -126,7 +128,7 @@ async function other(
   }
   const place = url ?? configzUrl(next);
   try {
-    return { documents: await running(place, ground), name: `what runs (${place})` };
+    return { documents: await running(place, ground), name: `what runs (${place})`, runs: true };
   } catch (thrown) {
     if (url !== undefined) {
       throw new WeirError(
@@ -146,6 +148,9 @@ interface DiffOptions {
   readonly output: Format;
 }
 
+/** What flags set although there is a file. */
+const COMMAND_LINE_WINS: readonly string[] = ["hostnameOverride", "logging"];
+
 async function diff(path: string, options: DiffOptions, ground: Ground): Promise<number> {
   const next = await documentsOf(path, ground);
   if (next === undefined) return EXIT_CODES.failed;
@@ -157,6 +162,15 @@ async function diff(path: string, options: DiffOptions, ground: Ground): Promise
       ? diffJson(found, from.name)
       : diffReport(found, from.name, ground.style),
   );
+  const flagged = found.some(({ path }) => COMMAND_LINE_WINS.includes(path[0] ?? ""));
+  if (from.runs === true && flagged) {
+    ground.io.stderr(
+      `What runs may have ${
+        COMMAND_LINE_WINS.join(" and ")
+      } from its command line, which wins over ` +
+        "a file.\n",
+    );
+  }
   return EXIT_CODES.done;
 }
 

@@ -146,6 +146,18 @@ WeirConfiguration limits.deaths: 5 → 3
   );
 });
 
+Deno.test("what may come from the command line of what runs is said to", async () => {
+  const [url, said] = Object.entries(RUNS)[0] ?? ["", {}];
+  const document = { ...said["kubeproxy.config.k8s.io"], hostnameOverride: "n1" };
+  const { err } = await run(["diff", "c.yaml"], { "c.yaml": KUBE_PROXY }, {
+    [url]: { "kubeproxy.config.k8s.io": document },
+  });
+  assert.equal(
+    err,
+    "What runs may have hostnameOverride and logging from its command line, which wins over a file.\n",
+  );
+});
+
 Deno.test("two files are compared with each other, whatever runs", async () => {
   const files = {
     "a.yaml": `${KUBE_PROXY}iptables: {syncPeriod: 60s}\n`,
