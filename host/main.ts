@@ -28,7 +28,7 @@ import { createStyle, wantsColour } from "./cli/style.ts";
 import type { Request } from "./config/resolve.ts";
 import { systemClock } from "./clock.ts";
 import { flagValues } from "./config/flag_values.ts";
-import { Profiling } from "./profiles/profiling.ts";
+import type { Profiling } from "./profiles/profiling.ts";
 import { initialise } from "./process/init_only.ts";
 import { SKIP_KERNEL_CHECK } from "./process/kernel_requirement.ts";
 import { becomeOnlyInstance } from "./process/single_instance.ts";
@@ -266,6 +266,8 @@ async function proxy(
 
 /** Watches the host's heap from now on: a profile of it knows of what was allocated since. */
 async function startProfiling(log: Logger): Promise<Profiling> {
+  // A proxy without --profiling need not hold any of it.
+  const { Profiling } = await import("./profiles/profiling.ts");
   const profiling = new Profiling(HOME, systemClock);
   await profiling.host.watchHeap().catch((thrown) => log.error(messageOf(thrown)));
   return profiling;

@@ -31,8 +31,8 @@ export interface ProfilerOptions {
 const SAMPLE_MICROS = 10_000;
 /** And of a timeline, whose point is what happened when. */
 const TIMELINE_MICROS = 1_000;
-/** Bytes between two samples of the heap: Go's MemProfileRate. */
-const HEAP_BYTES = 512 * 1024;
+/** Bytes between two samples of the heap: a plugin's is small beside those that Go has 512 KiB for. */
+const HEAP_BYTES = 64 * 1024;
 
 const CPU_TYPES: readonly ValueType[] = [
   { type: "samples", unit: "count" },
@@ -56,11 +56,17 @@ export class Profiler {
   #sampling = false;
   #sampledSince: number | undefined;
   #lost = new AbortController();
+  #last: Profile | undefined;
 
   /** @param options What it stands on. */
   constructor(options: ProfilerOptions) {
     this.#options = options;
     this.subject = options.subject;
+  }
+
+  /** The last CPU profile that was taken, for who draws it. */
+  get last(): Profile | undefined {
+    return this.#last;
   }
 
   /** Whether a CPU profile or a timeline is being taken: V8 takes one at a time. */
@@ -82,8 +88,13 @@ export class Profiler {
   async watchHeap(): Promise<void> {
     if (this.#sampledSince !== undefined) return;
     this.#sampledSince = this.#options.clock.now();
-    await this.#post("HeapProfiler.enable");
-    await this.#post("HeapProfiler.startSampling", { samplingInterval: HEAP_BYTES });
+    try {
+      await this.#post("HeapProfiler.enable");
+      await this.#post("HeapProfiler.startSampling", { samplingInterval: HEAP_BYTES });
+    } catch (thrown) {
+      this.#sampledSince = undefined;
+      throw thrown;
+    }
   }
 
   /** The process is gone, and with it what was being measured. */
@@ -97,7 +108,7 @@ export class Profiler {
   renew(): void {
     this.lose();
     // Who asks for a profile is told why it cannot be had.
-    this.watchHeap().catch(() => this.#sampledSince = undefined);
+    this.watchHeap().catch(() => {});
   }
 
   /**
@@ -112,7 +123,7 @@ export class Profiler {
     const { naming, clock } = this.#options;
     const startedAt = clock.now();
     const recorded = await this.#record(seconds, SAMPLE_MICROS, signal);
-    return {
+    return this.#last = {
       types: CPU_TYPES,
       samples: cpuSamples(recorded, naming),
       period: { type: "cpu", unit: "nanoseconds", value: SAMPLE_MICROS * 1000 },

@@ -86,6 +86,8 @@ Deno.test("go tool pprof shows the function that was busy, and not the time that
   assert.match(shown, /^Duration: 2(\.\d+)?s, Total samples = /m);
   assert.match(shown, /\d+%.*host\/routes\/pprof_test\.grindGrain$/m);
   assert.doesNotMatch(shown, /idle/);
+  const names = served.profiler.last?.samples.flatMap(({ stack }) => stack.map(({ name }) => name));
+  assert.ok(names?.includes("host/routes/pprof_test.grindGrain"), "it is kept for who draws it");
 });
 
 Deno.test("go tool pprof shows who keeps objects, and those who give them back no more", async () => {
@@ -136,9 +138,11 @@ Deno.test("go tool pprof shows what weir waits for: who asked the clock, and plu
 Deno.test("a callback that was called is waited for no more, and has its line until then", async () => {
   await using served = serve();
   await new Promise<void>((resolve) => {
+    const line = Number(/pprof_test\.ts:(\d+)/.exec(new Error().stack ?? "")?.[1]) + 1;
     served.tasks.clock.after(1, resolve);
-    const [first] = served.tasks.profile([]).samples;
-    assert.match(JSON.stringify(first), /"host\/routes\/pprof_test\.ts","line":13\d/);
+    const [frame] = served.tasks.profile([]).samples[0]?.stack ?? [];
+    const name = "host/routes/pprof_test.(anonymous)";
+    assert.deepEqual(frame, { name, file: "host/routes/pprof_test.ts", line });
   });
   assert.deepEqual(served.tasks.profile([]).samples, []);
 });
