@@ -5,16 +5,9 @@
  * @module
  */
 import type { IpFamily } from "../../../schemas/kube.ts";
+import type { ConntrackUsage } from "../conntrack/kernel.ts";
 import { SystemCallError } from "../libc.ts";
 import { readSystemFile } from "../system_file.ts";
-
-/** How full the conntrack table of a network namespace is. */
-export interface ConntrackUsage {
-  /** Connections that are tracked, in entries. */
-  readonly entries: number;
-  /** Entries at which the kernel drops what is new; 0 is no limit. */
-  readonly limit: number;
-}
 
 /** Reads a file of the kernel: of the network namespace of the calling thread. */
 export type ReadFile = (path: string) => string;
@@ -30,7 +23,7 @@ function readIfThere(path: string, read: ReadFile): string | undefined {
 }
 
 /**
- * Tells how full the conntrack table is.
+ * Tells how full the conntrack table is: at once, and without CAP_NET_ADMIN, unlike ctnetlink.
  *
  * @param read Reads a file; the kernel's own if left out.
  * @returns Both numbers, or undefined while nf_conntrack is not loaded.
