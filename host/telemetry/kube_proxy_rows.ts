@@ -134,6 +134,16 @@ export const KUBE_PROXY_ROWS = {
     help: "Cumulative failures to listen for a localhost NodePort",
     labels: ["ip_family"],
   },
+  localhostNodePortRejected: {
+    type: "counter",
+    name: "kubeproxy_nftables_localhost_nodeport_rejected_packets_total",
+    stability: "ALPHA",
+    help:
+      "Number of packets rejected on localhost NodePorts. UDP and SCTP are always rejected; TCP " +
+      "is rejected when the localhost NodePort proxy is not running",
+    labels: ["ip_family", "protocol"],
+    constant: "weir has no rule that rejects them: nobody listens, and the kernel says so",
+  },
   conntrackDuration: {
     type: "histogram",
     name: "kubeproxy_conntrack_reconciler_sync_duration_seconds",

@@ -106,6 +106,12 @@ const upstream: readonly Upstream[] = [
     "ip_family",
     "ALPHA",
   ],
+  [
+    "kubeproxy_nftables_localhost_nodeport_rejected_packets_total",
+    "counter",
+    "ip_family,protocol",
+    "ALPHA",
+  ],
   ["kubeproxy_conntrack_reconciler_sync_duration_seconds", "histogram", "ip_family", "ALPHA", SYNC],
   ["kubeproxy_conntrack_reconciler_deleted_entries_total", "counter", "ip_family", "ALPHA"],
   ["kubeproxy_proxy_healthz_total", "counter", "code", "ALPHA"],

@@ -223,6 +223,9 @@ function beginCounters(metrics: Metrics, families: readonly IpFamily[]): void {
     metrics.nftablesCleanupFailures.inc({ ip_family }, 0);
     metrics.localhostNodePortFailures.inc({ ip_family }, 0);
     metrics.conntrackDeleted.inc({ ip_family }, 0);
+    for (const protocol of ["TCP", "UDP", "SCTP"]) {
+      metrics.localhostNodePortRejected.inc({ ip_family, protocol }, 0);
+    }
   }
   // Nothing has failed yet.
   metrics.configReloadSuccessful.set(1);

@@ -250,3 +250,17 @@ Deno.test("a handler that the kind does not have cannot be called", async () => 
     message: 'Cannot resync by plugin "p": a local-detector has no such handler',
   });
 });
+
+Deno.test("a proxier that counts tells three numbers for each service port, in order", async () => {
+  const query = { reading: 1, last: true, ids: ["a", "b"] };
+  await using counting = await loopback(defineProxier({
+    ...head,
+    ...quiet,
+    resync() {},
+    traffic: ({ ids }) =>
+      ids.map((_, index) => ({ connections: index, packets: 10 * index, bytes: 100 * index })),
+  }));
+  assert.deepEqual(await counting.call("traffic", query), [0, 0, 0, 1, 10, 100]);
+  await using silent = await loopback(defineProxier({ ...head, ...quiet, resync() {} }));
+  assert.equal(await silent.call("traffic", query), null);
+});

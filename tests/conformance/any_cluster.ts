@@ -150,6 +150,13 @@ const anySettings: fc.Arbitrary<ProxierSettings> = fc.record({
   localMatches: fc.constantFrom(...MATCHES),
   nodePorts: fc.constantFrom(SETTINGS.nodePorts, { type: "every" } as const),
   serviceCIDRs: fc.constantFrom<readonly string[]>([], ["10.97.0.0/16", "fd00:10:97::/48"]),
+  // Who counts must not send a packet elsewhere.
+  countTraffic: fc.constant(true as const),
+}, {
+  requiredKeys: [
+    ...["families", "masqueradeAll", "masqueradeBit"] as const,
+    ...["localMatches", "nodePorts", "serviceCIDRs"] as const,
+  ],
 });
 
 function anyDestination(family: IpFamily): fc.Arbitrary<string> {

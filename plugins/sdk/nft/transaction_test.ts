@@ -108,6 +108,10 @@ Deno.test("each statement prints as nft writes it", () => {
       "numgen random mod 2 map @e",
     ],
     [commented("why", verdict.drop), 'drop comment "why"'],
+    [
+      rule(concat(ct.original.daddr, meta.l4proto, ct.original.dport).inSet("seen")),
+      "ct original ip daddr . meta l4proto . ct original proto-dst @seen",
+    ],
   ];
   for (const [each, text] of cases) assert.equal(ruleText(each), text);
   assert.equal(
@@ -118,6 +122,12 @@ Deno.test("each statement prints as nft writes it", () => {
     ruleText(rule(dnat(concat(ip6.daddr, th.dport).map("e"))), TI),
     "dnat ip6 addr . port to ip6 daddr . th dport map @e",
   );
+});
+
+Deno.test("a set whose elements count says so", () => {
+  const tx = transaction();
+  tx.add(set(table("ip", "weir"), "seen", ["ipv4_addr"], { counter: true }));
+  assert.equal(String(tx), "add set ip weir seen { type ipv4_addr ; counter ; }\n");
 });
 
 Deno.test("each command prints as nft reads it", () => {
