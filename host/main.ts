@@ -187,6 +187,7 @@ async function proxy(
   if (beginning === undefined) return 0;
   const tracing = openTracing({
     env: io.env,
+    endpoint: config.telemetry.tracesEndpoint,
     version: deno.version,
     node: config.nodeName,
     resource: {

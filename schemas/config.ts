@@ -214,6 +214,8 @@ export interface WeirConfig extends ModeSections {
   readonly telemetry: {
     /** Most Services that have metrics of their own; 0 counts none. */
     readonly perServiceMetrics: number;
+    /** URL of a collector for traces, or "". */
+    readonly tracesEndpoint: string;
   };
   /** What it was made of, with all defaults, for who asks to see it. */
   readonly written: { readonly kubeProxy: WrittenDocument; readonly weir: WrittenDocument };

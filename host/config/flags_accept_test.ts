@@ -125,6 +125,7 @@ const ROWS: readonly FlagRow[] = [
   row("log-backtrace-at", "sync.ts:42", (c) => c.logging.files.backtraceAt, [{ file: "sync.ts", line: 42 }], "sync.ts", /no place such as/, log),
   row("init-only", "true", (c) => c.initOnly, true, "maybe", boolean, tuner),
   row("per-service-metrics", "5", (c) => c.telemetry.perServiceMetrics, 5, "-1", /needs an integer/, "tests/kernel/service_metrics_test.ts"),
+  row("traces-endpoint", "http://c:4318", (c) => c.telemetry.tracesEndpoint, "http://c:4318", "c:4317", /needs a URL/, "tests/kernel/traces_test.ts"),
 ];
 
 /** What is asked for instead of a proxy; tests of their own show it. */

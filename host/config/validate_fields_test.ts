@@ -328,6 +328,14 @@ const WEIR: readonly FieldRow[] = [
     -1,
     /needs an integer/,
   ),
+  row(
+    "telemetry.tracesEndpoint",
+    "https://collector:4318",
+    (c) => c.telemetry.tracesEndpoint,
+    "https://collector:4318",
+    "collector:4317",
+    /needs a URL with http or https/,
+  ),
   ...Object.entries(LIMIT_BOUNDS).map(([name, [least, most]]) =>
     row(
       `limits.${name}`,

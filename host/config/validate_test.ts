@@ -92,7 +92,7 @@ Deno.test("an empty configuration has kube-proxy's defaults, field by field", ()
     portRange: "",
     udpIdleTimeout: 250,
     windowsRunAsService: false,
-    telemetry: { perServiceMetrics: 0 },
+    telemetry: { perServiceMetrics: 0, tracesEndpoint: "" },
     logging: {
       format: "text",
       flushFrequency: 5_000,

@@ -106,7 +106,7 @@ export const PARTS: PartsOf<WeirConfig> = {
   windowsRunAsService: "kept",
   written: "kept",
   logging: "logging",
-  telemetry: { perServiceMetrics: "rules" },
+  telemetry: { perServiceMetrics: "rules", tracesEndpoint: "start" },
 };
 
 /** One field that has another value. */

@@ -18,6 +18,8 @@ import { TraceRing } from "./trace_ring.ts";
 export interface TracingEnvironment {
   /** Reads a variable of the environment. */
   readonly env: ReadVariable;
+  /** URL of a collector, as configured, or ""; the environment wins. */
+  readonly endpoint: string;
   /** weir's own, for example `0.1.0`. */
   readonly version: string;
   /** The Node's name. */
@@ -53,8 +55,8 @@ export interface RunningTracing {
  * @returns What the flow and the pages need of it.
  */
 export function openTracing(environment: TracingEnvironment): RunningTracing {
-  const { env, version, node, resource, fill, readFile, clock, log } = environment;
-  const { settings, warnings } = readExportSettings(env);
+  const { env, endpoint, version, node, resource, fill, readFile, clock, log } = environment;
+  const { settings, warnings } = readExportSettings(env, endpoint);
   for (const warning of warnings) log.warn(warning);
   const traces = new TraceRing();
   const quiet = new Quiet(clock);

@@ -204,6 +204,14 @@ function pluginFault(
     : undefined;
 }
 
+/** Where a collector takes OTLP. */
+const collectorUrl = checked((text) => {
+  const protocol = text === "" ? "http:" : URL.parse(text)?.protocol;
+  return protocol === "http:" || protocol === "https:"
+    ? undefined
+    : `it is "${text}", and it needs a URL with http or https, as http://localhost:4318`;
+});
+
 /** Series that Prometheus can take from one target, with three for each Service. */
 const MOST_COUNTED_SERVICES = 20_000;
 
@@ -230,6 +238,11 @@ export const WeirSchema = fields({
       integer(0, MOST_COUNTED_SERVICES),
       0,
       "Most Services whose connections, packets and bytes are told by name; 0 counts nothing.",
+    ),
+    tracesEndpoint: field(
+      collectorUrl,
+      "",
+      "The collector that is sent traces over OTLP; OTEL_EXPORTER_OTLP_ENDPOINT wins.",
     ),
   }, "What weir tells of itself."),
   conntrack: section({

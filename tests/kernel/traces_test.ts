@@ -117,7 +117,9 @@ Deno.test("with the sampler off, or the SDK, nothing is sent and the pages tell 
 });
 
 Deno.test("what the last syncs were is sent before weir ends, within two seconds", async () => {
-  await using cluster = await traced("OTEL_BSP_SCHEDULE_DELAY=60000");
+  // The flag is enough, and the variables hold all the same.
+  const flag = `--traces-endpoint=http://127.0.0.1:${PORT}`;
+  await using cluster = await startWeirCluster([flag], ["env", "OTEL_BSP_SCHEDULE_DELAY=60000"]);
   const { topology, weir } = cluster;
   await using agent = new NodeAgent(topology);
   await agent.startCollector(PORT);

@@ -57,6 +57,16 @@ export const SERVING_FLAGS: readonly Flag[] = [
     since: "weir",
   },
   {
+    name: "traces-endpoint",
+    type: "string",
+    placeholder: "url",
+    section: "Serving",
+    target: weir("telemetry.tracesEndpoint"),
+    help: "The collector that is sent traces over OTLP, as http://localhost:4318. " +
+      "OTEL_EXPORTER_OTLP_ENDPOINT wins, and the other variables of OpenTelemetry hold.",
+    since: "weir",
+  },
+  {
     name: "show-hidden-metrics-for-version",
     type: "string",
     placeholder: "1.N",
