@@ -275,7 +275,7 @@ export function completeConfig(
     clusterCIDRs: clusterCIDR === "" ? [] : clusterCIDR.split(",").map(canonicalCidr),
     detectLocalMode: kubeProxy.detectLocalMode === "" ? "ClusterCIDR" : kubeProxy.detectLocalMode,
     detectLocal: kubeProxy.detectLocal,
-    nodePortAddresses: nodePortAddresses(kubeProxy.nodePortAddresses ?? [], active),
+    nodePortAddresses: nodePortAddresses(kubeProxy, active),
     telemetry: weir.telemetry,
     conntrack: {
       maxPerCore: conntrack.maxPerCore,
@@ -322,12 +322,15 @@ export function completeConfig(
 
 /**
  * In mode nftables kube-proxy takes an empty list for "primary" (KEP-3866), in its older modes for
- * all addresses: whoever serves in their place answers where they did.
+ * all addresses, and in mode iptables for 127.0.0.1 too: whoever serves in their place answers where
+ * they did.
  */
 function nodePortAddresses(
-  entries: readonly string[],
+  { nodePortAddresses: entries = [], iptables }: KubeProxyDocument,
   active: "nftables" | "ipvs" | "iptables",
 ): readonly string[] {
-  if (entries.length === 0) return [active === "nftables" ? "primary" : "all"];
-  return entries.map(canonicalCidr);
+  if (entries.length > 0) return entries.map(canonicalCidr);
+  if (active === "nftables") return ["primary"];
+  // Of IPv6 it never did.
+  return active === "iptables" && iptables.localhostNodePorts ? ["all", "127.0.0.0/8"] : ["all"];
 }

@@ -188,6 +188,21 @@ Deno.test("whoever serves in place of ipvs has its periods and iptables' masquer
   assert.deepEqual(config.nodePortAddresses, ["all"], "as an empty list means there");
 });
 
+for (
+  const [localhostNodePorts, addresses] of [
+    [true, ["all", "127.0.0.0/8"]],
+    [false, ["all"]],
+  ] as const
+) {
+  Deno.test(`in place of iptables NodePorts answer on ${addresses} with localhostNodePorts ${localhostNodePorts}`, () => {
+    const document = { mode: "iptables", iptables: { localhostNodePorts } };
+    const fallback = { proxyModeFallback: true };
+    assert.deepEqual(configOf(document, fallback).nodePortAddresses, addresses);
+    const listed = { ...document, nodePortAddresses: ["10.0.0.0/8"] };
+    assert.deepEqual(configOf(listed, fallback).nodePortAddresses, ["10.0.0.0/8"]);
+  });
+}
+
 Deno.test("a mode may be the name of a plugin of the configuration", () => {
   const sha256 = "ab".repeat(32);
   const { mode, plugins } = configOf({ mode: "mine" }, {

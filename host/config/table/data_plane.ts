@@ -75,7 +75,8 @@ export const DATA_PLANE_FLAGS: readonly Flag[] = [
     placeholder: "",
     section: "Data plane",
     target: field("iptables.localhostNodePorts"),
-    help: "Let NodePorts answer on 127.0.0.1 in iptables mode.",
+    help: "Let NodePorts answer on 127.0.0.1 while nftables serves in place of iptables mode. In " +
+      "nftables mode --nodeport-addresses decides that.",
     since: "1.26",
   },
 ];
