@@ -14,15 +14,19 @@ import { type Leftover, type LeftoverStore, PLACES } from "./leftover.ts";
 import { findNftChains, findTables, removeNftChains, removeTable } from "./nf_tables.ts";
 import { findCounters, removeCounter } from "./nfacct.ts";
 
-const NOT_ALLOWED: ReadonlySet<number> = new Set([errnoOf("EPERM"), errnoOf("EACCES")]);
+const REMEDIES: ReadonlyMap<number, string> = new Map([
+  [errnoOf("EPERM"), "run weir as root or with CAP_NET_ADMIN"],
+  // /proc/net/ip_tables_names is for its owner to read, whatever capabilities others have.
+  [errnoOf("EACCES"), "run weir as user root, with CAP_NET_ADMIN at least"],
+]);
 
 function explained(fault: unknown): unknown {
   const errno = errnoOfFault(fault);
-  if (errno === undefined || !NOT_ALLOWED.has(errno)) return fault;
+  const remedy = errno === undefined ? undefined : REMEDIES.get(errno);
+  if (remedy === undefined) return fault;
   return new WeirError(
     "WEIR_NETLINK",
-    `Cannot look for leftovers "of this network namespace": ${messageOf(fault)}; ` +
-      "run weir as root or with CAP_NET_ADMIN",
+    `Cannot look for leftovers "of this network namespace": ${messageOf(fault)}; ${remedy}`,
     { cause: fault },
   );
 }
