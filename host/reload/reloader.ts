@@ -154,6 +154,8 @@ export class Reloader {
     if (known) return;
     for (const warning of fresh) log.warn(warning);
     if (changes.length === 0) {
+      // Fields that nothing reads are shown all the same.
+      if (JSON.stringify(config) !== JSON.stringify(inForce())) await apply(config);
       if (this.#failure !== undefined) log.info("Configuration file says again what is in force");
       metrics.configReloads.inc({ result: "unchanged" });
       return this.#succeeded();

@@ -117,6 +117,14 @@ Deno.test("a file that means the same is counted and told nobody", async () => {
   assert.equal(await metric('reloads_total{result="unchanged"}'), 1);
 });
 
+Deno.test("a field that nothing reads is in force for who shows it, and told nobody", async () => {
+  const { lines, inForce, change } = await stage();
+  const next = await usable("--ipvs-scheduler=wrr");
+  await change(next);
+  assert.equal(inForce(), next.config);
+  assert.deepEqual(lines, []);
+});
+
 Deno.test("every fault of an unusable file is told, and what is in force stays", async () => {
   const { lines, metric, inForce, change, reloader, told } = await stage();
   const before = inForce();
