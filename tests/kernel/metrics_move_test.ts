@@ -69,7 +69,7 @@ function changed(stage: Stage, from: number, fields: Partial<Service> = {}, loca
 }
 
 function many(stage: Stage): readonly (Service | EndpointSlice)[] {
-  return Array.from({ length: 100 }, (_, index) => {
+  return Array.from({ length: 1000 }, (_, index) => {
     const clusterIP = `10.97.${index >> 7}.${(index & 127) + 1}`;
     return sampleService({ name: `many-${index}`, clusterIP, clusterIPs: [clusterIP] });
   }).concat(changed(stage, 0).filter((object) => object.kind === "Service"));
@@ -131,7 +131,7 @@ const SCENES: readonly Scene[] = [
         moves: ["repairs", "fullSyncDuration"],
       },
       {
-        does: "a hundred Services come",
+        does: "a thousand Services come",
         act: (stage) => serving(stage).serve(many(stage)),
         moves: ["servicesFolded", "processVirtual"],
       },

@@ -99,9 +99,12 @@ export function parseYaml(text: string): ParsedText {
  * @returns Its one document, or the fault.
  */
 export function parseJson(text: string): ParsedText {
+  let found: { readonly lines: LineCounter; readonly document: YamlDocument } | undefined;
+  // Once, however many objects of the file are wrong.
   const located = () => {
+    if (found !== undefined) return found;
     const lines = new LineCounter();
-    return { lines, document: parseDocument(text, yamlOptions(lines)) };
+    return found = { lines, document: parseDocument(text, yamlOptions(lines)) };
   };
   try {
     const value: unknown = JSON.parse(text);

@@ -71,6 +71,20 @@ Deno.test("JSON knows its lines, and tabs in it are no fault", () => {
   assert.equal(document?.lineOf(["a", 1, "b"]), 4);
 });
 
+Deno.test("JSON of a thousand objects is looked through once for the lines of all", () => {
+  const items = Array.from({ length: 1000 }, (_, index) => ({ name: `s${index}` }));
+  const parsed = parseJson(JSON.stringify({ items }, undefined, 1));
+  assert.ok(parsed.ok);
+  const [document] = parsed.documents;
+  const began = performance.now();
+  assert.deepEqual(
+    items.map((_, index) => document?.lineOf(["items", index])),
+    items.map((_, index) => 3 + 3 * index),
+  );
+  // Once takes tenths of a second, a thousand times minutes.
+  assert.ok(performance.now() - began < 10_000);
+});
+
 Deno.test("Broken JSON is refused with its line, and YAML in a JSON file is no JSON", () => {
   assert.equal(fault(parseJson('{\n"a": 1,\n"b": [1\n}')).line, 4);
   assert.equal(fault(parseJson("a: 1\n")).line, 1);
