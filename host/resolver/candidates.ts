@@ -14,6 +14,7 @@ import { canonicalIp } from "./address.ts";
 import { isPort, isProtocol } from "./ports.ts";
 import type { Problem } from "./problem.ts";
 import type { Candidate } from "./sets.ts";
+import type { PortWitness, SlicePortFate } from "./witness.ts";
 
 /**
  * Orders duplicates, the better one first. Two pods can have one address while the older of them
@@ -37,11 +38,18 @@ function isTwin(candidate: Candidate, before: Candidate | undefined): boolean {
 }
 
 /** Sorts by address and port and keeps the preferred one of each. Sorting is stable. */
-function withoutDuplicates(candidates: Candidate[]): readonly Candidate[] {
+function withoutDuplicates(
+  candidates: Candidate[],
+  witness: PortWitness | undefined,
+): readonly Candidate[] {
   candidates.sort(byAddress);
   const twins = candidates.some((candidate, index) => isTwin(candidate, candidates[index - 1]));
   if (!twins) return candidates;
-  return candidates.filter((candidate, index) => !isTwin(candidate, candidates[index - 1]));
+  return candidates.filter((candidate, index) => {
+    const twin = isTwin(candidate, candidates[index - 1]);
+    if (twin) witness?.leftOut(candidate.endpoint, candidate.port, "duplicate");
+    return !twin;
+  });
 }
 
 function gatherSlice(
@@ -50,6 +58,7 @@ function gatherSlice(
   family: IpFamily,
   into: Candidate[],
   problems: Problem[],
+  witness: PortWitness | undefined,
 ): void {
   let index = 0;
   for (const endpoint of slice.endpoints) {
@@ -57,6 +66,7 @@ function gatherSlice(
     const text = endpoint.addresses[0];
     const ip = text === undefined ? undefined : canonicalIp(text, family);
     if (ip === undefined) {
+      witness?.leftOut(endpoint, port, "malformed-address");
       problems.push({
         object: `EndpointSlice ${slice.namespace}/${slice.name}`,
         path: `endpoints[${index}].addresses[0]`,
@@ -67,30 +77,32 @@ function gatherSlice(
   }
 }
 
-/** Whether anything can be made of a slice's port, whatever Service port it is for. */
-function isUsable(
+/** What is made of a slice's port for a Service's port. */
+function fateOf(
   slice: EndpointSlice,
   port: SlicePort,
   index: number,
+  wanted: { readonly name: string; readonly protocol: Protocol },
   problems: Problem[],
-): boolean {
+): SlicePortFate {
+  if (port.name !== wanted.name) return "other-name";
   if (!isProtocol(port.protocol)) {
     problems.push({
       object: `EndpointSlice ${slice.namespace}/${slice.name}`,
       path: `ports[${index}].protocol`,
       message: `Cannot program "${port.protocol}": it is none of TCP, UDP and SCTP`,
     });
-    return false;
+    return "malformed";
   }
   // 0 means "all ports", which upstream ignores too, and without a word: it is valid.
-  if (port.port === 0) return false;
-  if (isPort(port.port)) return true;
+  if (port.port === 0) return "all-ports";
+  if (isPort(port.port)) return port.protocol === wanted.protocol ? "read" : "other-protocol";
   problems.push({
     object: `EndpointSlice ${slice.namespace}/${slice.name}`,
     path: `ports[${index}].port`,
     message: `Cannot program "${port.port}": a port is 1–65535`,
   });
-  return false;
+  return "malformed";
 }
 
 /**
@@ -102,6 +114,7 @@ function isUsable(
  * must have too.
  * @param family The family wanted.
  * @param problems Receives what cannot be used.
+ * @param witness Hears why, if anybody wants to know.
  * @returns The endpoints sorted by address text and port, none twice.
  */
 export function gatherCandidates(
@@ -109,15 +122,21 @@ export function gatherCandidates(
   port: { readonly name: string; readonly protocol: Protocol },
   family: IpFamily,
   problems: Problem[],
+  witness?: PortWitness,
 ): readonly Candidate[] {
   const candidates: Candidate[] = [];
   for (const slice of slices) {
-    if (slice.addressType !== family) continue;
+    if (slice.addressType !== family) {
+      witness?.slice(slice, "other-family");
+      continue;
+    }
     for (const [index, slicePort] of slice.ports.entries()) {
-      if (slicePort.name !== port.name || !isUsable(slice, slicePort, index, problems)) continue;
-      if (slicePort.protocol !== port.protocol) continue;
-      gatherSlice(slice, slicePort.port, family, candidates, problems);
+      const fate = fateOf(slice, slicePort, index, port, problems);
+      witness?.slice(slice, fate);
+      if (fate === "read") {
+        gatherSlice(slice, slicePort.port, family, candidates, problems, witness);
+      }
     }
   }
-  return withoutDuplicates(candidates);
+  return withoutDuplicates(candidates, witness);
 }

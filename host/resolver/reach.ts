@@ -9,6 +9,7 @@ import type { ExternalView } from "../../schemas/view.ts";
 import { readAddress } from "./address.ts";
 import type { ResolverNode } from "./node.ts";
 import type { Problem } from "./problem.ts";
+import type { Witness } from "./witness.ts";
 
 /** What all ports of a Service have in common in one family. */
 export type Reach = Pick<
@@ -132,6 +133,7 @@ function sourcesOf(
  * @param clusterIP Canonical text of the Service's cluster IP of this family.
  * @param node The node to resolve for.
  * @param problems Receives what cannot be used.
+ * @param witness Hears of addresses that are passed over though nothing is wrong with them.
  * @returns The addresses; both lists are empty when there is none.
  */
 export function reachOf(
@@ -140,19 +142,30 @@ export function reachOf(
   clusterIP: string,
   node: ResolverNode,
   problems: Problem[],
+  witness?: Witness,
 ): Reach {
   const isBalanced = service.type === "LoadBalancer";
-  // KEP-1860: a Proxy ends the connections to its address, and those of this node go to it too.
-  const ingress = service.loadBalancerIngress.filter(({ ipMode }) => isBalanced && ipMode === "VIP")
-    .map(({ ip }) => ({ text: ip, path: "status.loadBalancer.ingress" }));
-  const written = node.ignoresExternalIPs === true ? [] : service.externalIPs;
-  const external = written.map((text, index) => (
-    { text, path: `spec.externalIPs[${index}]` }
-  ));
+  const ingress = service.loadBalancerIngress.flatMap(({ ip, ipMode }) => {
+    const path = "status.loadBalancer.ingress";
+    // KEP-1860: a Proxy ends the connections to its address, and those of this node go to it too.
+    if (isBalanced && ipMode === "VIP") return [{ text: ip, path }];
+    witness?.address(ip, path, isBalanced ? "proxied-by-load-balancer" : "no-load-balancer");
+    return [];
+  });
+  const external = service.externalIPs.flatMap((text, index) => {
+    const path = `spec.externalIPs[${index}]`;
+    if (node.ignoresExternalIPs !== true) return [{ text, path }];
+    witness?.address(text, path, "external-ips-off");
+    return [];
+  });
   const read = (written: readonly WrittenAddress[], further: (ip: string) => string | undefined) =>
     addressesOf(service, family, clusterIP, written, further, problems);
   const loadBalancerIPs = read(ingress, () => undefined);
-  const externalIPs = read(external, specialty).filter((ip) => !loadBalancerIPs.includes(ip));
+  const externalIPs = read(external, specialty).filter((ip) => {
+    const balanced = loadBalancerIPs.includes(ip);
+    if (balanced) witness?.address(ip, "spec.externalIPs", "load-balancers-too");
+    return !balanced;
+  });
   const loadBalancerSources = isBalanced
     ? sourcesOf(service, family, loadBalancerIPs, node, problems)
     : undefined;

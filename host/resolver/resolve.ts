@@ -13,11 +13,7 @@ import { isPort, type UsablePort, usablePorts } from "./ports.ts";
 import type { Problem } from "./problem.ts";
 import { type Reach, reachOf } from "./reach.ts";
 import { chooseEndpoints, type EndpointSets, isLocalTo, type SetsUsed } from "./sets.ts";
-
-/** Another proxy serves the Service (KEP-2447): upstream's informers exclude any value. */
-const LABEL_PROXY_NAME = "service.kubernetes.io/service-proxy-name";
-/** Upstream's informers exclude Services and slices with this label, whatever its value. */
-const LABEL_HEADLESS = "service.kubernetes.io/headless";
+import { whyUnproxied, type Witness } from "./witness.ts";
 
 /** What a Service comes to on this node. */
 export interface Resolution {
@@ -40,10 +36,7 @@ const NOTHING: Resolution = { views: [], problems: [] };
  * those that name another proxy.
  */
 export function isProxied(service: Service): boolean {
-  return service.type !== "ExternalName" && service.clusterIP !== "None" &&
-    (service.clusterIP !== "" || service.clusterIPs.length > 0) &&
-    !Object.hasOwn(service.labels, LABEL_PROXY_NAME) &&
-    !Object.hasOwn(service.labels, LABEL_HEADLESS);
+  return whyUnproxied(service) === undefined;
 }
 
 function clusterAddresses(service: Service, problems: Problem[]): Address[] {
@@ -84,6 +77,7 @@ interface Stack {
   readonly problems: Problem[];
   /** Receives the addresses of the local endpoints that are ready. */
   readonly localReady: Set<string>;
+  readonly witness: Witness | undefined;
 }
 
 function resolvePort(stack: Stack, port: UsablePort): ServicePortView {
@@ -99,14 +93,16 @@ function resolvePort(stack: Stack, port: UsablePort): ServicePortView {
     cluster: !isLocal || isReached,
     local: isLocal || (isReached && service.externalTrafficPolicy === "Local"),
   };
-  const candidates = gatherCandidates(stack.slices, port, address.family, stack.problems);
-  const sets = chooseEndpoints(candidates, uses, node);
+  const name = port.name === "" ? service.name : `${service.name}:${port.name}`;
+  const id = `${service.namespace}/${name}/${port.protocol}/${address.family}`;
+  const witness = stack.witness?.port(id);
+  const candidates = gatherCandidates(stack.slices, port, address.family, stack.problems, witness);
+  const sets = chooseEndpoints(candidates, uses, node, witness);
   for (const { ip, endpoint } of candidates) {
     if (endpoint.ready && isLocalTo(endpoint, node)) stack.localReady.add(ip);
   }
-  const name = port.name === "" ? service.name : `${service.name}:${port.name}`;
   return {
-    id: `${service.namespace}/${name}/${port.protocol}/${address.family}`,
+    id,
     namespace: service.namespace,
     name: service.name,
     portName: port.name,
@@ -167,6 +163,7 @@ function distinct(problems: readonly Problem[]): readonly Problem[] {
  * @param service The Service, or undefined when only its slices exist.
  * @param slices All its slices, sorted by name.
  * @param node The node to resolve for.
+ * @param witness Hears why, if anybody wants to know; what is decided does not depend on it.
  * @returns The ports as a plugin sees them, and what was left out. The same objects always give
  * an equal answer.
  */
@@ -174,14 +171,15 @@ export function resolveService(
   service: Service | undefined,
   slices: readonly EndpointSlice[],
   node: ResolverNode,
+  witness?: Witness,
 ): Resolution {
   if (service === undefined || !isProxied(service)) return NOTHING;
   const problems: Problem[] = [];
   const addresses = clusterAddresses(service, problems);
   const ports = usablePorts(service, problems);
   const stacks = addresses.map((address): Stack => {
-    const reach = reachOf(service, address.family, address.ip, node, problems);
-    return { service, slices, node, address, reach, problems, localReady: new Set() };
+    const reach = reachOf(service, address.family, address.ip, node, problems, witness);
+    return { service, slices, node, address, reach, problems, localReady: new Set(), witness };
   });
   const views = ports.flatMap((port) => stacks.map((stack) => resolvePort(stack, port)));
   if (views.length > 1) views.sort((one, other) => one.id < other.id ? -1 : 1);

@@ -8,6 +8,7 @@
 import type { SliceEndpoint } from "../../schemas/kube.ts";
 import type { EndpointView } from "../../schemas/view.ts";
 import type { ResolverNode } from "./node.ts";
+import type { IgnoredHints, Membership, PortWitness, Topology } from "./witness.ts";
 
 /** An endpoint that exists, before it is decided whether it serves. */
 export interface Candidate {
@@ -37,12 +38,11 @@ export interface EndpointSets {
   readonly hasAny: boolean;
 }
 
-/** Whom the topology hints let in. */
-type Topology = "everyone" | "same-node" | "same-zone";
-
 /** What one walk over the candidates finds. */
 interface Survey {
   readonly topology: Topology;
+  /** Why hints of ready endpoints let everyone in; undefined when there are none, or they count. */
+  readonly ignoredHints: IgnoredHints | undefined;
   readonly ready: boolean;
   readonly draining: boolean;
   readonly localReady: boolean;
@@ -79,6 +79,7 @@ function survey(candidates: readonly Candidate[], node: ResolverNode): Survey {
   let oneForNode = false;
   let allZoneHints = true;
   let oneForZone = false;
+  let anyHint = false;
   for (const { endpoint } of candidates) {
     if (!endpoint.ready) {
       if (!isDraining(endpoint)) continue;
@@ -89,27 +90,79 @@ function survey(candidates: readonly Candidate[], node: ResolverNode): Survey {
     ready = true;
     if (isLocalTo(endpoint, node)) localReady = true;
     if (endpoint.hintNodes.length === 0) allNodeHints = false;
-    else if (endpoint.hintNodes.includes(node.name)) oneForNode = true;
+    else {
+      anyHint = true;
+      if (endpoint.hintNodes.includes(node.name)) oneForNode = true;
+    }
     if (endpoint.hintZones.length === 0) allZoneHints = false;
-    else if (endpoint.hintZones.includes(node.zone)) oneForZone = true;
+    else {
+      anyHint = true;
+      if (endpoint.hintZones.includes(node.zone)) oneForZone = true;
+    }
   }
   const topology = ready && allNodeHints && oneForNode
     ? "same-node"
     : ready && allZoneHints && oneForZone
     ? "same-zone"
     : "everyone";
-  return { topology, ready, draining, localReady, localDraining };
+  const ignoredHints = topology !== "everyone" || !anyHint
+    ? undefined
+    : allNodeHints || allZoneHints
+    ? "elsewhere"
+    : "incomplete";
+  return { topology, ignoredHints, ready, draining, localReady, localDraining };
 }
 
-function admits(topology: Topology, endpoint: SliceEndpoint, node: ResolverNode): boolean {
+/** Whether topology lets a ready endpoint in. */
+function admission(topology: Topology, endpoint: SliceEndpoint, node: ResolverNode): Membership {
   switch (topology) {
     case "everyone":
-      return true;
+      return "member";
     case "same-node":
-      return endpoint.hintNodes.includes(node.name);
+      return endpoint.hintNodes.includes(node.name) ? "member" : "other-node";
     case "same-zone":
-      return endpoint.hintZones.includes(node.zone);
+      return endpoint.hintZones.includes(node.zone) ? "member" : "other-zone";
   }
+}
+
+/** What an endpoint that is not ready is in a set that may have ready ones. */
+function standIn(endpoint: SliceEndpoint, hasReady: boolean): Membership {
+  if (!isDraining(endpoint)) return endpoint.terminating ? "stopped" : "not-ready";
+  return hasReady ? "terminating" : "fallback";
+}
+
+function clusterMembership(
+  endpoint: SliceEndpoint,
+  uses: SetsUsed,
+  found: Survey,
+  node: ResolverNode,
+): Membership {
+  if (!uses.cluster) return "unused";
+  return endpoint.ready
+    ? admission(found.topology, endpoint, node)
+    : standIn(endpoint, found.ready);
+}
+
+/** Topology does not matter to who is here. */
+function localMembership(
+  endpoint: SliceEndpoint,
+  uses: SetsUsed,
+  found: Survey,
+  local: boolean,
+): Membership {
+  if (!uses.local) return "unused";
+  if (!local) return "not-local";
+  return endpoint.ready ? "member" : standIn(endpoint, found.localReady);
+}
+
+/**
+ * Tells whether a set has an endpoint.
+ *
+ * @param membership What became of the endpoint there.
+ * @returns True when connections are sent to it.
+ */
+export function serves(membership: Membership): boolean {
+  return membership === "member" || membership === "fallback";
 }
 
 /**
@@ -119,23 +172,24 @@ function admits(topology: Topology, endpoint: SliceEndpoint, node: ResolverNode)
  * @param candidates The endpoints of the port, none twice, in any order.
  * @param uses The sets that are wanted; a set that nobody uses stays empty, as upstream's does.
  * @param node This node.
+ * @param witness Hears why, if anybody wants to know.
  * @returns The members of the sets and what is known of those that are in neither.
  */
 export function chooseEndpoints(
   candidates: readonly Candidate[],
   uses: SetsUsed,
   node: ResolverNode,
+  witness?: PortWitness,
 ): EndpointSets {
   const found = survey(candidates, node);
+  witness?.topology(found.topology, found.ignoredHints);
   const endpoints: EndpointView[] = [];
   for (const { ip, port, endpoint } of candidates) {
     const local = isLocalTo(endpoint, node);
-    const inCluster = uses.cluster &&
-      (found.ready
-        ? endpoint.ready && admits(found.topology, endpoint, node)
-        : isDraining(endpoint));
-    const inLocal = uses.local && local &&
-      (found.localReady ? endpoint.ready : isDraining(endpoint));
+    const cluster = clusterMembership(endpoint, uses, found, node);
+    const here = localMembership(endpoint, uses, found, local);
+    witness?.decided(endpoint, port, cluster, here);
+    const [inCluster, inLocal] = [serves(cluster), serves(here)];
     if (!inCluster && !inLocal) continue;
     // Slices that people write often name no node: such an endpoint may be a pod of this one, and
     // upstream too masquerades whatever endpoint reaches itself.
