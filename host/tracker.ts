@@ -286,6 +286,25 @@ export class Tracker {
   }
 
   /**
+   * Tells what a sync would take.
+   *
+   * @returns The keys of the Services that have changed since the last one; it may be walked until
+   * the next change.
+   */
+  get waiting(): ReadonlySet<string> {
+    return this.#dirty;
+  }
+
+  /**
+   * Goes through all Services, for whoever searches; those of which only slices exist among them.
+   *
+   * @returns Their keys.
+   */
+  keys(): Iterable<string> {
+    return this.#entries.keys();
+  }
+
+  /**
    * Hands out what has changed since the last time and forgets that it has.
    *
    * @returns The touched Services with their slices and this Node.

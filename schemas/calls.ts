@@ -16,6 +16,13 @@ export interface ExplainQuery {
   readonly port: number;
   /** Transport protocol of the packet. */
   readonly protocol: Protocol;
+  /** Where it comes from; without it every way is told, with its condition. */
+  readonly source?: {
+    /** Canonical text, of the destination's family. */
+    readonly ip: string;
+    /** It is an address of this node itself. */
+    readonly ofNode: boolean;
+  };
 }
 
 const Line = v.pipe(v.string(), v.maxLength(1024));

@@ -61,6 +61,10 @@ export const ERROR_CODES = {
   WEIR_PROFILE: "a profile of a process cannot be taken",
   /** A network namespace or link cannot be made. */
   WEIR_NAMESPACE: "a namespace or link cannot be made",
+  /** Asked of weir by a person or a program. */
+  WEIR_QUESTION_INVALID: "a question to explain, diff or top cannot be understood",
+  /** Seen by a subcommand. */
+  WEIR_UNREACHABLE: "no running weir answers at its metrics address",
 } as const;
 
 /** A code of {@linkcode ERROR_CODES}. */

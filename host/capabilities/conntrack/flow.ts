@@ -78,8 +78,15 @@ export interface FlowQuestion {
   readonly port?: number;
 }
 
-/** Calls back for each attribute between two offsets. */
-function eachAttribute(
+/**
+ * Walks attributes.
+ *
+ * @param view Of the message.
+ * @param start Offset of the first attribute, in bytes.
+ * @param end Offset past the last, in bytes.
+ * @param found Called for each with its type and the offsets of its payload.
+ */
+export function eachAttribute(
   view: DataView,
   start: number,
   end: number,

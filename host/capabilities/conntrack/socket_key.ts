@@ -36,6 +36,20 @@ export function ipKey(ip: Uint8Array): IpKey {
 }
 
 /**
+ * Reads an address' key.
+ *
+ * @param key Of an address.
+ * @returns Its 4 or 16 bytes in network order.
+ */
+export function ipOfKey(key: IpKey): Uint8Array {
+  const bytes = new Uint8Array(typeof key === "number" ? 4 : 16);
+  const view = new DataView(bytes.buffer);
+  if (typeof key === "number") view.setUint32(0, key);
+  else for (let at = 0; at < 8; at++) view.setUint16(at * 2, key.charCodeAt(at));
+  return bytes;
+}
+
+/**
  * Makes the key of an address with a port.
  *
  * @param ip 4 or 16 bytes in network order.

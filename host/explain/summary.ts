@@ -1,0 +1,84 @@
+/**
+ * The shortest answer: what happens to connections, and what to look at when nothing answers.
+ *
+ * @module
+ */
+import type { ExplainedEndpoint, ExplainedPort, Explanation } from "../../schemas/explanation.ts";
+
+/** An explanation before its summary. */
+export type Unsummarized = Omit<Explanation, "summary" | "milliseconds">;
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+function serves({ cluster, local }: ExplainedEndpoint): boolean {
+  return cluster.serves || local.serves;
+}
+
+/** `2 not ready, 1 terminating`: of those that serve nobody. */
+function leftOut(endpoints: readonly ExplainedEndpoint[]): string {
+  const reasons = new Map<string, number>();
+  for (const endpoint of endpoints) {
+    if (serves(endpoint)) continue;
+    // The set that is in use says why; "unused" says nothing.
+    const { code } = endpoint.cluster.code === "unused" ? endpoint.local : endpoint.cluster;
+    const word = code.replaceAll("-", " ");
+    reasons.set(word, (reasons.get(word) ?? 0) + 1);
+  }
+  return [...reasons].map(([word, count]) => `${count} ${word}`).join(", ");
+}
+
+function portSentences(port: ExplainedPort): string[] {
+  const { id, endpoints, addresses, slicesPassedOver, programmed } = port;
+  const sentences: string[] = [];
+  const serving = endpoints.filter(serves).length;
+  const others = leftOut(endpoints);
+  const refused = addresses.filter(({ verdict }) => verdict === "reject" || verdict === "drop");
+  if (refused.length > 0) {
+    const what = new Set(refused.map(({ verdict }) => verdict === "drop" ? "dropped" : "rejected"));
+    sentences.push(
+      `${id}: connections to ${refused.map(({ address }) => address).join(", ")} are ${
+        [...what].join(" or ")
+      }.`,
+    );
+  }
+  if (endpoints.length === 0) {
+    const why = slicesPassedOver.length === 0
+      ? "no EndpointSlice has an endpoint: does the Service's selector match pods that are running?"
+      : slicesPassedOver.map(({ slice, reason }) => `slice ${slice}: ${reason}`).join("; ");
+    sentences.push(`${id} has no endpoint: ${why}.`);
+  } else {
+    sentences.push(
+      `${id}: ${plural(serving, "endpoint")} of ${endpoints.length} ${
+        serving === 1 ? "serves" : "serve"
+      }${others === "" ? "" : ` (left out: ${others})`}.`,
+    );
+  }
+  if (!programmed) {
+    sentences.push(`${id} is not in the kernel as the objects say it now: a sync has to come.`);
+  }
+  return sentences;
+}
+
+/**
+ * Sums up.
+ *
+ * @param told All the rest.
+ * @returns Sentences with full stops; none when nothing is known.
+ */
+export function summarize(told: Unsummarized): readonly string[] {
+  const { service, notProxied, ports, problems, waysMissing, connections } = told;
+  if (service === undefined) return [];
+  const name = `${service.namespace}/${service.name}`;
+  if (notProxied !== undefined) return [`weir does nothing for ${name}: ${notProxied.reason}.`];
+  const sentences = ports.flatMap(portSentences);
+  if (problems.length > 0) sentences.push(`${plural(problems.length, "problem")} in its objects.`);
+  if (waysMissing !== undefined) {
+    sentences.push(`What the rules do is not all told: ${waysMissing}.`);
+  }
+  if (connections !== undefined && connections.total > 0) {
+    sentences.push(`${plural(connections.total, "connection")} tracked.`);
+  }
+  return sentences;
+}
