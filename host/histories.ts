@@ -152,6 +152,26 @@ const anyObject: fc.Arbitrary<KubeObject> = fc.oneof(
   { weight: 1, arbitrary: anyServiceCIDR },
 );
 
+/** A Service with slices that may be its, and a Node that may be this one. */
+export interface AnyCluster {
+  readonly service: Service;
+  readonly slices: readonly EndpointSlice[];
+  readonly node: Node;
+}
+
+/**
+ * Random clusters of one Service, most of whose objects fit together.
+ *
+ * @returns Gives clusters.
+ */
+export function anyCluster(): fc.Arbitrary<AnyCluster> {
+  return fc.record({
+    service: anyService,
+    slices: fc.array(anySlice, { maxLength: 3 }),
+    node: anyNode,
+  });
+}
+
 /** What happens: an object comes, changes or goes, or the proxy syncs. */
 type Step = { readonly put: KubeObject } | { readonly drop: KubeObject } | "sync" | "resync";
 

@@ -24,6 +24,7 @@ import { systemUsage } from "./capabilities/process_usage.ts";
 import { cleanUp } from "./cleanup.ts";
 import { cleanupReport } from "./cli/cleanup.ts";
 import { type CliCommand, type CliIo, EXIT_CODES, runCli, type StartRemarks } from "./cli/cli.ts";
+import { COMMANDS } from "./cli/commands.ts";
 import { createStyle, wantsColour } from "./cli/style.ts";
 import type { Request } from "./config/resolve.ts";
 import { systemClock } from "./clock.ts";
@@ -363,6 +364,6 @@ Deno.exit(
     version: deno.version,
     proxy,
     cleanup,
-    commands: [configuration, demo],
+    commands: [...COMMANDS, configuration, demo],
   }),
 );

@@ -25,6 +25,7 @@ import { ConfiguredPlugins } from "./configured_plugins.ts";
 import { Reconciler } from "./conntrack/reconciler.ts";
 import { servingEndpoints } from "./conntrack/serving.ts";
 import { Revisions } from "./diff.ts";
+import { Insight } from "./explain/insight.ts";
 import { LocalTraffic } from "./local_traffic.ts";
 import { NodePorts } from "./node_ports/node_ports.ts";
 import { NodeCheck } from "./process/node_check.ts";
@@ -347,12 +348,20 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     const { mode, inPlaceOf } = config;
     if (inPlaceOf !== "") metrics.modeInPlace.set({ mode: mode.name, in_place_of: inPlaceOf }, 1);
   });
-  const servers = new Servers(config, {
-    ...environment,
+  const insight = new Insight({
+    tracker,
+    revisions,
     config: () => config,
-    fail: fault.reject,
-    facts,
+    settings,
+    proxier: proxiers,
+    traffic: serviceTraffic,
+    scheduler,
+    conntrack: () => table ??= new ConntrackKernel(),
+    clock,
   });
+  const inForce = () => config;
+  const fail = fault.reject;
+  const servers = new Servers(config, { ...environment, config: inForce, fail, facts, insight });
 
   // Only the node's own pod ranges have to be waited for.
   if (config.detectLocalMode !== "NodeCIDR") localTraffic.observe(undefined);

@@ -26,7 +26,7 @@ const MembershipSchema = v.object({
 });
 
 const EndpointSchema = v.object({
-  /** As the slice has it, with the slice's port: `10.244.1.7:8080`. */
+  /** `10.244.1.7:8080`; as the slice has it when it is malformed. */
   address: Text,
   /** Name of the slice. */
   slice: Text,

@@ -16,7 +16,13 @@ import type { ResolverNode } from "../resolver/node.ts";
 import type { Problem } from "../resolver/problem.ts";
 import { resolveService } from "../resolver/resolve.ts";
 import { serves } from "../resolver/sets.ts";
-import type { Membership, PortWitness, SlicePortFate, Witness } from "../resolver/witness.ts";
+import type {
+  Membership,
+  PortWitness,
+  SlicePortFate,
+  Witness,
+  WitnessedEndpoint,
+} from "../resolver/witness.ts";
 import { socketText } from "./question.ts";
 import {
   ADDRESS_FATES,
@@ -75,31 +81,35 @@ class Notes implements PortWitness {
 
   leftOut(endpoint: SliceEndpoint, port: number, fate: "malformed-address" | "duplicate"): void {
     const membership = { serves: false, code: fate, reason: candidateReason(fate) };
-    this.endpoints.push(this.#described(endpoint, port, membership, membership));
+    const address = socketText(endpoint.addresses[0] ?? "", port);
+    this.endpoints.push(this.#described(endpoint, address, membership, membership));
   }
 
   topology(...[topology, ignored]: Parameters<PortWitness["topology"]>): void {
     this.topologyReason = topologyReason(topology, ignored, this.#node);
   }
 
-  decided(endpoint: SliceEndpoint, port: number, cluster: Membership, local: Membership): void {
+  decided(candidate: WitnessedEndpoint, cluster: Membership, local: Membership): void {
+    const { ip, port, endpoint } = candidate;
     const told = (membership: Membership) => ({
       serves: serves(membership),
       code: membership,
       reason: membershipReason(membership, endpoint, this.#node),
     });
-    this.endpoints.push(this.#described(endpoint, port, told(cluster), told(local)));
+    this.endpoints.push(
+      this.#described(endpoint, socketText(ip, port), told(cluster), told(local)),
+    );
   }
 
   #described(
     endpoint: SliceEndpoint,
-    port: number,
+    address: string,
     cluster: ExplainedEndpoint["cluster"],
     local: ExplainedEndpoint["local"],
   ): ExplainedEndpoint {
     const { nodeName, zone, ready, serving, terminating, hintZones, hintNodes } = endpoint;
     return {
-      address: socketText(endpoint.addresses[0] ?? "", port),
+      address,
       slice: this.#sliceOf.get(endpoint) ?? "",
       node: nodeName,
       zone,

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ExplainQuery, ExplainStep, ServicePortTraffic } from "../../schemas/calls.ts";
-import type { ProxierSettings, ServicePortView } from "../../schemas/view.ts";
+import type { ProxierSettings } from "../../schemas/view.ts";
 import type { ConntrackKernel } from "../capabilities/conntrack/kernel.ts";
 import type { Revisions } from "../diff.ts";
 import type { ResolverNode } from "../resolver/node.ts";

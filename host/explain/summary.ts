@@ -45,7 +45,7 @@ function portSentences(port: ExplainedPort): string[] {
   }
   if (endpoints.length === 0) {
     const why = slicesPassedOver.length === 0
-      ? "no EndpointSlice has an endpoint: does the Service's selector match pods that are running?"
+      ? "no EndpointSlice of it has one (a selector that matches no running pod?)"
       : slicesPassedOver.map(({ slice, reason }) => `slice ${slice}: ${reason}`).join("; ");
     sentences.push(`${id} has no endpoint: ${why}.`);
   } else {

@@ -37,7 +37,7 @@ export const ADDRESS_FATES: Readonly<Record<AddressFate, string>> = {
 /** Why a slice, or a port of one, is not read. */
 export const SLICE_FATES: Readonly<Record<Exclude<SlicePortFate, "read">, string>> = {
   "other-family": "its addresses are of another type",
-  "other-name": "it has no port of this name: is targetPort one that the pods have?",
+  "other-name": "it has no port of this name (a targetPort that no pod has?)",
   "other-protocol": "its port of this name is of another protocol",
   "all-ports": 'its port is "all ports", which service proxies pass over',
   "malformed": "its port cannot be programmed, see the problems",

@@ -184,11 +184,12 @@ export function chooseEndpoints(
   const found = survey(candidates, node);
   witness?.topology(found.topology, found.ignoredHints);
   const endpoints: EndpointView[] = [];
-  for (const { ip, port, endpoint } of candidates) {
+  for (const candidate of candidates) {
+    const { ip, port, endpoint } = candidate;
     const local = isLocalTo(endpoint, node);
     const cluster = clusterMembership(endpoint, uses, found, node);
     const here = localMembership(endpoint, uses, found, local);
-    witness?.decided(endpoint, port, cluster, here);
+    witness?.decided(candidate, cluster, here);
     const [inCluster, inLocal] = [serves(cluster), serves(here)];
     if (!inCluster && !inLocal) continue;
     // Slices that people write often name no node: such an endpoint may be a pod of this one, and

@@ -46,6 +46,16 @@ export type SlicePortFate =
 /** Why an endpoint does not come as far as to the choice: the first of twins does. */
 export type CandidateFate = "malformed-address" | "duplicate";
 
+/** An endpoint that is chosen or not. */
+export interface WitnessedEndpoint {
+  /** Canonical text. */
+  readonly ip: string;
+  /** 1–65535. */
+  readonly port: number;
+  /** As the slice has it. */
+  readonly endpoint: SliceEndpoint;
+}
+
 /** Looks on while the endpoints of one service port are chosen. */
 export interface PortWitness {
   /**
@@ -73,12 +83,11 @@ export interface PortWitness {
   /**
    * What becomes of an endpoint.
    *
-   * @param endpoint As the slice has it.
-   * @param port Of the slice.
+   * @param candidate The endpoint.
    * @param cluster In the set of the whole cluster.
    * @param local In the set of this node.
    */
-  decided(endpoint: SliceEndpoint, port: number, cluster: Membership, local: Membership): void;
+  decided(candidate: WitnessedEndpoint, cluster: Membership, local: Membership): void;
 }
 
 /** Why an address that a Service has is not one at which this node answers. */

@@ -25,6 +25,9 @@ export interface DebugRoutesOptions {
 /** What the metrics server has in any case, and with --profiling. */
 const PATHS: readonly string[] = [
   "/configz",
+  "/debug/diff",
+  "/debug/explain",
+  "/debug/top",
   "/debug/traces",
   "/flagz",
   "/healthz",

@@ -11,6 +11,7 @@ import { recordHealthcheck } from "../telemetry/healthcheck_metrics.ts";
 import type { MachineIds } from "../process/machine.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
+import { insightRoutes, type InsightSource } from "./insight.ts";
 import { debugRoutes, type DebugRoutesOptions } from "./debug.ts";
 import { healthRoutes } from "./health.ts";
 import { metricsRoutes } from "./metrics.ts";
@@ -33,6 +34,8 @@ export interface ServersOptions {
   /** The last syncs. */
   readonly traces: TraceStore;
   readonly debug: DebugRoutesOptions;
+  /** Answers who looks inside. */
+  readonly insight: InsightSource;
   /** Asked for each probe. */
   readonly facts: () => HealthFacts;
   readonly clock: Clock;
@@ -109,6 +112,7 @@ export class Servers {
       machine: options.machine,
     })
       .route("/debug/traces", traceRoutes(options.traces))
+      .route("/", insightRoutes(options.insight))
       .route("/", debugRoutes(options.debug, () => options.config().featureGates));
     this.#roles = [
       {

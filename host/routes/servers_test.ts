@@ -65,6 +65,11 @@ async function stage() {
       parked: [],
     }),
     traces: new TraceRing(),
+    insight: {
+      explain: () => Promise.reject(new Error("not asked")),
+      pending: () => Promise.reject(new Error("not asked")),
+      top: () => Promise.reject(new Error("not asked")),
+    },
     debug: {
       profiling: undefined,
       commandLine: () => [],

@@ -88,20 +88,37 @@ export class ServiceTraffic {
     cancel();
   }
 
+  /**
+   * Asks for the counts of single service ports, past the metrics.
+   *
+   * @param ids Of service ports.
+   * @returns Three counts for each, in order: connections, packets, bytes; undefined when nothing
+   * counts.
+   * @throws {WeirError} When the proxier does not answer.
+   */
+  async countsOf(ids: readonly string[]): Promise<readonly number[] | undefined> {
+    if (this.#options.limit() === 0) return undefined;
+    const counts: number[] = [];
+    const reading = ++this.#readings;
+    for (let from = 0; from < ids.length; from += MOST_TRAFFIC_IDS) {
+      const paged = ids.slice(from, from + MOST_TRAFFIC_IDS);
+      const last = from + paged.length === ids.length;
+      const page = await this.#options.call({ reading, last, ids: paged });
+      // It does not count, or has not begun to.
+      if (page === null) return undefined;
+      for (let index = 0; index < paged.length * COUNTS; index++) counts.push(page[index] ?? 0);
+    }
+    return counts;
+  }
+
   async #read(): Promise<void> {
     const { clock, log, ports } = this.#options;
     const all = [...ports()];
-    const counts: number[] = [];
-    const reading = ++this.#readings;
+    let counts: readonly number[];
     try {
-      for (let from = 0; from < all.length; from += MOST_TRAFFIC_IDS) {
-        const ids = all.slice(from, from + MOST_TRAFFIC_IDS).map(({ id }) => id);
-        const last = from + ids.length === all.length;
-        const page = await this.#options.call({ reading, last, ids });
-        // It does not count, or has not begun to.
-        if (page === null) return;
-        for (let index = 0; index < ids.length * COUNTS; index++) counts.push(page[index] ?? 0);
-      }
+      const read = await this.countsOf(all.map(({ id }) => id));
+      if (read === undefined) return;
+      counts = read;
     } catch (thrown) {
       if (!this.#silent) log.warn("Cannot read what Services get", { error: messageOf(thrown) });
       this.#silent = true;

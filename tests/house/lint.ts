@@ -39,6 +39,9 @@ const DYNAMIC: readonly RegExp[] = [
   /^host\/telemetry\/running_tracing\.ts$/,
   // The inspector and the encoder of profiles are loaded by whoever asks for a profile.
   /^host\/profiles\/[a-z_]+\.ts$/,
+  // Explanations are imported when somebody asks for the first.
+  /^host\/explain\/insight\.ts$/,
+  /^host\/cli\/commands\.ts$/,
   // Whose proxier the conformance suite tests is said on the command line.
   /^tests\/conformance\/proxier\.ts$/,
 ];

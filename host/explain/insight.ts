@@ -1,0 +1,141 @@
+/**
+ * What somebody who looks inside may ask the running proxy. It is read, and nothing of it changes;
+ * what answers is imported at the first question.
+ *
+ * @module
+ */
+import type { ExplainQuery, ExplainStep, ServicePortTraffic } from "../../schemas/calls.ts";
+import type { WeirConfig } from "../../schemas/config.ts";
+import { WeirError } from "../../schemas/errors.ts";
+import type { Explanation } from "../../schemas/explanation.ts";
+import type { PendingSync, TopServices } from "../../schemas/insight.ts";
+import type { Clock } from "../clock.ts";
+import type { Proxiers } from "../proxiers.ts";
+import type { Scheduler } from "../scheduler.ts";
+import type { ServiceTraffic } from "../telemetry/service_traffic.ts";
+import type { Tracker } from "../tracker.ts";
+import type { ExplainFacts } from "./facts.ts";
+import type { QuestionWords } from "./question.ts";
+
+/** The running proxy. */
+export interface InsightOptions extends Pick<ExplainFacts, "revisions" | "settings" | "conntrack"> {
+  readonly tracker: ExplainFacts["tracker"] & Pick<Tracker, "zone" | "addresses">;
+  /** The configuration in force. */
+  readonly config: () => Pick<WeirConfig, "nodeName" | "featureGates">;
+  readonly proxier: Pick<Proxiers, "name" | "call">;
+  readonly traffic: Pick<ServiceTraffic, "countsOf">;
+  readonly scheduler: Pick<Scheduler, "status">;
+  readonly clock: Clock;
+}
+
+/** Milliseconds that an answer waits for the proxier. */
+const PATIENCE_MS = 2_000;
+
+/**
+ * Milliseconds after which a proxier that has not explained counts as hung, and is killed: a
+ * question must not end a long resync behind which it waits.
+ */
+const DEADLINE_MS = 60_000;
+
+/** Answers questions. */
+export class Insight {
+  readonly #options: InsightOptions;
+  readonly #facts: ExplainFacts;
+
+  /** @param options The running proxy. */
+  constructor(options: InsightOptions) {
+    this.#options = options;
+    const { tracker, revisions, config, settings, conntrack } = options;
+    this.#facts = {
+      tracker,
+      revisions,
+      node: () => ({
+        name: config().nodeName,
+        zone: tracker.zone,
+        addresses: tracker.addresses,
+        ignoresExternalIPs: config().featureGates["AllowServiceExternalIPs"] === false,
+      }),
+      settings,
+      proxier: () => options.proxier.name,
+      explain: (query) => this.#steps(query),
+      traffic: (ids) => this.#traffic(ids),
+      conntrack,
+      now: () => performance.now(),
+    };
+  }
+
+  async #steps(query: ExplainQuery): Promise<readonly ExplainStep[]> {
+    const { proxier, clock } = this.#options;
+    return await patiently(
+      clock,
+      `explain "${query.ip}"`,
+      proxier.call("explain", query, { deadlineMs: DEADLINE_MS }),
+    );
+  }
+
+  async #traffic(ids: readonly string[]): Promise<readonly ServicePortTraffic[] | undefined> {
+    const { traffic, clock } = this.#options;
+    const counts = await patiently(clock, 'read "the counters"', traffic.countsOf(ids));
+    return counts && ids.map((_, index) => {
+      const [connections = 0, packets = 0, bytes = 0] = counts.slice(3 * index, 3 * index + 3);
+      return { connections, packets, bytes };
+    });
+  }
+
+  /**
+   * Explains a Service, an address or a connection.
+   *
+   * @param words What was asked for.
+   * @returns The explanation.
+   * @throws {WeirError} WEIR_QUESTION_INVALID when it cannot be understood.
+   */
+  async explain(words: QuestionWords): Promise<Explanation> {
+    const { readQuestion } = await import("./question.ts");
+    const { explain } = await import("./explain.ts");
+    return await explain(readQuestion(words), this.#facts);
+  }
+
+  /**
+   * Says what the next sync would change.
+   *
+   * @param withViews Whether all service ports are told too.
+   * @returns What differs.
+   */
+  async pending(withViews: boolean): Promise<PendingSync> {
+    const { pendingSync } = await import("./pending.ts");
+    const { scheduler, clock } = this.#options;
+    const since = scheduler.status.waitingSince;
+    const waitingMs = since === undefined ? undefined : clock.now() - since;
+    return pendingSync(this.#facts, waitingMs, withViews);
+  }
+
+  /**
+   * Says who gets most.
+   *
+   * @returns Services that get anything.
+   */
+  async top(): Promise<TopServices> {
+    const { topServices } = await import("./traffic_table.ts");
+    return await topServices(this.#facts);
+  }
+}
+
+/** Waits for the proxier's answer, and says what it may mean when there is none. */
+async function patiently<T>(clock: Clock, action: string, answer: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const cancel = clock.after(PATIENCE_MS, () =>
+    late.reject(
+      new WeirError(
+        "WEIR_PLUGIN_TIMEOUT",
+        `Cannot ${action}: the proxier has not answered for ${PATIENCE_MS} ms; it may be busy ` +
+          "with a sync",
+      ),
+    ));
+  try {
+    return await Promise.race([answer, late.promise]);
+  } finally {
+    cancel();
+    // Whatever comes later is nobody's.
+    answer.catch(() => {});
+  }
+}

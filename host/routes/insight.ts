@@ -1,0 +1,74 @@
+/**
+ * What `weir explain`, `weir diff` and `weir top` ask: /debug/explain, /debug/diff and /debug/top.
+ *
+ * @module
+ */
+import { type Context, Hono } from "hono";
+import { messageOf, WeirError } from "../../schemas/errors.ts";
+import type { Insight } from "../explain/insight.ts";
+
+/** What the routes stand on. */
+export type InsightSource = Pick<Insight, "explain" | "pending" | "top">;
+
+const HEADERS = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" };
+const QUESTION = ["service", "to", "protocol", "from"] as const;
+
+/** The parameters of a request, each known and given once. */
+function parametersOf(context: Context, known: readonly string[]): ReadonlyMap<string, string> {
+  const given = new Map<string, string>();
+  for (const [name, values] of Object.entries(context.req.queries())) {
+    const [value = ""] = values;
+    const state = !known.includes(name)
+      ? `there is ${known.join(", ") || "none"}`
+      : values.length > 1
+      ? "it is given twice"
+      : undefined;
+    if (state !== undefined) {
+      throw new WeirError(
+        "WEIR_QUESTION_INVALID",
+        `Cannot use parameter "${name.slice(0, 100)}": ${state}`,
+      );
+    }
+    given.set(name, value);
+  }
+  return given;
+}
+
+/** What cannot be understood is the asker's fault, anything else the server's. */
+async function answered(context: Context, answer: () => Promise<object>): Promise<Response> {
+  try {
+    return context.json(await answer(), 200, HEADERS);
+  } catch (thrown) {
+    if (!(thrown instanceof WeirError) || thrown.code !== "WEIR_QUESTION_INVALID") throw thrown;
+    return context.text(`${messageOf(thrown)}\n`, 400, HEADERS);
+  }
+}
+
+/**
+ * Makes the routes. They only read.
+ *
+ * @param source Who answers.
+ * @returns A Hono application.
+ */
+export function insightRoutes(source: InsightSource): Hono {
+  return new Hono()
+    .get("/debug/explain", (context) =>
+      answered(context, () => {
+        const given = parametersOf(context, QUESTION);
+        const [service, to, protocol, from] = QUESTION.map((name) => given.get(name));
+        return source.explain({ service, to, protocol, from });
+      }))
+    .get(
+      "/debug/diff",
+      (context) =>
+        answered(
+          context,
+          () => source.pending(parametersOf(context, ["views"]).get("views") === "1"),
+        ),
+    )
+    .get("/debug/top", (context) =>
+      answered(context, () => {
+        parametersOf(context, []);
+        return source.top();
+      }));
+}
