@@ -97,7 +97,8 @@ export function kubeProxyDocument(document: KubeProxyDocument): WrittenDocument 
 }
 
 function pause({ minSyncPeriod }: { readonly minSyncPeriod?: bigint | undefined }): bigint {
-  return minSyncPeriod ?? DEFAULT_PAUSE;
+  // As upstream's defaults, which take 0 for unset.
+  return minSyncPeriod === undefined || minSyncPeriod === 0n ? DEFAULT_PAUSE : minSyncPeriod;
 }
 
 /** What differs from the defaults, or undefined when nothing does. */
