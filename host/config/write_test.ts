@@ -141,6 +141,41 @@ for (const [what, text] of files) {
   });
 }
 
+/** What kubeadm puts into its ConfigMap: every field, most of them zero. */
+const KUBEADM = upstream(
+  ["burst: 10", "burst: 0"],
+  ["contentType: application/vnd.kubernetes.protobuf", 'contentType: ""'],
+  ['kubeconfig: ""', "kubeconfig: /var/lib/kube-proxy/kubeconfig.conf"],
+  ["qps: 5", "qps: 0"],
+  ['clusterCIDR: ""', "clusterCIDR: 10.244.0.0/16"],
+  ["configSyncPeriod: 15m0s", "configSyncPeriod: 0s"],
+  ["maxPerCore: 32768", "maxPerCore: null"],
+  ["min: 131072", "min: null"],
+  ["tcpCloseWaitTimeout: 1h0m0s", "tcpCloseWaitTimeout: null"],
+  ["tcpEstablishedTimeout: 24h0m0s", "tcpEstablishedTimeout: null"],
+  ["healthzBindAddress: 0.0.0.0:10256", 'healthzBindAddress: ""'],
+  ["localhostNodePorts: true", "localhostNodePorts: null"],
+  ["minSyncPeriod: 1s\n  syncPeriod: 30s\nipvs", "minSyncPeriod: 0s\n  syncPeriod: 0s\nipvs"],
+  ["syncPeriod: 30s\n  tcpFin", "syncPeriod: 0s\n  tcpFin"],
+  ["flushFrequency: 5s\n  format: text", "flushFrequency: 0"],
+  ["metricsBindAddress: 127.0.0.1:10249", 'metricsBindAddress: ""'],
+  [
+    "masqueradeBit: 14\n  minSyncPeriod: 1s\n  syncPeriod: 30s\nnodePort",
+    "masqueradeBit: null\n  minSyncPeriod: 0s\n  syncPeriod: 0s\nnodePort",
+  ],
+  ["oomScoreAdj: -999", "oomScoreAdj: null"],
+);
+
+Deno.test("the file that kubeadm makes is kube-proxy's defaults but for two fields", async () => {
+  assert.equal(
+    await written(["--config=in.yaml"], { "in.yaml": KUBEADM }),
+    upstream(['kubeconfig: ""', "kubeconfig: /var/lib/kube-proxy/kubeconfig.conf"], [
+      'clusterCIDR: ""',
+      "clusterCIDR: 10.244.0.0/16",
+    ]),
+  );
+});
+
 Deno.test("what is written can be read, and says the same", async () => {
   const once = await written([
     "--cluster-cidr=10.244.0.0/16",
