@@ -109,7 +109,7 @@ export const GROUPS: readonly TestGroup[] = [
       "--allow-read=.,/tmp",
       "--allow-write=/tmp",
       // 192.0.2.1 (TEST-NET-1, RFC 5737) is nobody's: binding it must fail.
-      "--allow-net=127.0.0.1,[::1],0.0.0.0,[::],192.0.2.1",
+      "--allow-net=127.0.0.1,localhost,[::1],0.0.0.0,[::],192.0.2.1",
       "--allow-run=openssl,{deno}",
     ],
     limit: 180,
