@@ -13,7 +13,7 @@ import type { Clock } from "../clock.ts";
 import { sleep } from "../sleep.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { compareConfigs, loggable } from "./parts.ts";
+import { compareConfigs, type ConfigChange, loggable } from "./parts.ts";
 
 /** What the command line and the file come to. */
 export type Resolution =
@@ -75,6 +75,10 @@ export class Reloader {
   #failure: ReloadFailure | undefined;
   /** The first look sees what weir was started with, unless it has changed since. */
   #looked = false;
+  /** The changes that were told of last, while they are not in force. */
+  #told = "";
+  /** Why the last attempt failed, since the file changed last. */
+  #complaint = "";
   #attempts = 0;
   #retryAt = Infinity;
   /** Warnings that have been given; they are not repeated at every change. */
@@ -107,7 +111,10 @@ export class Reloader {
   async look(changed: boolean): Promise<void> {
     const { clock, signal } = this.#options;
     if (!changed && clock.now() < this.#retryAt) return;
-    if (changed) this.#attempts = 0;
+    if (changed) {
+      this.#attempts = 0;
+      this.#complaint = "";
+    }
     this.#retryAt = Infinity;
     let resolution = await this.#options.resolve();
     if (resolution.type === "faulty" && changed) {
@@ -160,11 +167,7 @@ export class Reloader {
       metrics.configReloads.inc({ result: "unchanged" });
       return this.#succeeded();
     }
-    for (const { field, part, before, after } of changes) {
-      const values = { before: loggable(before), after: loggable(after) };
-      log.info("Configuration changed", { field, ...values });
-      if (part === "start") log.warn("Restart weir for a change to take effect", { field });
-    }
+    this.#tell(changes);
     const startedAt = clock.now();
     try {
       await apply(config);
@@ -177,9 +180,13 @@ export class Reloader {
       );
       this.#retryAt = clock.now() + delay;
       const reason = messageOf(thrown);
-      log.error(`Cannot put configuration "${path}" in force: ${reason}; the former one stays`, {
-        retrySeconds: delay / 1000,
-      });
+      // What goes on failing in the same way is told once.
+      if (reason !== this.#complaint) {
+        log.error(`Cannot put configuration "${path}" in force: ${reason}; the former one stays`, {
+          retrySeconds: Math.round(delay / 1000),
+        });
+      }
+      this.#complaint = reason;
       return this.#failed("failed", [reason]);
     }
     this.#attempts = 0;
@@ -191,9 +198,23 @@ export class Reloader {
     this.#succeeded();
   }
 
+  /** Says what is different, and not again at each attempt. */
+  #tell(changes: readonly ConfigChange[]): void {
+    const { log } = this.#options;
+    const told = JSON.stringify(changes);
+    if (told === this.#told) return;
+    this.#told = told;
+    for (const { field, part, before, after } of changes) {
+      const values = { before: loggable(before), after: loggable(after) };
+      log.info("Configuration changed", { field, ...values });
+      if (part === "start") log.warn("Restart weir for a change to take effect", { field });
+    }
+  }
+
   #succeeded(): void {
     const { metrics, clock } = this.#options;
     this.#failure = undefined;
+    this.#told = "";
     metrics.configReloadSuccessful.set(1);
     metrics.configReloadTimestamp.set(clock.now() / 1000);
   }

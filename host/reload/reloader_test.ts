@@ -189,6 +189,7 @@ Deno.test("what cannot be put in force is tried again, ever more seldom, until i
     if (told.looks > looks) attempts.push(second);
   }
   assert.deepEqual(attempts, [5, 15, 35]);
+  assert.equal(lines.length, 2, "what goes on failing is told once");
   told.refuse = undefined;
   await clock.advance(60_000);
   await reloader.look(false);
