@@ -111,6 +111,9 @@ const ENVIRONMENT = {
   // Deno would else look for a newer Deno.
   DENO_NO_UPDATE_CHECK: "1",
   NO_COLOR: "1",
+  // Deno would else keep caches in the home of whoever it runs as, and make one in "/" where the
+  // jail is a user namespace without a map, whose files are those of root.
+  DENO_DIR: "/dev/null",
   // glibc raises this threshold by itself once a large block was freed (mallopt(3)), and then
   // keeps what a snapshot took; a fixed one gives it back to the node.
   MALLOC_MMAP_THRESHOLD_: "262144",

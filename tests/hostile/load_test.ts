@@ -77,6 +77,7 @@ Deno.test("a plugin finds neither the host's environment nor its descriptors, no
   const names = environment?.split("\0").filter((line) => line !== "")
     .map((line) => line.split("=")[0]).sort();
   assert.deepEqual(names, [
+    "DENO_DIR",
     "DENO_NO_UPDATE_CHECK",
     "MALLOC_ARENA_MAX",
     "MALLOC_MMAP_THRESHOLD_",
