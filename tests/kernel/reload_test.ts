@@ -290,6 +290,23 @@ Deno.test("how traffic is masqueraded follows the file", async () => {
   );
 });
 
+Deno.test("what a feature gate takes away goes at once, and comes back", async () => {
+  await using scene = await startConfigured();
+  const { topology: { client, backends }, config, weir } = scene;
+  const address = "198.51.100.77";
+  await weir.serve(web(backends, { externalIPs: [address] }));
+  const answers = async () => {
+    const where = { transport: "tcp", address, port: 80, timeout: patient(250) } as const;
+    return (await client.agent.connectOnce(where)).outcome === "answered";
+  };
+  assert.ok(await answers());
+  await change(weir, config, { ...BASE, featureGates: { AllowServiceExternalIPs: false } });
+  await weir.process.until("the external IP is nobody's", async () => !await answers());
+  assert.match(outcomeOf(await reach(client, TCP)), /^backend/);
+  await change(weir, config, BASE);
+  await weir.process.until("the external IP answers again", answers);
+});
+
 Deno.test("servers move to another address, and a taken one leaves them where they are", async () => {
   await using scene = await startConfigured();
   const { config, weir } = scene;
