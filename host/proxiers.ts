@@ -49,6 +49,8 @@ export interface ProxiersOptions {
   readonly observe: (proxier: string, event: SandboxEvent) => void;
   /** Does something that no sync may meet. */
   readonly alone: (work: () => Promise<void>) => Promise<void>;
+  /** Whether it is known what there is to program; less than all must not take the place of it. */
+  readonly canTell: () => boolean;
   /** Tells everything to whomever {@linkcode Proxiers.call} leads to. */
   readonly resync: () => Promise<void>;
   readonly clock: Clock;
@@ -185,6 +187,12 @@ export class Proxiers {
 
   /** Lets a proxier program the kernel for the first time, while no sync is under way. */
   async #try(next: RunningProxier, former: RunningProxier): Promise<void> {
+    if (!this.#options.canTell()) {
+      throw new WeirError(
+        "WEIR_PLUGIN_FAILED",
+        `Cannot program by proxier "${next.name}": it is not known yet what there is to program`,
+      );
+    }
     const shared = shareTable(next, former);
     former.silence(shared);
     this.#tried = next;

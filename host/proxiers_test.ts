@@ -63,6 +63,7 @@ const MANIFEST = {
 async function stage(fails: Readonly<Record<string, readonly string[]>> = {}) {
   const told: string[] = [];
   const clock = new SimulatedClock();
+  const knows = { everything: true };
   const hooks = new Map<string, Parameters<StartProxier>[0]>();
   const all = new Map<string, FakeProxier>();
   const source = (name: string): StartProxier => (given) => {
@@ -84,6 +85,7 @@ async function stage(fails: Readonly<Record<string, readonly string[]>> = {}) {
       told.push("alone {");
       await work().finally(() => told.push("}"));
     },
+    canTell: () => knows.everything,
     resync: async () => void await proxiers.call("cleanup", null),
     clock,
     log: createLog({
@@ -97,7 +99,7 @@ async function stage(fails: Readonly<Record<string, readonly string[]>> = {}) {
     const event: SandboxEvent = { type: "state", state };
     hooks.get(name)?.observe(event);
   };
-  return { clock, proxiers, source, told, hooks, all, state };
+  return { knows, clock, proxiers, source, told, hooks, all, state };
 }
 
 Deno.test("the new proxier has programmed everything before the old one cleans up and ends", async () => {
@@ -223,4 +225,12 @@ Deno.test("what proxiers of an earlier weir left goes once, when another has pro
   proxiers.programmed();
   await Promise.resolve();
   assert.deepEqual(told, ["delete hello"]);
+});
+
+Deno.test("before all objects are listed nobody takes anybody's place", async () => {
+  const { knows, proxiers, source, told } = await stage();
+  knows.everything = false;
+  await assert.rejects(proxiers.switchTo(source("other")), /it is not known yet what there is/);
+  assert.ok(!told.includes("other: cleanup"));
+  assert.equal(proxiers.name, "weir");
 });

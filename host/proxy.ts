@@ -5,7 +5,6 @@
  * @module
  */
 import type { WeirConfig } from "../schemas/config.ts";
-import { WeirError } from "../schemas/errors.ts";
 import type { ProxierSettings } from "../schemas/view.ts";
 import type { CapabilityFactories } from "./broker.ts";
 import { conntrackCapability } from "./capabilities/conntrack/conntrack.ts";
@@ -164,15 +163,8 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     observe: watch,
     alone: (work) => scheduler.alone(work),
     clock,
-    resync: async () => {
-      if (!canTell()) {
-        throw new WeirError(
-          "WEIR_PLUGIN_FAILED",
-          'Cannot program by another proxier "now": it is not known yet what there is to program',
-        );
-      }
-      await sync("resync");
-    },
+    canTell,
+    resync: () => sync("resync"),
     log,
   });
   // Zero from the start, so that the first repair is an increase to rate().
