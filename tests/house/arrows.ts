@@ -22,7 +22,7 @@ const STAGES: ReadonlyMap<string, string> = new Map([
 const CONTRACTS: ReadonlySet<string> = new Set(["host/capabilities/capability.ts"]);
 
 /** Packages that only tests use. */
-const TEST_PACKAGES = /^npm:\/?(fast-check)@/;
+const TEST_PACKAGES = /^npm:\/?(axe-core|fast-check|playwright-core)@/;
 
 function isTest(path: string): boolean {
   return path.endsWith("_test.ts") || path.startsWith("tests/");

@@ -5,7 +5,7 @@ import { askInfo, type Import, reach, readInfo } from "./graph.ts";
 
 const root = new URL("../../", import.meta.url).href;
 const files = [...readTree(new URL(root).pathname.slice(0, -1)).keys()].filter((path) =>
-  path.endsWith(".ts") && !path.includes("/testdata/")
+  /\.tsx?$/.test(path) && !path.includes("/testdata/")
 );
 const graph = readInfo(askInfo(files, root), root);
 

@@ -8,7 +8,7 @@ Deno.test("no file breaks a lint rule of weir's own", () => {
   const broken: string[] = [];
   let looked = 0;
   for (const [path, text] of tree) {
-    if (!path.endsWith(".ts") || path.includes("/testdata/")) continue;
+    if (!/\.tsx?$/.test(path) || path.includes("/testdata/")) continue;
     looked++;
     for (const { id, message, range } of Deno.lint.runPlugin(plugin, path, text)) {
       const line = text.slice(0, range[0]).split("\n").length;

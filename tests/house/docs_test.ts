@@ -38,7 +38,7 @@ const wait = {
 
 Deno.test("every exported symbol says what it is, what it takes and what it gives", () => {
   const files = [...readTree(root.pathname.slice(0, -1)).keys()].filter((path) =>
-    /^(schemas|host|plugins|tests)\/.*\.ts$/.test(path) && !path.endsWith("_test.ts") &&
+    /^(schemas|host|plugins|tests)\/.*\.tsx?$/.test(path) && !path.endsWith("_test.ts") &&
     !/\/testdata\/|^tests\/(hostile|bench)\//.test(path)
   );
   const { code, stdout, stderr } = deno("doc", "--json", ...files);

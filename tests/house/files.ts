@@ -28,7 +28,7 @@ function baseOf(path: string): string {
 }
 
 function isCode(path: string): boolean {
-  return path.endsWith(".ts") && !DATA.test(`${folderOf(path)}/`);
+  return /\.tsx?$/.test(path) && !DATA.test(`${folderOf(path)}/`);
 }
 
 /**
@@ -63,7 +63,7 @@ export function foldersWithoutReadme(tree: Tree): string[] {
  */
 export function badNames(tree: Tree): string[] {
   return [...tree.keys()].filter(isCode).flatMap((path) => {
-    const name = baseOf(path).replace(/\.ts$/, "");
+    const name = baseOf(path).replace(/\.tsx?$/, "");
     if (!/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name)) return [`${path}: not lower_case.ts`];
     return EMPTY_WORDS.test(name) ? [`${path}: the name says nothing of what it holds`] : [];
   });
@@ -84,9 +84,10 @@ export function strayTests(tree: Tree): string[] {
     if (!/^\s*Deno\.test[.(]/m.test(text)) return [`${path}: holds no test`];
     if (path.startsWith("tests/") && !/^tests\/(kit|runner)\//.test(path)) return [];
     const words = baseOf(path).replace(/_test\.ts$/, "").split("_");
-    const beside = words.some((_, count) =>
-      tree.has(`${folderOf(path)}/${words.slice(0, words.length - count).join("_")}.ts`)
-    );
+    const beside = words.some((_, count) => {
+      const tested = `${folderOf(path)}/${words.slice(0, words.length - count).join("_")}`;
+      return tree.has(`${tested}.ts`) || tree.has(`${tested}.tsx`);
+    });
     return beside ? [] : [`${path}: nothing of that name lies beside it`];
   });
 }

@@ -37,6 +37,8 @@ const DYNAMIC: readonly RegExp[] = [
   /^host\/sandbox\/bootstrap[a-z_]*\.ts$/,
   // OpenTelemetry's SDK costs 15 MB: it is loaded only when an OTLP endpoint is configured.
   /^host\/telemetry\/running_tracing\.ts$/,
+  // Who never looks at the page need not hold it.
+  /^host\/routes\/page\.ts$/,
   // The inspector and the encoder of profiles are loaded by whoever asks for a profile.
   /^host\/profiles\/[a-z_]+\.ts$/,
   // Explanations are imported when somebody asks for the first.
