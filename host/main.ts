@@ -29,6 +29,7 @@ import { createStyle, wantsColour } from "./cli/style.ts";
 import type { Request } from "./config/resolve.ts";
 import { systemClock } from "./clock.ts";
 import { flagValues } from "./config/flag_values.ts";
+import { PluginRoster } from "./plugin_roster.ts";
 import type { Profiling } from "./profiles/profiling.ts";
 import { initialise } from "./process/init_only.ts";
 import { SKIP_KERNEL_CHECK } from "./process/kernel_requirement.ts";
@@ -252,6 +253,7 @@ async function proxy(
     },
     tracing: tracing.tracing,
     traces: tracing.traces,
+    roster: new PluginRoster(),
     collect: collector(),
     configFile: config.configFile === "" ? undefined : {
       path: config.configFile,

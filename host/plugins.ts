@@ -10,6 +10,7 @@ import type { NodeFeatures, PluginManifest } from "../schemas/manifest.ts";
 import type { Limits } from "../schemas/wire.ts";
 import { bindGrants, type CapabilityFactories, decideGrants, DEFAULT_POLICIES } from "./broker.ts";
 import type { Clock } from "./clock.ts";
+import type { PluginRoster } from "./plugin_roster.ts";
 import type { Profiling } from "./profiles/profiling.ts";
 import { loadPlugin } from "./sandbox/code.ts";
 import type { Observe, PluginStateName } from "./sandbox/event.ts";
@@ -106,6 +107,8 @@ export interface PluginGround {
   readonly log: Logger;
   /** Profiles plugins; undefined without --profiling. */
   readonly profiling: Profiling | undefined;
+  /** Is told of every plugin, for who looks; absent where nobody can. */
+  readonly roster?: PluginRoster;
 }
 
 /** What is particular to one plugin. */
@@ -167,6 +170,7 @@ export async function startPlugin(
   const inspectable = profiling !== undefined;
   const sandbox = { deno, jail: bars, limits, clock, inspectable };
   let inState = (_: PluginStateName) => {};
+  let admit: ReturnType<PluginRoster["enrol"]> = () => {};
   const plugin = supervisePlugin({
     reference: source.name,
     version: ground.version,
@@ -179,6 +183,7 @@ export async function startPlugin(
         );
       }
       const grants = decideGrants(manifest, source.policy ?? DEFAULT_POLICIES[manifest.kind]);
+      admit({ manifest, grants });
       return { grants, capabilities: bindGrants(grants, ground.capabilities(source.name)) };
     },
     limits,
@@ -194,6 +199,9 @@ export async function startPlugin(
     random: ground.random,
     ...(role.onReady === undefined ? {} : { onReady: role.onReady }),
   });
+  const { name } = source;
+  const enrolment = { name, kind: role.kind, mode: role.mode, sha256: code.sha256 };
+  if (ground.roster !== undefined) admit = ground.roster.enrol(enrolment, plugin);
   if (profiling !== undefined) inState = profiling.add(source.name, code.text, plugin);
   return plugin;
 }

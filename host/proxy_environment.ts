@@ -8,6 +8,7 @@ import type { Source } from "../schemas/kube.ts";
 import type { NodeFeatures } from "../schemas/manifest.ts";
 import type { FamilySupport } from "./capabilities/nft/families.ts";
 import type { Clock } from "./clock.ts";
+import type { PluginRoster } from "./plugin_roster.ts";
 import type { Prepared } from "./prepared.ts";
 import type { ConfigFileOptions } from "./reload/config_file.ts";
 import type { ReloaderOptions } from "./reload/reloader.ts";
@@ -48,6 +49,8 @@ export interface ProxyEnvironment {
   /** Profiles the host and its plugins; undefined without --profiling. */
   readonly profiling: Profiling | undefined;
   readonly debug: DebugRoutesOptions;
+  /** Is told of every plugin, for the page. */
+  readonly roster: PluginRoster;
   /** Collects garbage and gives its pages back; undefined where V8 does not offer it. */
   readonly collect: (() => void) | undefined;
   /** The file that the configuration comes from; undefined when all of it comes from flags. */
