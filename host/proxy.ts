@@ -351,9 +351,8 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     conntrack: () => table ??= new ConntrackKernel(),
     clock,
   });
-  const inForce = () => config;
-  const fail = fault.reject;
-  const servers = new Servers(config, { ...environment, config: inForce, fail, facts, insight });
+  const asked = { config: () => config, facts, insight, tracker, revisions };
+  const servers = new Servers(config, { ...environment, ...asked, fail: fault.reject });
 
   // Only the node's own pod ranges have to be waited for.
   if (config.detectLocalMode !== "NodeCIDR") localTraffic.observe(undefined);

@@ -24,6 +24,7 @@ export interface DebugRoutesOptions {
 
 /** What the metrics server has in any case, and with --profiling. */
 const PATHS: readonly string[] = [
+  "/",
   "/configz",
   "/debug/diff",
   "/debug/explain",

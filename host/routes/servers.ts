@@ -6,6 +6,8 @@
 import { type BindAddress, parseBindAddress } from "../../schemas/bind_address.ts";
 import type { WeirConfig } from "../../schemas/config.ts";
 import type { Clock } from "../clock.ts";
+import type { PageFacts } from "../page/facts.ts";
+import type { PluginRoster } from "../plugin_roster.ts";
 import type { Prepared } from "../prepared.ts";
 import { recordHealthcheck } from "../telemetry/healthcheck_metrics.ts";
 import type { MachineIds } from "../process/machine.ts";
@@ -15,7 +17,8 @@ import { insightRoutes, type InsightSource } from "./insight.ts";
 import { debugRoutes, type DebugRoutesOptions } from "./debug.ts";
 import { healthRoutes } from "./health.ts";
 import { metricsRoutes } from "./metrics.ts";
-import type { HealthFacts } from "./proxy_health.ts";
+import { pageRoutes } from "./page.ts";
+import { type HealthFacts, healthz } from "./proxy_health.ts";
 import { type Server, startServer } from "./server.ts";
 import { traceRoutes, type TraceStore } from "./traces.ts";
 
@@ -36,6 +39,10 @@ export interface ServersOptions {
   readonly debug: DebugRoutesOptions;
   /** Answers who looks inside. */
   readonly insight: InsightSource;
+  /** What the page shows of the cluster. */
+  readonly tracker: PageFacts["tracker"];
+  readonly revisions: PageFacts["revisions"];
+  readonly roster: Pick<PluginRoster, "list">;
   /** Asked for each probe. */
   readonly facts: () => HealthFacts;
   readonly clock: Clock;
@@ -58,7 +65,8 @@ interface Role {
   readonly flag: string;
   readonly field: "healthzBindAddress" | "metricsBindAddress";
   readonly port: number;
-  readonly handler: (request: Request) => Response | Promise<Response>;
+  /** Is told what ends its server: a stream must not keep it. */
+  readonly handler: (request: Request, closing: AbortSignal) => Response | Promise<Response>;
 }
 
 /** A server at an address. */
@@ -111,6 +119,7 @@ export class Servers {
         recordHealthcheck(registry.metrics, { name: "ping", type: "healthz", healthy: true }),
       machine: options.machine,
     })
+      .route("/", pageRoutes(pageFacts(options), clock))
       .route("/debug/traces", traceRoutes(options.traces))
       .route("/", insightRoutes(options.insight))
       .route("/", debugRoutes(options.debug, () => options.config().featureGates));
@@ -127,7 +136,7 @@ export class Servers {
         flag: "metrics-bind-address",
         field: "metricsBindAddress",
         port: 10249,
-        handler: (request) => pages.fetch(request),
+        handler: (request, closing) => pages.fetch(request, { closing }),
       },
     ];
     for (const role of this.#roles) {
@@ -203,7 +212,7 @@ export class Servers {
       name,
       move: `give --${flag} another address`,
       address,
-      handler,
+      handler: (request) => handler(request, controller.signal),
       log,
       clock,
       onTaken,
@@ -223,6 +232,29 @@ export class Servers {
     void server.finished.then(() => this.#ending.delete(server.finished));
     controller.abort();
   }
+}
+
+function pageFacts(options: ServersOptions): PageFacts {
+  const { config, facts, insight, tracker, revisions, traces, roster, debug, clock } = options;
+  const { zpages: { version, startedAt }, profiling } = debug;
+  return {
+    node: () => config().nodeName,
+    version,
+    mode: () => config().mode.name,
+    startedAt,
+    now: () => clock.now(),
+    health: () => healthz(facts(), clock.now(), healthTimeout(config())),
+    tracker,
+    revisions,
+    traces,
+    plugins: () => roster.list(),
+    profiles: profiling === undefined ? undefined : () =>
+      new Map(
+        [["weir", profiling.host] as const, ...profiling.plugins]
+          .map(([name, { last }]) => [name, last]),
+      ),
+    explain: (service) => insight.explain({ service }),
+  };
 }
 
 function addressOf({ field, port }: Role, config: ServersConfig): BindAddress | undefined {

@@ -2,9 +2,12 @@ import assert from "node:assert/strict";
 import type { WeirConfig } from "../../schemas/config.ts";
 import { systemClock } from "../clock.ts";
 import { resolveRequest } from "../config/resolve.ts";
+import { Revisions } from "../diff.ts";
+import { PluginRoster } from "../plugin_roster.ts";
 import { createLog } from "../telemetry/log.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { TraceRing } from "../telemetry/trace_ring.ts";
+import { Tracker } from "../tracker.ts";
 import { Servers } from "./servers.ts";
 
 /** A port that nobody has, taken from the kernel and given back. */
@@ -77,6 +80,9 @@ async function stage() {
       setVerbosity: () => {},
       zpages: { flags: () => new Map(), startedAt: 0, now: () => 0, version: "0", runtime: "deno" },
     },
+    tracker: new Tracker({ nodeName: "here", startedAt: 0 }),
+    revisions: new Revisions(),
+    roster: new PluginRoster(),
     clock: systemClock,
     log: createLog({ now: () => 0, gate: () => ({ verbosity: 0 }), write: () => {} }),
   });
@@ -141,4 +147,47 @@ Deno.test("a server that is not wanted any more ends, and can come back", async 
   const again = { ...without, healthzBindAddress: `127.0.0.1:${scene.health}` };
   (await scene.servers.prepare(again)).commit();
   await until("200", () => ask(scene.health, "/livez"));
+});
+
+Deno.test("pages that listen end when their server moves or stops, and hold up neither", async () => {
+  await using scene = await stage();
+  const listen = async (port: number) => {
+    const { body, status } = await fetch(`http://127.0.0.1:${port}/live`);
+    assert.equal(status, 200);
+    const reader = body?.getReader() ?? assert.fail("there is no stream");
+    assert.match(new TextDecoder().decode((await reader.read()).value), /^retry/);
+    return reader;
+  };
+  const moved = await listen(scene.metrics);
+  const next = freePort();
+  const config = await configOf(`127.0.0.1:${scene.health}`, `127.0.0.1:${next}`);
+  (await scene.servers.prepare(config)).commit();
+  assert.equal((await moved.read()).done, true);
+  await until("refused", () => ask(scene.metrics, "/proxyMode"));
+  const stopped = await listen(next);
+  const begun = performance.now();
+  await scene.servers.stop();
+  assert.equal((await stopped.read()).done, true);
+  assert.ok(performance.now() - begun < 900, "the grace of requests under way was waited for");
+});
+
+Deno.test("a page that is gone is not listened for any more", async () => {
+  await using scene = await stage();
+  // A listener too many is refused: each that has left must have made room.
+  for (let times = 0; times < 40; times++) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    let status = 0;
+    for (let tries = 0; tries < 200 && status !== 200; tries++) {
+      const answer = await fetch(`http://127.0.0.1:${scene.metrics}/live`, { signal });
+      status = answer.status;
+      if (status === 200) await answer.body?.getReader().read();
+      else {
+        await answer.body?.cancel();
+        await new Promise((resume) => setTimeout(resume, 5));
+      }
+    }
+    assert.equal(status, 200);
+    controller.abort();
+  }
 });

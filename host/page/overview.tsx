@@ -1,0 +1,161 @@
+/**
+ * The first view: is all well, and how fast is it?
+ *
+ * @module
+ */
+import type { HealthReport } from "../routes/proxy_health.ts";
+import type { TraceRecord } from "../telemetry/span.ts";
+import { LivePart } from "./document.tsx";
+import type { PageFacts } from "./facts.ts";
+import { durationOf, syncFigures } from "./figures.ts";
+import { SyncTable } from "./sync_views.tsx";
+import { count, counted, duration, shown } from "./words.ts";
+
+/** Syncs that are listed here. */
+const LISTED = 5;
+/** Units of the chart's height. */
+const HEIGHT = 100;
+/** Bars that the chart has room for at least, so that a few are no walls. */
+const FEWEST_BARS = 60;
+
+/** Why /healthz says no, one sentence each. */
+function ailments({ healthy, nodeEligible, plugins, configuration }: HealthReport): string[] {
+  return [
+    ...(healthy ? [] : ["A change has been waiting for longer than two sync periods."]),
+    ...(nodeEligible === false
+      ? ["The Node is missing, being deleted or about to be: it is not to get new connections."]
+      : []),
+    ...Object.entries(plugins ?? {}).map(([name, { reason }]) =>
+      `Plugin ${shown(name, 80)} is parked: ${shown(reason)}`
+    ),
+    ...(configuration === undefined ? [] : [
+      "What the configuration file says is not in force: " +
+      configuration.problems.map((problem) => shown(problem)).join("; "),
+    ]),
+  ];
+}
+
+function Chart({ traces }: { readonly traces: readonly TraceRecord[] }) {
+  const durations = traces.map(durationOf).reverse();
+  const slowest = Math.max(...durations, 0.001);
+  const room = Math.max(FEWEST_BARS, durations.length);
+  return (
+    <svg
+      class="chart"
+      viewBox={`0 0 ${room} ${HEIGHT}`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={`How long the last ${
+        counted(traces.length, "sync")
+      } took, the newest on the right`}
+    >
+      {durations.map((value, at) => {
+        const height = Math.max(1, value / slowest * HEIGHT);
+        const failed = traces[traces.length - 1 - at]?.spans[0].error !== undefined;
+        return (
+          <rect
+            class={failed ? "failed" : ""}
+            x={room - durations.length + at + 0.1}
+            y={(HEIGHT - height).toFixed(1)}
+            width="0.8"
+            height={height.toFixed(1)}
+          />
+        );
+      })}
+    </svg>
+  );
+}
+
+/** What the view shows. */
+export interface OverviewProps {
+  readonly facts: PageFacts;
+  /** How many syncs are kept at most. */
+  readonly kept: number;
+}
+
+/**
+ * The first view.
+ *
+ * @param props What it shows.
+ * @returns The view.
+ */
+export function Overview({ facts, kept }: OverviewProps) {
+  const { revisions, tracker, traces, mode, node } = facts;
+  const { code, report } = facts.health();
+  const last = traces.last(kept);
+  const figures = syncFigures(last, facts.now(), facts.startedAt, kept);
+  const { services, endpointSlices } = tracker.pending;
+  const waiting = services + endpointSlices;
+  const reasons = ailments(report);
+  const started = revisions.revision > 0;
+  return (
+    <>
+      <h1>
+        Node <span class="mono">{node()}</span>
+      </h1>
+      <LivePart id="overview">
+        <ul class="cards">
+          <li class="card">
+            <span class={`figure ${code === 200 ? "good" : "bad"}`}>
+              {code === 200 ? "✓ Healthy" : "✗ Unhealthy"}
+            </span>
+            <span class="soft">as /healthz tells a load balancer</span>
+          </li>
+          <li class="card">
+            <span class="figure">{started ? count(revisions.revision) : "–"}</span>
+            <span class="soft">
+              revision, by <span class="mono">{shown(mode(), 80)}</span>
+              {waiting > 0 ? `; ${counted(waiting, "change")} waiting` : ""}
+            </span>
+          </li>
+          <li class="card">
+            <span class="figure">{figures.perSecond.toFixed(2)}</span>
+            <span class="soft">syncs a second, in the last minute</span>
+          </li>
+          <li class="card">
+            <span class="figure">{duration(figures.p99)}</span>
+            <span class="soft">
+              p99 from a change to the kernel, median {duration(figures.median)}
+            </span>
+          </li>
+          <li class="card">
+            <span class="figure">
+              <a href="/services">{count(tracker.size)}</a>
+            </span>
+            <span class="soft">
+              Services with {counted(revisions.size, "service port")} in the kernel
+            </span>
+          </li>
+        </ul>
+        {reasons.length === 0 ? "" : (
+          <div class="notes">
+            <ul class="plain">{reasons.map((reason) => <li>{reason}</li>)}</ul>
+          </div>
+        )}
+        {last.length === 0 ? "" : (
+          <>
+            <h2>How long syncs take</h2>
+            <div class="card">
+              <Chart traces={last} />
+              <p class="soft">
+                {counted(last.length, "sync")}, the newest on the right; the slowest took{" "}
+                {duration(figures.slowest)}. {figures.failed > 0
+                  ? <span class="bad">{counted(figures.failed, "sync")} failed.</span>
+                  : "None failed."}
+              </p>
+            </div>
+          </>
+        )}
+        <h2>The last syncs</h2>
+        <SyncTable traces={last.slice(0, LISTED)} label="The last syncs" />
+        {last.length > LISTED
+          ? (
+            <p>
+              <a href="/syncs">All of the last syncs</a>
+            </p>
+          )
+          : ""}
+      </LivePart>
+    </>
+  );
+}

@@ -1,0 +1,117 @@
+/**
+ * The Services that somebody looks for, one page of them.
+ *
+ * @module
+ */
+import type { Service } from "../../schemas/kube.ts";
+import type { ServicePortView } from "../../schemas/view.ts";
+import type { PageFacts } from "./facts.ts";
+
+/** What is looked for. */
+export interface ServiceSearch {
+  /** Words that all must be found: in the name, or as the beginning of an address or a port. */
+  readonly text: string;
+  /** Only Services that some connection to is rejected or dropped. */
+  readonly unserved: boolean;
+  /** Counts from 1. */
+  readonly page: number;
+}
+
+/** A Service as a row of the table. */
+export interface ServiceRow {
+  /** `namespace/name`. */
+  readonly key: string;
+  readonly service: Service | undefined;
+  readonly views: readonly ServicePortView[];
+}
+
+/** One page of what was found. */
+export interface ServicePage {
+  readonly rows: readonly ServiceRow[];
+  /** How many were found. */
+  readonly found: number;
+  /** How many there are. */
+  readonly all: number;
+  /** Counts from 1; the last one when a later one was asked for. */
+  readonly page: number;
+  /** At least 1. */
+  readonly pages: number;
+}
+
+/** Rows of a page. */
+export const PAGE_ROWS = 50;
+
+/** Characters of a search that are read. */
+const MOST_TEXT = 200;
+
+/**
+ * Whether some connection to a service port finds nobody.
+ *
+ * @param view The service port.
+ * @returns True when its policy, from inside or outside, has no endpoint.
+ */
+export function isUnserved({ internal, external }: ServicePortView): boolean {
+  const nobody = (verdict: string | undefined) => verdict === "reject" || verdict === "drop";
+  return nobody(internal) || nobody(external?.verdict);
+}
+
+/** Every address and port by which a Service can be looked for. */
+function* addressesOf(
+  service: Service | undefined,
+  views: readonly ServicePortView[],
+): Generator<string> {
+  if (service !== undefined) {
+    yield service.clusterIP;
+    yield* service.clusterIPs;
+    yield* service.externalIPs;
+    for (const { ip } of service.loadBalancerIngress) yield ip;
+    for (const { port, nodePort } of service.ports) yield* [String(port), String(nodePort)];
+  }
+  for (const { endpoints } of views) for (const { ip } of endpoints) yield ip;
+}
+
+function matches(
+  key: string,
+  { tracker, revisions }: Pick<PageFacts, "tracker" | "revisions">,
+  words: readonly string[],
+): boolean {
+  // Most of what is asked for is a name, and names are at hand.
+  const others = words.filter((word) => !key.includes(word));
+  if (others.length === 0) return true;
+  // No address or port begins with anything else.
+  if (others.some((word) => !/^[0-9a-f:.]+$/.test(word))) return false;
+  const [namespace = "", name = ""] = key.split("/");
+  const { service } = tracker.lookUp(namespace, name);
+  const addresses = [...addressesOf(service, revisions.of(key))];
+  return others.every((word) => addresses.some((address) => address.startsWith(word)));
+}
+
+/**
+ * Looks for Services.
+ *
+ * @param facts Where.
+ * @param search What for.
+ * @returns The page that was asked for, sorted by name.
+ */
+export function findServices(
+  facts: Pick<PageFacts, "tracker" | "revisions">,
+  search: ServiceSearch,
+): ServicePage {
+  const { tracker, revisions } = facts;
+  const words = search.text.slice(0, MOST_TEXT).toLowerCase().split(/\s+/).filter((word) =>
+    word !== ""
+  );
+  const found: string[] = [];
+  for (const key of tracker.keys()) {
+    if (search.unserved && !revisions.of(key).some(isUnserved)) continue;
+    if (matches(key, facts, words)) found.push(key);
+  }
+  found.sort();
+  const pages = Math.max(1, Math.ceil(found.length / PAGE_ROWS));
+  const page = Math.min(pages, Math.max(1, search.page));
+  const rows = found.slice((page - 1) * PAGE_ROWS, page * PAGE_ROWS).map((key) => {
+    const [namespace = "", name = ""] = key.split("/");
+    return { key, service: tracker.lookUp(namespace, name).service, views: revisions.of(key) };
+  });
+  return { rows, found: found.length, all: tracker.size, page, pages };
+}

@@ -1,0 +1,195 @@
+/**
+ * The last syncs, and one of them as a waterfall of its spans.
+ *
+ * @module
+ */
+import type { SpanAttributes, TraceRecord } from "../telemetry/span.ts";
+import { LivePart } from "./document.tsx";
+import { durationOf } from "./figures.ts";
+import { Table } from "./table.tsx";
+import { type Step, waterfall } from "./waterfall.ts";
+import { count, duration, moment, shown } from "./words.ts";
+
+/** Units of the drawings' width. */
+const WIDTH = 1_000;
+/** What is not too thin to be seen. */
+const THINNEST = 4;
+
+/** Whose time a span is: the host's own has no name. */
+function kindOf({ span: { name, error } }: Step): string {
+  if (error !== undefined) return "failed";
+  if (name === "weir.queue" || name.endsWith(".queue")) return "waits";
+  if (/^(weir\.)?plugin\./.test(name)) return "plugin";
+  return name.startsWith("weir.netlink.") || name.startsWith("weir.capability") ? "kernel" : "host";
+}
+
+function Bar({ steps }: { readonly steps: readonly Step[] }) {
+  return (
+    <svg
+      class="bar"
+      viewBox={`0 0 ${WIDTH} 10`}
+      preserveAspectRatio="none"
+      aria-hidden="true"
+      focusable="false"
+    >
+      {steps.map((step) => {
+        const width = Math.max(THINNEST, step.share * WIDTH);
+        const x = Math.min(WIDTH - THINNEST, step.begin * WIDTH);
+        return (
+          <rect
+            class={kindOf(step)}
+            x={x.toFixed(1)}
+            width={width.toFixed(1)}
+            height="10"
+          />
+        );
+      })}
+    </svg>
+  );
+}
+
+function Attributes({ attributes }: { readonly attributes: SpanAttributes }) {
+  const told = Object.entries(attributes).filter(([, value]) => value !== undefined);
+  if (told.length === 0) return null;
+  return (
+    <span class="soft mono">
+      {told.map(([name, value]) =>
+        `${shown(name, 80).replace(/^weir\./, "")}=${shown(String(value), 200)}`
+      ).join("  ")}
+    </span>
+  );
+}
+
+/** Without nesting: what the stages took, for one line. */
+function stagesOf(trace: TraceRecord): readonly Step[] {
+  const all = waterfall(trace);
+  const leaves = all.filter((step, index) => (all[index + 1]?.depth ?? 0) <= step.depth);
+  return leaves.filter(({ span }) => span.name !== "weir.event");
+}
+
+/** Syncs to list. */
+export interface SyncTableProps {
+  /** The newest first. */
+  readonly traces: readonly TraceRecord[];
+  readonly label: string;
+}
+
+/**
+ * Lists syncs.
+ *
+ * @param props The syncs.
+ * @returns A table.
+ */
+export function SyncTable({ traces, label }: SyncTableProps) {
+  if (traces.length === 0) return <p>No sync has ended yet.</p>;
+  return (
+    <Table
+      label={label}
+      columns={["Began", "Kind", "#Revision", "#Events", "#Services", "#Took", "Stages", "Outcome"]}
+    >
+      {traces.map((trace) => {
+        const [{ attributes, startedAt, error }] = trace.spans;
+        const number = (name: string) => {
+          const value = attributes[name];
+          return typeof value === "number" ? count(value) : "–";
+        };
+        return (
+          <tr>
+            <th scope="row">
+              <a class="mono moment" href={`/syncs/${trace.traceId}`}>{moment(startedAt)}</a>
+            </th>
+            <td>{shown(String(attributes["weir.sync.kind"] ?? "–"), 40)}</td>
+            <td class="number">{number("weir.revision")}</td>
+            <td class="number">{number("weir.events")}</td>
+            <td class="number">{number("weir.services")}</td>
+            <td class="number">{duration(durationOf(trace))}</td>
+            <td class="bar">
+              <Bar steps={stagesOf(trace)} />
+            </td>
+            <td class={error === undefined ? "good" : "bad"}>
+              {error === undefined ? "done" : "failed"}
+            </td>
+          </tr>
+        );
+      })}
+    </Table>
+  );
+}
+
+function Legend() {
+  return (
+    <p class="soft">
+      Bars: waiting is grey, weir itself is teal, the plugin is blue, the kernel is orange.
+    </p>
+  );
+}
+
+/**
+ * The last syncs.
+ *
+ * @param props The newest first.
+ * @returns The view.
+ */
+export function Syncs({ traces }: Pick<SyncTableProps, "traces">) {
+  return (
+    <>
+      <h1>The last syncs</h1>
+      <p>
+        Each began with a change of the cluster, or of what weir was told, and ended when the kernel
+        had acknowledged the rules.
+      </p>
+      <Legend />
+      <LivePart id="syncs">
+        <SyncTable traces={traces} label="The last syncs" />
+      </LivePart>
+    </>
+  );
+}
+
+function SpanRow({ step }: { readonly step: Step }) {
+  const { span, depth, after, milliseconds } = step;
+  return (
+    <tr>
+      <th scope="row" class={`mono d${Math.min(6, depth)}`}>{shown(span.name, 120)}</th>
+      <td class="number">{after < 0 ? `−${duration(-after)}` : duration(after)}</td>
+      <td class="number">{duration(milliseconds)}</td>
+      <td class="bar">
+        <Bar steps={[step]} />
+        <Attributes attributes={span.attributes} />
+        {span.error === undefined ? "" : <p class="bad">{shown(span.error)}</p>}
+        {span.events.map((event) => (
+          <p class="soft">
+            {shown(event.name, 120)} <Attributes attributes={event.attributes} />
+          </p>
+        ))}
+      </td>
+    </tr>
+  );
+}
+
+/**
+ * One sync.
+ *
+ * @param props The sync.
+ * @returns The view.
+ */
+export function Sync({ trace }: { readonly trace: TraceRecord }) {
+  const [root] = trace.spans;
+  return (
+    <>
+      <h1>Sync of {moment(root.startedAt)}</h1>
+      <p>
+        {root.error === undefined
+          ? <span class="good">Done</span>
+          : <span class="bad">Failed: {shown(root.error)}</span>} after{" "}
+        {duration(durationOf(trace))}. Trace{" "}
+        <a class="mono" href={`/debug/traces/${trace.traceId}`}>{trace.traceId}</a>
+        {trace.dropped > 0 ? `, without ${count(trace.dropped)} spans beyond the limit` : ""}.
+      </p>
+      <Legend />
+      <Table label="Spans" columns={["Span", "#After", "#Took", "When"]}>
+        {waterfall(trace).map((step) => <SpanRow step={step} />)}
+      </Table>
+    </>
+  );
+}
