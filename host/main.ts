@@ -24,7 +24,7 @@ import { systemUsage } from "./capabilities/process_usage.ts";
 import { cleanUp } from "./cleanup.ts";
 import { cleanupReport } from "./cli/cleanup.ts";
 import { type CliCommand, type CliIo, EXIT_CODES, runCli, type StartRemarks } from "./cli/cli.ts";
-import { COMMANDS } from "./cli/commands.ts";
+import { insightCommands } from "./cli/commands.ts";
 import { createStyle, wantsColour } from "./cli/style.ts";
 import type { Request } from "./config/resolve.ts";
 import { systemClock } from "./clock.ts";
@@ -40,7 +40,7 @@ import type { Resolution } from "./reload/reloader.ts";
 import { openSource } from "./source/open.ts";
 import { idleLogSettings } from "./telemetry/klog/settings.ts";
 import { keepLastWords } from "./telemetry/last_words.ts";
-import type { Logger } from "./telemetry/log.ts";
+import { createLog, type Logger } from "./telemetry/log.ts";
 import type { LogMachine } from "./telemetry/log_machine.ts";
 import { execPluginRecorder, recordClient } from "./telemetry/client_metrics.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
@@ -361,11 +361,29 @@ const configuration: CliCommand = {
   },
 };
 
+const lookInside = insightCommands({
+  machine: {
+    version: deno.version,
+    home: HOME,
+    deno: Deno.execPath(),
+    release: Deno.osRelease(),
+    base: new URL(`file://${Deno.cwd()}/`),
+    env: io.env,
+    credentials: (config) =>
+      credentials(
+        config,
+        createLog({ now: () => 0, gate: () => ({ verbosity: 0 }), write: () => {} }),
+        () => {},
+      ),
+  },
+  others: [configuration, demo, { name: "cleanup", summary: "Remove what is left on this node" }],
+});
+
 Deno.exit(
   await runCli(Deno.args, io, {
     version: deno.version,
     proxy,
     cleanup,
-    commands: [...COMMANDS, configuration, demo],
+    commands: [...lookInside, configuration, demo],
   }),
 );

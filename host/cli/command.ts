@@ -78,7 +78,8 @@ function program(spec: CommandSpec): Command {
   const command = new Command(`weir ${spec.name}`)
     .description(spec.summary)
     .helpOption("-h, --help", "Show this help")
-    .allowExcessArguments(false)
+    .allowExcessArguments(spec.proxyFlags === true)
+    .allowUnknownOption(spec.proxyFlags === true)
     .exitOverride()
     .configureOutput({
       writeErr: () => {},

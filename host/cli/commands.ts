@@ -4,19 +4,72 @@
  *
  * @module
  */
-import type { CliCommand } from "./cli.ts";
-import type { CommandSpec } from "./command.ts";
-import { EXPLAIN } from "./specs.ts";
+import type { CheckMachine } from "../check/effects.ts";
+import type { CliCommand, CliIo } from "./cli.ts";
+import type { CommandLine, CommandSpec } from "./command.ts";
+import { CHECK, COMPLETION, DIFF, EXPLAIN, SPECS, TOP } from "./specs.ts";
 
-function command(spec: CommandSpec, run: CliCommand["run"]): CliCommand {
-  return { name: spec.name, summary: spec.summary, run };
+function command(
+  spec: CommandSpec,
+  load: () => Promise<(line: CommandLine, io: CliIo) => Promise<number>>,
+): CliCommand {
+  return {
+    name: spec.name,
+    summary: spec.summary,
+    run: async (args, io) => {
+      const { runCommand } = await import("./command.ts");
+      return await runCommand(spec, args, io, async (line) => (await load())(line, io));
+    },
+  };
 }
 
-const explain = command(EXPLAIN, async (args, io) => {
-  const { runCommand } = await import("./command.ts");
-  const { explainCommand } = await import("./explain.ts");
-  return await runCommand(EXPLAIN, args, io, (line) => explainCommand(line, io, fetch));
-});
+/** What the subcommands stand on besides. */
+export interface CommandGround {
+  /** Of `weir check`. */
+  readonly machine: CheckMachine;
+  /** The other subcommands, for the shells. */
+  readonly others: readonly Pick<CliCommand, "name" | "summary">[];
+}
 
-/** All of them. */
-export const COMMANDS: readonly CliCommand[] = [explain];
+/**
+ * Makes the subcommands.
+ *
+ * @param ground What they stand on.
+ * @returns All of them.
+ */
+export function insightCommands({ machine, others }: CommandGround): readonly CliCommand[] {
+  return [
+    command(EXPLAIN, async () => {
+      const { explainCommand } = await import("./explain.ts");
+      return (line, io) => explainCommand(line, io, fetch);
+    }),
+    command(CHECK, async () => {
+      const { checkCommand } = await import("./check.ts");
+      const { checkNode } = await import("../check/check.ts");
+      const { checkQuestions } = await import("../check/effects.ts");
+      return (line, io) =>
+        checkCommand(
+          line,
+          io,
+          (config, server) => checkNode(checkQuestions(config, server, machine)),
+        );
+    }),
+    command(DIFF, async () => {
+      const { diffCommand } = await import("./diff.ts");
+      return (line, io) => diffCommand(line, io, fetch);
+    }),
+    command(TOP, async () => {
+      const { topCommand } = await import("./top.ts");
+      const wait = (milliseconds: number) =>
+        new Promise<void>((resume) => setTimeout(resume, milliseconds));
+      return (line, io) => topCommand(line, io, { fetch, wait });
+    }),
+    command(COMPLETION, async () => {
+      const { completionScript, shellOf } = await import("./completion.ts");
+      return async (line, io) => {
+        io.stdout(completionScript(shellOf(line.words[0] ?? ""), SPECS, others));
+        return 0;
+      };
+    }),
+  ];
+}

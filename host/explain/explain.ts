@@ -223,7 +223,8 @@ function unknownService(question: Extract<Question, { type: "service" }>, facts:
   const hint = elsewhere.length > 0
     ? `There is ${elsewhere.join(", ")}.`
     : guess === undefined
-    ? "Is it another cluster's, or has it just been made?"
+    ? "Those that another proxy serves, by their label service.kubernetes.io/service-proxy-name, are " +
+      "not even listed."
     : `Did you mean ${guess}?`;
   return [`There is no Service ${namespace}/${name}. ${hint}`];
 }

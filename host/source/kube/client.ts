@@ -23,6 +23,8 @@ export const PROTOBUF = "application/vnd.kubernetes.protobuf";
 export interface ApiAnswer {
   /** `protobuf` or `json`, by the answer's Content-Type. */
   readonly encoding: "protobuf" | "json";
+  /** The server's clock, as its header Date has it; "" without one. */
+  readonly date: string;
   /** The body as it comes; to be read to its end, or the request's signal aborted. */
   readonly body: AsyncIterable<Uint8Array>;
 }
@@ -40,12 +42,31 @@ export interface ApiClient {
    */
   get(path: string, signal: AbortSignal): Promise<ApiAnswer>;
   /**
+   * Sends a POST of JSON, for reviews: nothing of what they ask is kept.
+   *
+   * @param path Path and query.
+   * @param body What to send.
+   * @param signal Ends the request, and the answer's body.
+   * @returns The answer, its body not yet read.
+   * @throws {ApiError} WEIR_API_SERVER when there is no answer or one that is no success.
+   * @throws {WeirError} WEIR_CREDENTIALS when there are no credentials.
+   */
+  post(path: string, body: object, signal: AbortSignal): Promise<ApiAnswer>;
+  /**
    * Closes all connections.
    *
    * @returns Settles when they are closed.
    */
   close(): Promise<void>;
 }
+
+/** A request; without a body it is a GET. */
+interface Asked {
+  readonly path: string;
+  readonly body: object | undefined;
+}
+
+const JSON_HEADERS = { "accept": "application/json", "content-type": "application/json" };
 
 /** Settings of an {@linkcode ApiClient}. */
 export interface ApiClientOptions {
@@ -107,10 +128,14 @@ export function apiClient(options: ApiClientOptions): ApiClient {
     return pool.pool;
   }
 
-  async function send(path: string, credentials: Credentials, signal: AbortSignal) {
+  async function send(
+    asked: Asked,
+    credentials: Credentials,
+    signal: AbortSignal,
+  ) {
     const { host } = new URL(credentials.server);
     try {
-      const response = await sendOnce(path, credentials, signal);
+      const response = await sendOnce(asked, credentials, signal);
       observe({ type: "answer", host, code: String(response.statusCode) });
       return response;
     } catch (error) {
@@ -119,16 +144,21 @@ export function apiClient(options: ApiClientOptions): ApiClient {
     }
   }
 
-  async function sendOnce(path: string, credentials: Credentials, signal: AbortSignal) {
+  async function sendOnce(
+    { path, body }: Asked,
+    credentials: Credentials,
+    signal: AbortSignal,
+  ) {
     // A server behind a proxy such as Rancher has a path of its own.
     const prefix = new URL(credentials.server).pathname.replace(/\/$/, "");
     try {
       return await poolFor(credentials).request({
-        method: "GET",
+        method: body === undefined ? "GET" : "POST",
         path: prefix + path,
         signal,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         headers: {
-          accept,
+          ...(body === undefined ? { accept } : JSON_HEADERS),
           "user-agent": options.userAgent,
           ...(credentials.authorization === undefined
             ? {}
@@ -141,53 +171,58 @@ export function apiClient(options: ApiClientOptions): ApiClient {
     }
   }
 
+  async function answer(asked: Asked, signal: AbortSignal): Promise<ApiAnswer> {
+    const { path } = asked;
+    const askedAt = clock.now();
+    await options.limit.take(signal);
+    const waited = clock.now() - askedAt;
+    signal.throwIfAborted();
+    const credentials = await options.credentials.current(signal);
+    const { host } = new URL(credentials.server);
+    observe({ type: "limited", host, milliseconds: waited });
+    const startedAt = clock.now();
+    let response = await send(asked, credentials, signal).catch(async (error) => {
+      // A rotated authority or client certificate shows as a failed handshake.
+      if (error instanceof ApiError && TLS_FAULT.test(error.reason)) {
+        await options.credentials.renew(credentials, signal);
+      }
+      throw error;
+    });
+    let body = await failureBody(response, options.clock);
+    if (response.statusCode === 401) {
+      const renewed = await options.credentials.renew(credentials, signal);
+      if (renewed !== credentials) {
+        observe({ type: "retry", host, code: "401" });
+        response = await send(asked, renewed, signal);
+        body = await failureBody(response, options.clock);
+      }
+    }
+    const type = header(response.headers["content-type"]);
+    const encoding = type.startsWith(PROTOBUF) ? "protobuf" : "json";
+    const over = (bytes: number) =>
+      observe({ type: "done", host, milliseconds: clock.now() - startedAt, bytes });
+    if (body === undefined) {
+      const whole = isWatch(path) ? response.body : measured(response.body, over);
+      return { encoding, date: header(response.headers["date"]), body: whole };
+    }
+    over(body.length);
+    const status = encoding === "protobuf" ? protobufStatus(body) : jsonStatus(body);
+    const failure = failureOf(
+      status,
+      response.statusCode,
+      header(response.headers["retry-after"]),
+    );
+    throw new ApiError(
+      `Cannot ${asked.body === undefined ? "get" : "post to"} "${
+        path.split("?")[0]
+      }": ${response.statusCode} ${status.message || status.reason}`.trim(),
+      failure,
+    );
+  }
+
   return {
-    async get(path, signal) {
-      const askedAt = clock.now();
-      await options.limit.take(signal);
-      const waited = clock.now() - askedAt;
-      signal.throwIfAborted();
-      const credentials = await options.credentials.current(signal);
-      const { host } = new URL(credentials.server);
-      observe({ type: "limited", host, milliseconds: waited });
-      const startedAt = clock.now();
-      let response = await send(path, credentials, signal).catch(async (error) => {
-        // A rotated authority or client certificate shows as a failed handshake.
-        if (error instanceof ApiError && TLS_FAULT.test(error.reason)) {
-          await options.credentials.renew(credentials, signal);
-        }
-        throw error;
-      });
-      let body = await failureBody(response, options.clock);
-      if (response.statusCode === 401) {
-        const renewed = await options.credentials.renew(credentials, signal);
-        if (renewed !== credentials) {
-          observe({ type: "retry", host, code: "401" });
-          response = await send(path, renewed, signal);
-          body = await failureBody(response, options.clock);
-        }
-      }
-      const type = header(response.headers["content-type"]);
-      const encoding = type.startsWith(PROTOBUF) ? "protobuf" : "json";
-      const over = (bytes: number) =>
-        observe({ type: "done", host, milliseconds: clock.now() - startedAt, bytes });
-      if (body === undefined) {
-        return { encoding, body: isWatch(path) ? response.body : measured(response.body, over) };
-      }
-      over(body.length);
-      const status = encoding === "protobuf" ? protobufStatus(body) : jsonStatus(body);
-      const failure = failureOf(
-        status,
-        response.statusCode,
-        header(response.headers["retry-after"]),
-      );
-      throw new ApiError(
-        `Cannot get "${path.split("?")[0]}": ${response.statusCode} ${
-          status.message || status.reason
-        }`.trim(),
-        failure,
-      );
-    },
+    get: (path, signal) => answer({ path, body: undefined }, signal),
+    post: (path, body, signal) => answer({ path, body }, signal),
 
     async close() {
       if (pool !== undefined) closing.push(pool.pool.destroy());

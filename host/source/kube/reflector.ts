@@ -20,7 +20,7 @@ import { sleep } from "../../sleep.ts";
 /** What a reflector stands on. */
 export interface ReflectorOptions {
   readonly resource: Resource;
-  readonly client: ApiClient;
+  readonly client: Pick<ApiClient, "get">;
   readonly decoders: { readonly json: Decoder; readonly protobuf: Decoder };
   readonly clock: Clock;
   /** From 0 to just below 1, uniformly. */

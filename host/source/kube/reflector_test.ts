@@ -42,14 +42,15 @@ class Scene {
   lists = 0;
 
   constructor(answers: readonly Answer[]) {
-    const client: ApiClient = {
+    const client: Pick<ApiClient, "get"> = {
       get: async (path, signal) => {
-        if (path.includes("watch=true")) return { encoding: "json", body: silentAfter([], signal) };
+        if (path.includes("watch=true")) {
+          return { encoding: "json", date: "", body: silentAfter([], signal) };
+        }
         const answer = answers[this.lists++];
         assert.ok(answer, "a list too many");
-        return { encoding: "json", body: answer(signal) };
+        return { encoding: "json", date: "", body: answer(signal) };
       },
-      close: async () => {},
     };
     const strings = new StringTable();
     const resource = resources("node-a").find(({ kind }) => kind === "Node");

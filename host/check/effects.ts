@@ -1,0 +1,144 @@
+/**
+ * What `weir check` asks of this machine.
+ *
+ * @module
+ */
+import type { WeirConfig } from "../../schemas/config.ts";
+import type { CredentialSource } from "../../schemas/credentials.ts";
+import { WeirError } from "../../schemas/errors.ts";
+import { PendingSyncSchema } from "../../schemas/insight.ts";
+import type { GrantedCapability } from "../capabilities/capability.ts";
+import { ConntrackKernel } from "../capabilities/conntrack/kernel.ts";
+import { claimInstance } from "../capabilities/instance.ts";
+import { withLeftoverStore } from "../capabilities/leftovers/store.ts";
+import { probeFamilies } from "../capabilities/nft/families.ts";
+import { conntrackUsage, forwards } from "../capabilities/sysctl/readings.ts";
+import { readSystemFile } from "../capabilities/system_file.ts";
+import { ask } from "../cli/ask.ts";
+import { systemClock } from "../clock.ts";
+import type { PluginGround } from "../plugins.ts";
+import { SKIP_KERNEL_CHECK } from "../process/kernel_requirement.ts";
+import { probeJail } from "../sandbox/jail.ts";
+import { sandboxCommand } from "../sandbox/process.ts";
+import { apiClient } from "../source/kube/client.ts";
+import { TokenBucket } from "../source/kube/rate_limit.ts";
+import { look } from "../source/manifests/folder.ts";
+import { createLog } from "../telemetry/log.ts";
+import type { CheckQuestions } from "./check.ts";
+
+/** What is known of this process. */
+export interface CheckMachine {
+  /** weir's, for example `0.1.0`. */
+  readonly version: string;
+  /** weir's own folder; ends in `/`. */
+  readonly home: URL;
+  /** The path of the Deno program. */
+  readonly deno: string;
+  /** The kernel's release. */
+  readonly release: string;
+  /** What relative paths of plugins are relative to; ends in `/`. */
+  readonly base: URL;
+  /** Reads an environment variable. */
+  readonly env: (name: string) => string | undefined;
+  /** Makes the credentials for the API server. */
+  readonly credentials: (config: WeirConfig) => CredentialSource;
+}
+
+/** Milliseconds for everything that is asked of the API server. */
+const API_PATIENCE_MS = 20_000;
+
+/** A plugin is not called here, so that nothing is asked of a capability. */
+const NOTHING: GrantedCapability = {
+  invoke: (method) =>
+    Promise.reject(
+      new WeirError(
+        "WEIR_GRANT_EXCEEDED",
+        `Cannot call method "${method}": weir check calls no plugin`,
+      ),
+    ),
+  close: () => {},
+};
+
+/**
+ * Gathers what a check asks.
+ *
+ * @param config What weir is to run with.
+ * @param server Where a running weir serves its metrics.
+ * @param machine What is known of this process.
+ * @returns The questions.
+ */
+export function checkQuestions(
+  config: WeirConfig,
+  server: string,
+  machine: CheckMachine,
+): CheckQuestions {
+  const { version, home, deno, release, base, env, credentials } = machine;
+  const silent = createLog({
+    now: () => Date.now(),
+    gate: () => ({ verbosity: 0 }),
+    write: () => {},
+  });
+  const ground: PluginGround = {
+    deno,
+    home,
+    base,
+    cache: new URL(".weir/plugins/", home),
+    version,
+    node: { os: "linux", kernel: release },
+    limits: config.limits,
+    capabilities: () => ({ nft: () => NOTHING, conntrack: () => NOTHING, sysctl: () => NOTHING }),
+    clock: systemClock,
+    random: Math.random,
+    log: silent,
+    profiling: undefined,
+  };
+  const jail = probeJail(sandboxCommand(deno, config.limits.heapMib), config.limits.memoryBytes);
+  // Whoever waits for it sees the rejection.
+  jail.catch(() => {});
+  return {
+    config,
+    kernel: {
+      release,
+      skipKernelCheck: (env(SKIP_KERNEL_CHECK) ?? "") !== "",
+      probe: () => probeFamilies({ rules: config.mode.type === "builtin" }),
+      processStatus: () => readSystemFile("/proc/self/status"),
+      conntrack: () => conntrackUsage(),
+      askConntrack: async () => {
+        const kernel = new ConntrackKernel();
+        try {
+          await kernel.usage();
+        } finally {
+          await kernel.close();
+        }
+      },
+      forwards: (family) => forwards(family),
+    },
+    neighbours: {
+      leftovers: () => withLeftoverStore((store) => store.find("everywhere")),
+      claim: claimInstance,
+      running: () => ask(PendingSyncSchema, "/debug/diff", {}, { server, fetch }),
+      server,
+    },
+    plugins: { ground, jail: () => jail },
+    apiServer: () => {
+      const { contentType, acceptContentTypes } = config.clientConnection;
+      const client = apiClient({
+        credentials: credentials(config),
+        limit: new TokenBucket({ qps: -1, burst: 0, clock: systemClock }),
+        contentType,
+        acceptContentTypes,
+        userAgent: `weir/${version}`,
+        clock: systemClock,
+      });
+      const signal = AbortSignal.timeout(API_PATIENCE_MS);
+      return {
+        questions: { client, now: () => Date.now(), signal },
+        close: () => client.close(),
+      };
+    },
+    manifests: async (directory) => {
+      const seen = await look(directory);
+      return seen.there ? seen.files.size : seen.reason;
+    },
+  };
+}
