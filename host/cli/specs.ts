@@ -109,7 +109,7 @@ export const CHECK: CommandSpec = {
   options: [OUTPUT, SERVER],
   examples: [
     ["weir check --kubeconfig=/etc/kubernetes/weir.conf", "with the flags that weir is to have"],
-    ["weir check -o json", "for programs; the exit code is 1 when something fails"],
+    ["weir check -o json", "for programs; ends with 1 if something fails"],
   ],
 };
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { type ExplainQuery, type ExplainStep, formatIp, ipFamily, type LocalMatch } from "weir";
+import { cidrContains, parseCidr, parseIp } from "../../schemas/ip.ts";
 import {
   addressBytes,
   addressLength,
@@ -50,6 +51,28 @@ function condition(match: LocalMatch, operator: "not " | ""): string {
   }
 }
 
+type Source = ExplainQuery["source"];
+
+/** Whether something holds for a source: `maybe` when its address alone does not tell. */
+type Answer = "yes" | "no" | "maybe";
+
+function inRanges(source: NonNullable<Source>, ranges: readonly string[]): boolean {
+  const bytes = parseIp(source.ip);
+  return bytes !== undefined && ranges.some((range) => {
+    const cidr = parseCidr(range);
+    return cidr !== undefined && cidr.network.length === bytes.length && cidrContains(cidr, bytes);
+  });
+}
+
+/** Whether a source is a pod of this node, as the local-detector tells them. */
+function isPod(source: Source, matches: readonly LocalMatch[]): Answer {
+  if (source === undefined) return "maybe";
+  const cidrs = matches.flatMap((match) => match.type === "cidr" ? [match.cidr] : []);
+  if (inRanges(source, cidrs)) return "yes";
+  // Packets of the node itself come in by no interface.
+  return cidrs.length === matches.length || source.ofNode ? "no" : "maybe";
+}
+
 /** What is being explained: a destination, and who serves it. */
 interface Explained {
   readonly mirror: Mirror;
@@ -70,11 +93,11 @@ function markText(mirror: Mirror): string {
 /** The step that marks a connection to a cluster IP for masquerading, if any. */
 function clusterIpMark(
   mirror: Mirror,
-  ip: string,
+  { ip, source }: ExplainQuery,
   matches: readonly LocalMatch[],
 ): ExplainStep[] {
   const { masqueradeAll } = mirror.settings;
-  if (!masqueradeAll && matches.length === 0) return [];
+  if (!masqueradeAll && (matches.length === 0 || isPod(source, matches) === "yes")) return [];
   const conditions = matches.map((match) => condition(match, "not "));
   return [{
     at: "chain nat",
@@ -113,35 +136,58 @@ function balanceSteps({ state, claim, key }: Explained, name: SetName, node: boo
   return steps;
 }
 
+/** What is known of a way, and whether it ends there. */
+interface Way {
+  readonly steps: readonly ExplainStep[];
+  readonly ends: boolean;
+}
+
+/** Who may connect to a load balancer's address, which is asked before anything is translated. */
+function firewallWay({ query: { source }, claim: { sources } }: Explained): Way {
+  if (sources === undefined) return { steps: [], ends: false };
+  const admitted = source !== undefined && inRanges(source, sources.split(","));
+  const step = {
+    at: "chain firewall-check",
+    match: `source ${admitted ? "" : "not "}in ${sources === "" ? "any range" : sources}`
+      .slice(0, 1000),
+    outcome: admitted ? "goes on" : "drop",
+  };
+  return { steps: [step], ends: source !== undefined && !admitted };
+}
+
 /** What is special about addresses and ports that are for clients outside of the cluster. */
-function outsideSteps(explained: Explained): ExplainStep[] {
-  const { mirror, claim, key, matches } = explained;
-  const { space, sources } = claim;
+function outsideWay(explained: Explained): Way {
+  const { mirror, query: { source }, claim, key, matches } = explained;
+  const { space } = claim;
   const steps: ExplainStep[] = [];
-  if (sources !== undefined) {
-    steps.push({
-      at: "chain firewall-check",
-      match: `source not in ${sources === "" ? "any range" : sources}`.slice(0, 1000),
-      outcome: "drop",
-    });
-  }
   if (claim.outcome === "cluster") {
     const at = `set ${space}-masquerade`;
     steps.push({ at, match: key, outcome: markText(mirror) });
   }
-  if (!claim.nodeServed) return steps;
+  if (!claim.nodeServed) return { steps, ends: false };
+  const pod = isPod(source, matches);
+  const node: Answer = source === undefined ? "maybe" : source.ofNode ? "yes" : "no";
+  if (pod === "no" && node === "no") return { steps, ends: false };
   const at = `chain ${space}-from-node`;
   const outcome = `goto ${space}-node-choice`;
-  for (const match of matches) steps.push({ at, match: condition(match, ""), outcome });
-  steps.push({ at, match: "source is this node", outcome: `${markText(mirror)}, ${outcome}` });
-  return [...steps, ...balanceSteps(explained, "cluster", true)];
+  if (pod !== "no") {
+    for (const match of matches) {
+      if (isPod(source, [match]) !== "no") steps.push({ at, match: condition(match, ""), outcome });
+    }
+  }
+  if (node !== "no" && pod !== "yes") {
+    steps.push({ at, match: "source is this node", outcome: `${markText(mirror)}, ${outcome}` });
+  }
+  steps.push(...balanceSteps(explained, "cluster", true));
+  return { steps, ends: pod === "yes" || node === "yes" };
 }
 
 function claimSteps(explained: Explained): ExplainStep[] {
   const { mirror, query, claim, key, matches } = explained;
-  const steps = claim.from === "outside"
-    ? outsideSteps(explained)
-    : clusterIpMark(mirror, query.ip, matches);
+  const { steps, ends } = claim.from === "outside"
+    ? outsideWay(explained)
+    : { steps: clusterIpMark(mirror, query, matches), ends: false };
+  if (ends) return [...steps];
   switch (claim.outcome) {
     case "cluster":
     case "local":
@@ -182,10 +228,12 @@ export function explain(mirror: Mirror, query: ExplainQuery): readonly ExplainSt
   const service = mirror.find(family, "service", serviceKey(address, protocol, query.port));
   if (service !== undefined) {
     const key = `${query.ip} . ${portText}`;
-    return [start, ...claimSteps({ mirror, query, ...service, key, matches })];
+    const explained = { mirror, query, ...service, key, matches };
+    const guard = firewallWay(explained);
+    return guard.ends ? guard.steps : [...guard.steps, start, ...claimSteps(explained)];
   }
   if (mirror.hasClusterIp(family, address)) {
-    return [start, ...clusterIpMark(mirror, query.ip, matches), {
+    return [start, ...clusterIpMark(mirror, query, matches), {
       at: "chain cluster-ips-check",
       match: `${query.ip} in set cluster-ips, no service port ${query.ip} . ${portText}`,
       outcome: rejection(query),

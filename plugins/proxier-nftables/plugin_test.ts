@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ProxierSettings } from "weir";
+import type { ExplainQuery, ProxierSettings } from "weir";
 import { loopback } from "../../tests/kit/loopback.ts";
 import { fakeNft } from "../../tests/kit/nft_fake.ts";
 import { readKernel } from "./kernel_content.ts";
@@ -261,13 +261,19 @@ Deno.test("it explains what is special from outside: who may connect, who is mas
     },
     ports: [local, cluster],
   });
-  const ask = async (ip: string, port: number) =>
-    (await plugin.call("explain", { ip, port, protocol: "TCP" }))
+  type Source = NonNullable<ExplainQuery["source"]>;
+  const ask = async (ip: string, port: number, source?: Source) =>
+    (await plugin.call("explain", {
+      ip,
+      port,
+      protocol: "TCP",
+      ...(source === undefined ? {} : { source }),
+    }))
       .map(({ at, match, outcome }) => `${at} | ${match} | ${outcome}`);
   const mark = "mark 0x4000: masquerade in chain nat-postrouting";
   assert.deepEqual(await ask("192.0.2.11", 80), [
-    "chain nat-prerouting or nat-output | first packet of a connection | jump nat",
     "chain firewall-check | source not in 10.0.0.0/8 | drop",
+    "chain nat-prerouting or nat-output | first packet of a connection | jump nat",
     "chain service-from-node | interface cali* | goto service-node-choice",
     `chain service-from-node | source is this node | ${mark}, goto service-node-choice`,
     "map service-node-sets | 192.0.2.11 . tcp . 80 | cluster endpoints, 2 of them",
@@ -291,4 +297,44 @@ Deno.test("it explains what is special from outside: who may connect, who is mas
     "map endpoints | slot 0 | dnat to 10.244.0.1:8080",
   ]);
   assert.deepEqual(await ask("192.0.2.2", 30_081), []);
+  // Of a client that is known only its own way is told.
+  assert.deepEqual(await ask("192.0.2.11", 80, { ip: "11.0.0.1", ofNode: false }), [
+    "chain firewall-check | source not in 10.0.0.0/8 | drop",
+  ]);
+  const ofNode = await ask("192.0.2.11", 80, { ip: "10.0.0.1", ofNode: true });
+  assert.deepEqual(ofNode.slice(0, 4), [
+    "chain firewall-check | source in 10.0.0.0/8 | goes on",
+    "chain nat-prerouting or nat-output | first packet of a connection | jump nat",
+    `chain service-from-node | source is this node | ${mark}, goto service-node-choice`,
+    "map service-node-sets | 192.0.2.11 . tcp . 80 | cluster endpoints, 2 of them",
+  ]);
+  assert.ok(!ofNode.some((step) => step.startsWith("map service-sets")), "it ends before");
+  // Whether it came by such an interface its address does not tell.
+  const elsewhere = await ask("192.0.2.11", 80, { ip: "10.0.0.1", ofNode: false });
+  assert.ok(
+    elsewhere.includes("chain service-from-node | interface cali* | goto service-node-choice"),
+  );
+  assert.ok(!elsewhere.some((step) => step.includes("source is this node")));
+});
+
+Deno.test("it explains who is masqueraded, for a client whose address tells", async () => {
+  const { plugin } = await running();
+  await using _ = plugin;
+  await plugin.call("resync", {
+    revision: 1,
+    settings: {
+      ...SETTINGS,
+      localMatches: [{ type: "cidr", family: "IPv4", cidr: "10.244.0.0/16" }],
+    },
+    ports: [viewOf({ ...SAMPLE, endpoints: [{ host: 1, port: 8080, local: true, set: "both" }] })],
+  });
+  const { clusterIP: ip, port } = viewOf(SAMPLE);
+  const isMarked = async (source: string) =>
+    (await plugin.call("explain", {
+      ip,
+      port,
+      protocol: "TCP",
+      source: { ip: source, ofNode: false },
+    })).some(({ outcome }) => outcome.startsWith("mark "));
+  assert.deepEqual([await isMarked("10.244.0.9"), await isMarked("192.0.2.9")], [false, true]);
 });

@@ -149,6 +149,20 @@ export const GROUPS: readonly TestGroup[] = [
     limit: 120,
   },
   {
+    name: "shells",
+    paths: ["tests/shells"],
+    kind: "tests",
+    place: "caller",
+    tools: ["bash", "zsh", "fish"],
+    permissions: [
+      "--ignore-env",
+      "--allow-read=.,/tmp",
+      "--allow-write=/tmp",
+      "--allow-run=bash,zsh,fish",
+    ],
+    limit: 60,
+  },
+  {
     name: "sandbox",
     paths: ["host/sandbox", "tests/hostile", "examples"],
     kind: "tests",

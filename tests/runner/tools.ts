@@ -17,6 +17,9 @@ export type Tool =
   | "nfacct"
   | "prometheus"
   | "promtool"
+  | "bash"
+  | "zsh"
+  | "fish"
   | "qemu-system-x86_64"
   | "busybox"
   | "depmod";
@@ -43,6 +46,10 @@ export const PACKAGES: Readonly<Record<Tool, string>> = {
   /** Who reads the metrics in the end: 100 MB, for the one group that asks it. */
   prometheus: "prometheus",
   promtool: "prometheus",
+  /** Who complete weir's command line. */
+  bash: "bash",
+  zsh: "zsh",
+  fish: "fish",
   /** The virtual machine of `deno task test:vm`; virtiofsd comes with it. */
   "qemu-system-x86_64": "qemu-system-x86",
   /** The guest's first program, which must not need a library. */

@@ -320,7 +320,8 @@ async function failureBody(
   { statusCode, body }: Dispatcher.ResponseData,
   clock: Clock,
 ): Promise<Uint8Array | undefined> {
-  if (statusCode === 200) return undefined;
+  // 201 is what a review gets, which is created and answered in one.
+  if (statusCode === 200 || statusCode === 201) return undefined;
   const parts: Uint8Array[] = [];
   let length = 0;
   const cancel = clock.after(ANSWER_TIMEOUT, () => body.destroy());

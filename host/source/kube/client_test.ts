@@ -151,3 +151,44 @@ for (
     assert.deepEqual(asked, [sent]);
   });
 }
+
+Deno.test("a review is posted as JSON, answered in JSON, and told by the server's clock", async () => {
+  const asked: unknown[] = [];
+  await using scene = await Scene.open((response, request) => {
+    const parts: Uint8Array[] = [];
+    request.on("data", (part: Uint8Array) => parts.push(part));
+    request.on("end", () => {
+      const { method, url, headers: { accept, "content-type": type } } = request;
+      asked.push({ method, url, accept, type, body: JSON.parse(parts.map(String).join("")) });
+      response.writeHead(201, {
+        "content-type": "application/json",
+        "date": "Thu, 01 Jan 2026 00:00:00 GMT",
+      });
+      response.end('{"status":{"allowed":true}}');
+    });
+  });
+  const path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+  const answer = await scene.client.post(path, { kind: "X" }, AbortSignal.timeout(5000));
+  assert.deepEqual([answer.encoding, answer.date], ["json", "Thu, 01 Jan 2026 00:00:00 GMT"]);
+  let text = "";
+  for await (const part of answer.body) text += new TextDecoder().decode(part);
+  assert.equal(text, '{"status":{"allowed":true}}');
+  assert.deepEqual(asked, [{
+    method: "POST",
+    url: path,
+    accept: "application/json",
+    type: "application/json",
+    body: { kind: "X" },
+  }]);
+});
+
+Deno.test("a review that is refused says that it was posted", async () => {
+  await using scene = await Scene.open((response) => {
+    response.writeHead(403, { "content-type": "text/plain" });
+    response.end("no");
+  });
+  await assert.rejects(
+    scene.client.post("/apis/authorization.k8s.io/v1/x", {}, AbortSignal.timeout(5000)),
+    { code: "WEIR_API_SERVER", message: /^Cannot post to "\/apis\/authorization/ },
+  );
+});

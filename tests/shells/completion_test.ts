@@ -1,0 +1,107 @@
+/**
+ * What the shells make of weir's completion.
+ */
+import assert from "node:assert/strict";
+import { FLAGS } from "../../host/config/flags.ts";
+import { completionScript } from "../../host/cli/completion.ts";
+import { SPECS } from "../../host/cli/specs.ts";
+
+const OTHERS = [{ name: "cleanup", summary: 'Remove what kube-proxy\'s left; "all" of it' }];
+
+async function run(shell: string, args: readonly string[]) {
+  const { success, stdout, stderr } = await new Deno.Command(shell, {
+    args: [...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).output();
+  const text = new TextDecoder();
+  return { success, out: text.decode(stdout), err: text.decode(stderr) };
+}
+
+async function withScript<T>(shell: "bash" | "zsh" | "fish", use: (path: string) => Promise<T>) {
+  const path = await Deno.makeTempFile({ prefix: "weir-completion-" });
+  try {
+    await Deno.writeTextFile(path, completionScript(shell, SPECS, OTHERS));
+    return await use(path);
+  } finally {
+    await Deno.remove(path);
+  }
+}
+
+/** What bash would offer for these words, the last of which is being typed. */
+async function bashOffers(path: string, words: readonly string[]): Promise<string[]> {
+  const typed = words.map((word) => `'${word}'`).join(" ");
+  const { success, out, err } = await run("bash", [
+    "--norc",
+    "-c",
+    `source ${path}; COMP_WORDS=(${typed}); COMP_CWORD=${words.length - 1}; _weir; ` +
+    'printf "%s\\n" "${COMPREPLY[@]}"',
+  ]);
+  assert.deepEqual([success, err], [true, ""]);
+  return out.split("\n").filter((line) => line !== "");
+}
+
+const OFFERS: readonly (readonly [readonly string[], readonly string[]])[] = [
+  [["weir", "ex"], ["explain"]],
+  [["weir", "c"], ["check", "completion", "cleanup"]],
+  [["weir", "explain", "--pro"], ["--protocol"]],
+  [["weir", "explain", "x", "-o", ""], ["text", "json", "yaml"]],
+  [["weir", "completion", ""], ["bash", "zsh", "fish", "--help", "-h"]],
+  [["weir", "check", "--kubec"], ["--kubeconfig"]],
+  [["weir", "--kubec"], ["--kubeconfig"]],
+  [["weir", "top", "--sort", "r"], ["rate"]],
+];
+for (const [words, offers] of OFFERS) {
+  Deno.test(`bash completes "${words.join(" ")}"`, async () => {
+    const offered = await withScript("bash", (path) => bashOffers(path, words));
+    assert.deepEqual(offered.sort(), [...offers].sort());
+  });
+}
+
+Deno.test("bash offers every flag of weir", async () => {
+  const offered = await withScript("bash", (path) => bashOffers(path, ["weir", "--"]));
+  for (const { name } of FLAGS) assert.ok(offered.includes(`--${name}`), name);
+});
+
+Deno.test("fish loads its script and completes commands, flags and values, with what they are", async () => {
+  await withScript("fish", async (path) => {
+    assert.deepEqual(await run("fish", ["--no-config", "--no-execute", path]), {
+      success: true,
+      out: "",
+      err: "",
+    });
+    const offers = async (typed: string) => {
+      const { out, err } = await run("fish", [
+        "--no-config",
+        "-c",
+        `source ${path}; complete -C '${typed}'`,
+      ]);
+      assert.equal(err, "");
+      return out.trim().split("\n");
+    };
+    const [explain] = SPECS;
+    assert.deepEqual(await offers("weir expl"), [`explain\t${explain?.summary}`]);
+    assert.deepEqual(
+      (await offers("weir explain x --output ")).map((line) => line.split("\t")[0]),
+      [
+        "json",
+        "text",
+        "yaml",
+      ],
+    );
+    assert.ok((await offers("weir --kubec")).some((line) => line.startsWith("--kubeconfig")));
+  });
+});
+
+Deno.test("zsh loads its script and has it complete weir", async () => {
+  await withScript("zsh", async (path) => {
+    assert.deepEqual(await run("zsh", ["-f", "-n", path]), { success: true, out: "", err: "" });
+    const loaded = await run("zsh", [
+      "-f",
+      "-c",
+      `autoload -Uz compinit && compinit -u -D && source ${path} && print $_comps[weir] && whence -w _weir`,
+    ]);
+    assert.deepEqual(loaded, { success: true, out: "_weir\n_weir: function\n", err: "" });
+  });
+});
