@@ -199,13 +199,12 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     serviceCIDRs: tracker.serviceCIDRs,
     ...(config.telemetry.perServiceMetrics === 0 ? {} : { countTraffic: true }),
   });
-  const bound = boundAddress(initial.bindAddress);
   const sync = createSync({
     tracker,
     revisions,
     nodeName: () => config.nodeName,
     externalIPs: () => config.featureGates["AllowServiceExternalIPs"] !== false,
-    ...(bound === undefined ? {} : { bound: bound.address }),
+    bound: () => boundAddress(config.bindAddress)?.address,
     settings,
     call: (method, params, options) => proxiers.call(method, params, options),
     tracing,

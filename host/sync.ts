@@ -47,7 +47,7 @@ export interface SyncOptions {
   /** Whether spec.externalIPs are programmed. */
   readonly externalIPs: () => boolean;
   /** An address of the node that its Node need not have, by bindAddress. */
-  readonly bound?: string;
+  readonly bound?: () => string | undefined;
   /** What the proxier must know besides the service ports, as of now. */
   readonly settings: () => ProxierSettings;
   readonly call: CallProxier;
@@ -148,7 +148,7 @@ export function createSync(
   };
 
   const resolve = (changes: Changes): ServiceUpdate[] => {
-    const { bound } = options;
+    const bound = options.bound?.();
     const node = {
       name: nodeName(),
       zone: tracker.zone,

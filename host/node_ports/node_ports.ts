@@ -76,9 +76,8 @@ export class NodePorts {
         metrics.localhostNodePortListeners.set({ ip_family }, count),
       onFailure: (ip_family) => metrics.localhostNodePortFailures.inc({ ip_family }),
     });
-    const bound = boundAddress(config.bindAddress);
     this.#watch = new NodePortWatch({
-      ...(bound === undefined ? {} : { bound }),
+      bound: boundAddress(config.bindAddress),
       selection,
       standalone: this.#standalone,
       changed: () => {
@@ -138,7 +137,7 @@ export class NodePorts {
     }
     const selection = selectionOf(config);
     this.#relay.serve(this.#loopbacks(selection), ports);
-    this.#watch.reselect(selection, standalone);
+    this.#watch.reselect({ selection, standalone, bound: boundAddress(config.bindAddress) });
   }
 
   /**

@@ -22,14 +22,17 @@ export interface KernelAddresses {
   readonly sources: Readonly<Partial<Record<IpFamily, string>>>;
 }
 
-/** What the watch stands on. */
-export interface NodePortWatchOptions {
-  /** What the configuration asks for. */
+/** What the configuration asks for. */
+export interface NodePortChoice {
   readonly selection: NodePortSelection;
   /** Objects come from a folder: where that has no Node, the default routes tell its addresses. */
   readonly standalone: boolean;
   /** By bindAddress: overrides the Node's own address of its family. */
-  readonly bound?: { readonly family: IpFamily; readonly address: string };
+  readonly bound?: { readonly family: IpFamily; readonly address: string } | undefined;
+}
+
+/** What the watch stands on. */
+export interface NodePortWatchOptions extends NodePortChoice {
   /** Called when the answer is there for the first time, and when it has become another. */
   readonly changed: () => void;
   readonly clock: Clock;
@@ -49,8 +52,7 @@ type Primary = Readonly<Partial<Record<IpFamily, string>>>;
 /** Knows where NodePorts answer. */
 export class NodePortWatch {
   readonly #options: NodePortWatchOptions;
-  #selection: NodePortSelection;
-  #standalone: boolean;
+  #choice: NodePortChoice;
   readonly #cancelPatience: () => void;
   readonly #warned = new Set<string>();
   #kernel: KernelAddresses | undefined;
@@ -64,8 +66,7 @@ export class NodePortWatch {
   /** @param options What is asked for, and whom to tell. */
   constructor(options: NodePortWatchOptions) {
     this.#options = options;
-    this.#selection = options.selection;
-    this.#standalone = options.standalone;
+    this.#choice = options;
     this.#cancelPatience = options.clock.after(PATIENCE_MS, () => {
       this.#patient = false;
       this.#resolve();
@@ -105,12 +106,10 @@ export class NodePortWatch {
    * Goes by another configuration. Until it is known where NodePorts answer by it, they answer
    * where they did.
    *
-   * @param selection What it asks for.
-   * @param standalone Whether objects come from a folder.
+   * @param choice What it asks for.
    */
-  reselect(selection: NodePortSelection, standalone: boolean): void {
-    this.#selection = selection;
-    this.#standalone = standalone;
+  reselect(choice: NodePortChoice): void {
+    this.#choice = choice;
     this.#warned.clear();
     this.#resolve();
   }
@@ -131,7 +130,7 @@ export class NodePortWatch {
   }
 
   #primaryNow(kernel: KernelAddresses | undefined): Primary | undefined {
-    const { bound } = this.#options;
+    const { bound } = this.#choice;
     const told = this.#told(kernel);
     return told === undefined || bound === undefined
       ? told
@@ -140,14 +139,15 @@ export class NodePortWatch {
 
   #told(kernel: KernelAddresses | undefined): Primary | undefined {
     if (this.#primary !== undefined) return this.#primary;
-    const wanted = FAMILIES.some((family) => this.#selection[family].primary);
+    const { selection, standalone } = this.#choice;
+    const wanted = FAMILIES.some((family) => selection[family].primary);
     if (wanted && !this.#nodeListed && this.#patient) return undefined;
-    return this.#standalone ? kernel?.sources ?? {} : {};
+    return standalone ? kernel?.sources ?? {} : {};
   }
 
   #resolve(): void {
     const { log, changed } = this.#options;
-    const selection = this.#selection;
+    const { selection } = this.#choice;
     const kernel = this.#kernel;
     if (kernel === undefined && this.#patient) return;
     const primary = this.#primaryNow(kernel);
@@ -168,7 +168,7 @@ export class NodePortWatch {
   /** Says once what an operator may not have meant. */
   #advise(local: readonly string[], primary: Primary, addresses: NodePortAddresses): void {
     const { log } = this.#options;
-    const selection = this.#selection;
+    const { selection } = this.#choice;
     const say = (message: string, family: IpFamily) => {
       if (this.#warned.has(message)) return;
       this.#warned.add(message);

@@ -126,11 +126,12 @@ Deno.test("an operator is told once of what may not have been meant", () => {
 Deno.test("another selection is followed at once, and one that has to wait changes nothing yet", () => {
   const { watch, told } = stage("10.0.0.0/8,::1/128");
   watch.observeKernel(KERNEL);
-  watch.reselect(selectNodePortAddresses(["primary"]), false);
+  watch.reselect({ selection: selectNodePortAddresses(["primary"]), standalone: false });
   assert.deepEqual(told, ["10.0.0.7"]);
   watch.observeNode(node("192.0.2.7"), true);
   assert.deepEqual(told, ["10.0.0.7", "192.0.2.7"]);
-  watch.reselect(selectNodePortAddresses(["primary", "fd00::/8"]), false);
+  const selection = selectNodePortAddresses(["primary", "fd00::/8"]);
+  watch.reselect({ selection, standalone: false });
   assert.equal(told.at(-1), "192.0.2.7 fd00::7");
 });
 
@@ -139,4 +140,15 @@ Deno.test("bindAddress stands for the Node's own address of its family", () => {
   watch.observeKernel(KERNEL);
   watch.observeNode(node("192.0.2.7", "fd00::7"), true);
   assert.deepEqual(told, ["10.0.0.7 fd00::7"]);
+});
+
+Deno.test("another bindAddress is followed at once, and so is none", () => {
+  const { watch, told } = stage("primary");
+  const selection = selectNodePortAddresses(["primary"]);
+  watch.observeKernel(KERNEL);
+  watch.observeNode(node("192.0.2.7"), true);
+  const bound = { family: "IPv4", address: "10.0.0.7" } as const;
+  watch.reselect({ selection, standalone: false, bound });
+  watch.reselect({ selection, standalone: false });
+  assert.deepEqual(told, ["192.0.2.7", "10.0.0.7", "192.0.2.7"]);
 });

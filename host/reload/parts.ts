@@ -61,7 +61,8 @@ export const PARTS: PartsOf<WeirConfig> = {
   initOnly: "start",
   bootIdFiles: "start",
   machineIdFiles: "start",
-  bindAddress: "read",
+  // Of the addresses on which NodePorts answer and from which a Service may be reached.
+  bindAddress: "gates",
   bindAddressHardFail: "start",
   enableProfiling: "start",
   showHiddenMetricsForVersion: "start",

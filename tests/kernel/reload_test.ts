@@ -2,6 +2,7 @@
  * The configuration changes while weir runs, and traffic does not notice.
  */
 import assert from "node:assert/strict";
+import { Links } from "../../host/capabilities/link.ts";
 import { sampleNode } from "../../host/samples.ts";
 import { POD_CIDR, Topology } from "../kit/packet/topology.ts";
 import { outcomeOf, reach, sourceOf, TARGET_PORT, VIP, web } from "./cluster.ts";
@@ -305,6 +306,27 @@ Deno.test("what a feature gate takes away goes at once, and comes back", async (
   assert.match(outcomeOf(await reach(client, TCP)), /^backend/);
   await change(weir, config, BASE);
   await weir.process.until("the external IP answers again", answers);
+});
+
+Deno.test("NodePorts move to the address that bindAddress names, and back to the Node's", async () => {
+  await using scene = await startConfigured();
+  const { topology: { node, remote, backends }, config, weir } = scene;
+  const [own, other] = [node.addresses[4], "10.77.0.1"];
+  using links = new Links(node.namespace);
+  links.addAddress("wan", `${other}/32`);
+  const port = { name: "tcp", protocol: "TCP", port: 80, nodePort: 30_080 } as const;
+  await weir.serveNode(sampleNode("", { name: NODE_NAME, addresses: [own] }));
+  await weir.serve(web(backends, { type: "NodePort", ports: [port] }));
+  const answers = async (address: string) => {
+    const where = { transport: "tcp", address, port: 30_080, timeout: patient(250) } as const;
+    return (await remote.agent.connectOnce(where)).outcome === "answered";
+  };
+  await weir.process.until("the Node's own address answers", () => answers(own));
+  await change(weir, config, { ...BASE, bindAddress: other });
+  await weir.process.until("the other address answers", () => answers(other));
+  assert.ok(!await answers(own));
+  await change(weir, config, BASE);
+  await weir.process.until("the Node's own address answers again", () => answers(own));
 });
 
 Deno.test("servers move to another address, and a taken one leaves them where they are", async () => {
