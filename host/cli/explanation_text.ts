@@ -140,7 +140,7 @@ function portText(port: ExplainedPort, style: Style, all: boolean): string {
 
 function wayText({ to, protocol, steps }: ExplainedWay, style: Style, all: boolean): string {
   const title = heading(`Rules for ${protocol} ${to}`, style);
-  if (steps.length === 0) return `${title}  ${style.yellow("none: the proxier leaves it alone")}\n`;
+  if (steps.length === 0) return `${title}  ${style.yellow("the proxier tells of none")}\n`;
   const rows: string[][] = [];
   let alike = 0;
   let left = 0;

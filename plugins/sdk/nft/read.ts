@@ -35,6 +35,34 @@ function broken(what: string): WeirError {
 }
 
 /**
+ * Walks attributes without making anything of them: a listing may hold a million elements.
+ *
+ * @param view Of the message.
+ * @param from Offset of the first, in bytes.
+ * @param to Offset past the last, in bytes.
+ * @param found Called for each with its type and the offsets of its payload.
+ * @throws {WeirError} WEIR_DECODE when a length runs over the end.
+ */
+function walk(
+  view: DataView,
+  from: number,
+  to: number,
+  found: (type: number, start: number, end: number) => void,
+): void {
+  for (let at = from; at + 4 <= to;) {
+    const length = view.getUint16(at, true);
+    if (length < 4 || at + length > to) throw broken("an attribute runs over its end");
+    // NLA_TYPE_MASK leaves out NESTED and NET_BYTEORDER.
+    found(view.getUint16(at + 2, true) & ~NLA_NESTED & ~0x4000, at + 4, at + length);
+    at += length + 3 & ~3;
+  }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/**
  * Reads attributes.
  *
  * @param bytes One after the other, each padded to 4 bytes.
@@ -42,17 +70,10 @@ function broken(what: string): WeirError {
  * @throws {WeirError} WEIR_DECODE when a length runs over the end.
  */
 export function attributes(bytes: Uint8Array): (readonly [number, Uint8Array])[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const found: (readonly [number, Uint8Array])[] = [];
-  let at = 0;
-  while (at + 4 <= bytes.length) {
-    const length = view.getUint16(at, true);
-    if (length < 4 || at + length > bytes.length) throw broken("an attribute runs over its end");
-    // NLA_TYPE_MASK leaves out NESTED and NET_BYTEORDER.
-    const type = view.getUint16(at + 2, true) & ~NLA_NESTED & ~0x4000;
-    found.push([type, bytes.subarray(at + 4, at + length)]);
-    at += length + 3 & ~3;
-  }
+  walk(viewOf(bytes), 0, bytes.length, (type, start, end) => {
+    found.push([type, bytes.subarray(start, end)]);
+  });
   return found;
 }
 
@@ -142,25 +163,43 @@ function number64(bytes: Uint8Array): bigint {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0);
 }
 
+const NOTHING: Counted = { packets: 0n, bytes: 0n };
+const COUNTER_NAME = [...new TextEncoder().encode("counter\0")];
+
 function counterOf(expressions: Uint8Array | undefined): Counted {
-  for (const [, expression] of attributes(expressions ?? new Uint8Array())) {
-    const counted = countedBy(expression);
-    if (counted !== undefined) return counted;
+  let counted: Counted | undefined;
+  if (expressions !== undefined) {
+    const view = viewOf(expressions);
+    walk(view, 0, expressions.length, (_, start, end) => counted ??= countedBy(view, start, end));
   }
-  return { packets: 0n, bytes: 0n };
+  return counted ?? NOTHING;
+}
+
+function isCounter(view: DataView, start: number, end: number): boolean {
+  return end - start === COUNTER_NAME.length &&
+    COUNTER_NAME.every((byte, index) => view.getUint8(start + index) === byte);
+}
+
+function wide(view: DataView, start: number, end: number): bigint {
+  if (end - start < 8) throw broken("a number is too short");
+  return view.getBigUint64(start);
 }
 
 /** What an expression counted, if it is a counter. */
-function countedBy(expression: Uint8Array): Counted | undefined {
-  const parts = new Map(attributes(expression));
-  if (string(parts.get(EXPRESSION.NAME)) !== "counter") return undefined;
-  const counted = new Map(attributes(parts.get(EXPRESSION.DATA) ?? new Uint8Array()));
-  const bytes = counted.get(COUNTER.BYTES);
-  const packets = counted.get(COUNTER.PACKETS);
-  return {
-    bytes: bytes === undefined ? 0n : number64(bytes),
-    packets: packets === undefined ? 0n : number64(packets),
-  };
+function countedBy(view: DataView, from: number, to: number): Counted | undefined {
+  let [named, packets, bytes] = [false, 0n, 0n];
+  walk(view, from, to, (type, start, end) => {
+    if (type === EXPRESSION.NAME) named = isCounter(view, start, end);
+    else if (named && type === EXPRESSION.DATA) {
+      walk(view, start, end, (part, first, last) => {
+        if (part === COUNTER.BYTES) bytes = wide(view, first, last);
+        else if (part === COUNTER.PACKETS) packets = wide(view, first, last);
+      });
+    }
+  });
+  // Most elements of a large set have counted nothing.
+  if (named && packets === 0n && bytes === 0n) return NOTHING;
+  return named ? { packets, bytes } : undefined;
 }
 
 /** An element as listed: key and data as words, or a verdict. */
@@ -183,9 +222,9 @@ export interface Counted {
   readonly bytes: bigint;
 }
 
-function wordsOf(bytes: Uint8Array): Uint32Array {
-  const padded = new Uint8Array(bytes.length + 3 & ~3);
-  padded.set(bytes);
+function wordsOf(bytes: Uint8Array, start: number, end: number): Uint32Array {
+  const padded = new Uint8Array(end - start + 3 & ~3);
+  padded.set(bytes.subarray(start, end));
   return new Uint32Array(padded.buffer);
 }
 
@@ -207,6 +246,28 @@ function verdictOf(bytes: Uint8Array): NftVerdict | undefined {
   return to === "jump" || to === "goto" ? { to, chain: string(found.get(VERDICT.CHAIN)) } : { to };
 }
 
+const NO_WORDS = new Uint32Array();
+
+function readElement(bytes: Uint8Array, view: DataView, from: number, to: number): ListedElement {
+  let key: Uint32Array = NO_WORDS;
+  let data: Uint32Array | undefined;
+  let verdict: NftVerdict | undefined;
+  let counted: Counted | undefined;
+  walk(view, from, to, (type, start, end) => {
+    if (type === ELEMENT.KEY) {
+      walk(view, start, end, (part, first, last) => {
+        if (part === DATA.VALUE) key = wordsOf(bytes, first, last);
+      });
+    } else if (type === ELEMENT.DATA) {
+      walk(view, start, end, (part, first, last) => {
+        if (part === DATA.VALUE) data = wordsOf(bytes, first, last);
+        else if (part === DATA.VERDICT) verdict = verdictOf(bytes.subarray(first, last));
+      });
+    } else if (type === ELEMENT.EXPR) counted = countedBy(view, start, end);
+  });
+  return { key, data, verdict, counted };
+}
+
 /**
  * The elements in a listing of one set.
  *
@@ -217,22 +278,12 @@ function verdictOf(bytes: Uint8Array): NftVerdict | undefined {
 export function elements(bytes: Uint8Array): ListedElement[] {
   const found: ListedElement[] = [];
   for (const message of messages(bytes)) {
-    const list = message.attributes.get(ELEMENT_LIST.ELEMENTS) ?? new Uint8Array();
-    for (const [type, element] of attributes(list)) {
-      if (type !== LIST_ELEM) continue;
-      const parts = new Map(attributes(element));
-      const key = new Map(attributes(parts.get(ELEMENT.KEY) ?? new Uint8Array())).get(DATA.VALUE);
-      const data = new Map(attributes(parts.get(ELEMENT.DATA) ?? new Uint8Array()));
-      const datum = data.get(DATA.VALUE);
-      const verdict = data.get(DATA.VERDICT);
-      const counter = parts.get(ELEMENT.EXPR);
-      found.push({
-        key: wordsOf(key ?? new Uint8Array()),
-        data: datum === undefined ? undefined : wordsOf(datum),
-        verdict: verdict === undefined ? undefined : verdictOf(verdict),
-        counted: counter === undefined ? undefined : countedBy(counter),
-      });
-    }
+    const list = message.attributes.get(ELEMENT_LIST.ELEMENTS);
+    if (list === undefined) continue;
+    const view = viewOf(list);
+    walk(view, 0, list.length, (type, start, end) => {
+      if (type === LIST_ELEM) found.push(readElement(list, view, start, end));
+    });
   }
   return found;
 }

@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import type { EndpointSlice, Service } from "../../schemas/kube.ts";
+import type { ProxierSettings } from "../../schemas/view.ts";
+import { Revisions } from "../diff.ts";
+import { resolveService } from "../resolver/resolve.ts";
+import { sampleEndpoint, sampleService, sampleSlice } from "../samples.ts";
+import { SimulatedClock } from "../simulated_clock.ts";
+import { Tracker } from "../tracker.ts";
+import { Insight, type InsightOptions } from "./insight.ts";
+
+const SETTINGS: ProxierSettings = {
+  families: ["IPv4", "IPv6"],
+  masqueradeAll: false,
+  masqueradeBit: 14,
+  localMatches: [],
+  nodePorts: { type: "every" },
+  serviceCIDRs: [],
+};
+
+/** A proxy that has synced `before` and has been told of `after` since. */
+function proxy(
+  before: readonly (Service | EndpointSlice)[],
+  after: readonly (Service | EndpointSlice)[],
+  options: Partial<InsightOptions> = {},
+) {
+  const clock = new SimulatedClock();
+  const tracker = new Tracker({ nodeName: "here", startedAt: 0 });
+  const revisions = new Revisions();
+  const tell = (objects: readonly (Service | EndpointSlice)[]) =>
+    tracker.accept(objects.map((object) => ({ type: "upsert", object, at: 0 }) as const));
+  tell(before);
+  const node = { name: "here", zone: "", addresses: [] };
+  revisions.advance(
+    tracker.take().services.map(({ key, service, slices }) => (
+      { key, views: resolveService(service, slices, node).views }
+    )),
+  );
+  tell(after);
+  const insight = new Insight({
+    tracker,
+    revisions,
+    config: () => ({ nodeName: "here", featureGates: {} }),
+    settings: () => SETTINGS,
+    proxier: { name: "some-proxier", call: () => Promise.reject(new Error("it is away")) },
+    traffic: { countsOf: async () => undefined },
+    scheduler: { status: { lastCompleted: undefined, waitingSince: undefined } },
+    conntrack: () => {
+      throw new Error("the kernel has no ctnetlink");
+    },
+    clock,
+    ...options,
+  } as InsightOptions);
+  return { insight, clock, revisions, tracker };
+}
+
+const SLICE = sampleSlice([sampleEndpoint("10.0.0.1")], { resourceVersion: "1" });
+const GROWN = sampleSlice([sampleEndpoint("10.0.0.1"), sampleEndpoint("10.0.0.2")], {
+  resourceVersion: "2",
+});
+
+Deno.test("a Service is explained though proxier and kernel do not answer, and it is said that they do not", async () => {
+  const { insight } = proxy([sampleService(), SLICE], []);
+  const told = await insight.explain({ service: "default/web" });
+  assert.equal(told.ports[0]?.programmed, true);
+  assert.equal(told.ways.length, 0);
+  assert.match(told.waysMissing ?? "", /it is away/);
+  assert.match(told.connectionsMissing ?? "", /no ctnetlink/);
+  assert.match(told.summary.join(" "), /What the rules do is not all told: it is away\./);
+});
+
+Deno.test("a proxier that is busy is waited for two seconds", async () => {
+  const { insight, clock } = proxy([sampleService(), SLICE], [], {
+    proxier: { name: "busy", call: () => new Promise(() => {}) },
+  });
+  const telling = insight.explain({ service: "default/web" });
+  while (clock.waiting === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  await clock.advance(2_000);
+  assert.match((await telling).waysMissing ?? "", /has not answered for 2000 ms/);
+});
+
+Deno.test("a change that waits for a sync is said to, and what it will change, and nothing is taken", async () => {
+  const { insight, tracker } = proxy([sampleService(), SLICE], [GROWN]);
+  const told = await insight.explain({ service: "default/web" });
+  assert.deepEqual([told.pending, told.ports[0]?.programmed], [true, false]);
+  assert.match(told.summary.join(" "), /2 endpoints of 2 serve\..*a sync has to come/);
+  const expected = [{
+    id: "default/web:http/TCP/IPv4",
+    type: "changed",
+    details: ["+ endpoint 10.0.0.2:8080 (cluster)"],
+  }];
+  assert.deepEqual((await insight.pending(false)).changes, expected);
+  assert.deepEqual((await insight.pending(true)).views?.length, 1);
+  assert.deepEqual((await insight.pending(false)).changes, expected, "asking changes nothing");
+  assert.equal(tracker.take().services.length, 1);
+});
+
+Deno.test("a Service that no sync has seen yet is found by its address", async () => {
+  const { insight } = proxy([], [sampleService(), SLICE]);
+  assert.equal((await insight.explain({ to: "10.96.0.1:80" })).service?.name, "web");
+});
+
+Deno.test("of two Services with one external IP both are told of", async () => {
+  const shared = { externalIPs: ["198.51.100.7"] };
+  const { insight } = proxy([
+    sampleService(shared),
+    sampleService({ ...shared, name: "other", clusterIP: "10.96.0.2" }),
+  ], []);
+  const { summary } = await insight.explain({ to: "198.51.100.7:80" });
+  assert.match(summary.join(" "), /default\/web claims the same address and port/);
+});
+
+Deno.test("counters are told beside the port that they are of", async () => {
+  const { insight } = proxy([sampleService(), SLICE], [], {
+    traffic: { countsOf: async (ids) => ids.flatMap(() => [3, 20, 2_000]) },
+  });
+  const { ports } = await insight.explain({ service: "web" });
+  assert.deepEqual(ports[0]?.traffic, { connections: 3, packets: 20, bytes: 2_000 });
+  const { counted, services, trackedMissing } = await insight.top();
+  assert.deepEqual([counted, services.length], [true, 1]);
+  assert.match(trackedMissing ?? "", /no ctnetlink/);
+});
