@@ -6,7 +6,7 @@
 import type { WeirConfig } from "../../schemas/config.ts";
 import { messageOf, WeirError } from "../../schemas/errors.ts";
 import { FLAGS } from "../config/flags.ts";
-import { type CommandSummary, helpText } from "../config/parser.ts";
+import type { CommandSummary } from "../config/help.ts";
 import type { Documents } from "../config/complete.ts";
 import { type Request, resolveRequest } from "../config/resolve.ts";
 import { writeConfig } from "../config/write.ts";
@@ -102,9 +102,11 @@ async function dispatch(args: readonly string[], io: CliIo, actions: CliActions)
   const resolve = () => resolveRequest(words, io);
   const request = await resolve();
   switch (request.type) {
-    case "help":
+    case "help": {
+      const { helpText } = await import("../config/help.ts");
       io.stdout(helpText(FLAGS, [CLEANUP, ...actions.commands]));
       return EXIT_CODES.done;
+    }
     case "version":
       // kube-proxy prints "Kubernetes v1.x.y".
       io.stdout(`weir v${actions.version}\n`);

@@ -108,7 +108,7 @@ Deno.test("a command line that cannot be used ends with 2 and every reason", asy
 Deno.test("an unknown flag ends with 2 and the nearest name", async () => {
   const { code, err } = await run(["--cluster-cdr=10.0.0.0/8"]);
   assert.equal(code, 2);
-  assert.match(err, /unknown option '--cluster-cdr' \(Did you mean --cluster-cidr\?\)/);
+  assert.match(err, /unknown flag --cluster-cdr \(did you mean --cluster-cidr\?\)/);
 });
 
 Deno.test("a proxy that fails ends with 1 and its reason", async () => {

@@ -1,12 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  commandHelp,
-  type CommandSpec,
-  OUTPUT,
-  parseCommand,
-  runCommand,
-  SERVER,
-} from "./command.ts";
+import { commandHelp, parseCommand, runCommand } from "./command.ts";
+import { type CommandSpec, OUTPUT, SERVER } from "./command_spec.ts";
 import { SPECS } from "./specs.ts";
 
 const SPEC: CommandSpec = {

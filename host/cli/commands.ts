@@ -6,7 +6,8 @@
  */
 import type { CheckMachine } from "../check/effects.ts";
 import type { CliCommand, CliIo } from "./cli.ts";
-import type { CommandLine, CommandSpec } from "./command.ts";
+import type { CommandLine } from "./command.ts";
+import type { CommandSpec } from "./command_spec.ts";
 import { CHECK, COMPLETION, DIFF, EXPLAIN, SPECS, TOP } from "./specs.ts";
 
 function command(

@@ -6,7 +6,7 @@
  */
 import { WeirError } from "../../schemas/errors.ts";
 import { FLAGS } from "../config/flags.ts";
-import type { CommandSpec } from "./command.ts";
+import type { CommandSpec } from "./command_spec.ts";
 
 /** The shells that are known. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type CommandSpec, OUTPUT, SERVER } from "./command.ts";
+import { type CommandSpec, OUTPUT, SERVER } from "./command_spec.ts";
 
 /** `weir explain`. */
 export const EXPLAIN: CommandSpec = {

@@ -1,34 +1,11 @@
 import assert from "node:assert/strict";
-import { type Flag, FLAG_SECTIONS } from "./flag.ts";
+import type { Flag } from "./flag.ts";
 import { FLAGS } from "./flags.ts";
-import { helpText, parseFlags } from "./parser.ts";
-
-const help = helpText(FLAGS, [{ name: "demo", summary: "Show it." }]);
-
-Deno.test("the help names every flag and command, in at most 100 columns", () => {
-  for (const flag of FLAGS) assert.match(help, new RegExp(`^ .*--${flag.name}\\b`, "m"));
-  assert.match(help, /^Commands:\n {6}demo +Show it\.$/m);
-  assert.deepEqual(help.split("\n").filter((line) => line.length > 100), []);
-});
-
-Deno.test("the help shows the sections in order and the descriptions in one column", () => {
-  const headings = help.split("\n").filter((line) => /^[A-Z][a-z ]+:$/.test(line));
-  assert.deepEqual(headings, [...FLAG_SECTIONS.map((section) => `${section}:`), "Commands:"]);
-  const columns = help.split("\n")
-    .flatMap((line) => /^ {2,6}(?:-\w, )?(?:--\S+(?: <\S+>)?|demo) +(?=\S)/.exec(line) ?? [])
-    .map((match) => match.length);
-  assert.equal(columns.length, FLAGS.length + 1);
-  assert.equal(new Set(columns).size, 1);
-});
-
-Deno.test("the help says what is taken when nothing is said", () => {
-  assert.match(help, /--proxy-mode[^(]+\([^(]*\(default\s+nftables\)/);
-  assert.match(help, /--metrics-bind-address[^(]+\(default\s+127\.0\.0\.1:10249\)/);
-});
+import { parseFlags } from "./parser.ts";
 
 Deno.test("a flag given twice has its last value", () => {
   const given = parseFlags(["--v=1", "--proxy_mode", "nftables", "-v", "4"], FLAGS);
-  assert.deepEqual([...given], [["proxy-mode", "nftables"], ["v", "4"]]);
+  assert.deepEqual([...given], [["v", "4"], ["proxy-mode", "nftables"]]);
 });
 
 for (
@@ -48,13 +25,15 @@ for (
 const refused: readonly (readonly [string[], RegExp])[] = [
   [
     ["--cluster-cdr=1"],
-    /weir --cluster-cdr=1": unknown option .*\(Did you mean --cluster-cidr\?\)$/,
+    /weir --cluster-cdr=1": unknown flag --cluster-cdr \(did you mean --cluster-cidr\?\)$/,
   ],
-  [["--masqerade_all"], /\(Did you mean --masquerade-all\?\)$/],
-  [["-q"], /unknown option '-q'$/],
-  [["demo2"], /too many arguments\. Expected 0 arguments but got 1: demo2\.$/],
-  [["--masquerade-all", "false"], /too many arguments/],
-  [["--kubeconfig"], /'--kubeconfig <path>' argument missing$/],
+  [["--masqerade_all"], /\(did you mean --masquerade-all\?\)$/],
+  [["--nothing-like-it"], /unknown flag --nothing-like-it$/],
+  [["-q"], /unknown flag -q$/],
+  [["demo2"], /"demo2" is neither a flag nor a command$/],
+  [["--v=1", "--", "--v=2"], /"--v=2" is neither a flag nor a command$/],
+  [["--masquerade-all", "false"], /"false" is neither a flag nor a command$/],
+  [["--kubeconfig"], /flag --kubeconfig needs a value <path>$/],
 ];
 
 for (const [args, message] of refused) {
@@ -64,7 +43,7 @@ for (const [args, message] of refused) {
   });
 }
 
-Deno.test("one more row is one more flag of the parser and the help", () => {
+Deno.test("one more row is one more flag of the parser", () => {
   const row: Flag = {
     name: "cleanup-now",
     type: "bool",
@@ -75,7 +54,5 @@ Deno.test("one more row is one more flag of the parser and the help", () => {
     since: "1.24",
     deprecated: "use nothing",
   };
-  const flags = [...FLAGS, row];
-  assert.equal(parseFlags(["--cleanup_now"], flags).get("cleanup-now"), "true");
-  assert.match(helpText(flags, []), /--cleanup-now +Do so\. Deprecated: use nothing\./);
+  assert.equal(parseFlags(["--cleanup_now"], [...FLAGS, row]).get("cleanup-now"), "true");
 });

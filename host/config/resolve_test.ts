@@ -118,7 +118,7 @@ for (const other of ["--kubeconfig=k", "--master=https://10.0.0.1"]) {
 
 Deno.test("an unknown flag is refused before anything else is looked at", async () => {
   const [problem, ...rest] = await problemsOf("--proxy-mod=nftables", "--v=x");
-  assert.match(problem ?? "", /Did you mean --proxy-mode\?/);
+  assert.match(problem ?? "", /did you mean --proxy-mode\?/);
   assert.deepEqual(rest, []);
 });
 

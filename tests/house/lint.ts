@@ -43,7 +43,7 @@ const DYNAMIC: readonly RegExp[] = [
   /^host\/profiles\/[a-z_]+\.ts$/,
   // Explanations are imported when somebody asks for the first.
   /^host\/explain\/insight\.ts$/,
-  /^host\/cli\/commands\.ts$/,
+  /^host\/cli\/(cli|commands)\.ts$/,
   // Whose proxier the conformance suite tests is said on the command line.
   /^tests\/conformance\/proxier\.ts$/,
 ];
