@@ -20,9 +20,8 @@ export const SCRIPT = `"use strict";
   }
 
   function focusKey(element) {
-    if (element.id) return "#" + element.id;
-    const href = element.getAttribute("href");
-    return href === null ? element.textContent : href;
+    if (element.localName === "summary") return "summary of " + element.parentElement.id;
+    return element.id || element.getAttribute("href") || element.getAttribute("aria-label");
   }
 
   function replace(part, fresh) {

@@ -59,7 +59,7 @@ code, .mono { font-family: ui-monospace, "DejaVu Sans Mono", "Liberation Mono", 
 h1 .mono, h2 .mono { font-size: inherit; }
 th code, th .moment { white-space: nowrap; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .8rem; margin: 1rem 0; padding: 0; list-style: none; }
-.cards.wide { grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); }
+.cards.wide { grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .8rem 1rem; }
 .card .figure { display: block; font-size: 1.7rem; line-height: 1.25; font-weight: 650; font-variant-numeric: tabular-nums; }
 .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: .6rem; }

@@ -44,6 +44,8 @@ const DYNAMIC: readonly RegExp[] = [
   // Explanations are imported when somebody asks for the first.
   /^host\/explain\/insight\.ts$/,
   /^host\/cli\/(cli|commands)\.ts$/,
+  // playwright-core has to be told something before it is imported.
+  /^tests\/page\/browser\.ts$/,
   // Whose proxier the conformance suite tests is said on the command line.
   /^tests\/conformance\/proxier\.ts$/,
 ];

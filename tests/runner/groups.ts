@@ -237,6 +237,25 @@ export const GROUPS: readonly TestGroup[] = [
     limit: 180,
   },
   {
+    name: "browser",
+    paths: ["tests/page"],
+    kind: "tests",
+    place: "namespaces",
+    tools: ["unshare", "ip", "chromium"],
+    permissions: [
+      "--ignore-env",
+      "--allow-env=__IS_WSL_TEST__",
+      "--allow-read",
+      "--allow-write=/tmp",
+      "--allow-net=localhost",
+      // playwright-core asks what machine this is.
+      "--allow-sys",
+      "--allow-ffi",
+      "--allow-run=unshare,nsenter,setpriv,prlimit,chromium,{deno}",
+    ],
+    limit: 180,
+  },
+  {
     name: "conformance",
     paths: ["tests/conformance"],
     kind: "tests",

@@ -20,6 +20,7 @@ export type Tool =
   | "bash"
   | "zsh"
   | "fish"
+  | "chromium"
   | "qemu-system-x86_64"
   | "busybox"
   | "depmod";
@@ -50,6 +51,8 @@ export const PACKAGES: Readonly<Record<Tool, string>> = {
   bash: "bash",
   zsh: "zsh",
   fish: "fish",
+  /** Who looks at the page. 100 MB to load; Debian's, as playwright-core's own would be a download. */
+  chromium: "chromium",
   /** The virtual machine of `deno task test:vm`; virtiofsd comes with it. */
   "qemu-system-x86_64": "qemu-system-x86",
   /** The guest's first program, which must not need a library. */
