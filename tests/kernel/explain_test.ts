@@ -7,9 +7,10 @@ import { sampleEndpoint, sampleNode, sampleService, sampleSlice } from "../../ho
 import { type Explanation, ExplanationSchema } from "../../schemas/explanation.ts";
 import { PendingSyncSchema, TopServicesSchema } from "../../schemas/insight.ts";
 import type { Service } from "../../schemas/kube.ts";
-import { NODE } from "../kit/packet/topology.ts";
+import { NODE, Topology } from "../kit/packet/topology.ts";
 import { kubeObject } from "./kube_object.ts";
 import { outcomeOf, reach, TARGET_PORT, VIP, web } from "./cluster.ts";
+import { NodeAgent } from "./node_agent.ts";
 import { NODE_NAME } from "./program.ts";
 import { startWeirCluster } from "./weir_on_manifests.ts";
 import { taskCommand } from "./weir_process.ts";
@@ -231,4 +232,34 @@ Deno.test("weir check ticks a node that is well, beside a running weir and witho
     alone.out,
     /✘ proxier \.\/no-such-plugin\.ts does not start\n {6}→ Cannot bundle plugin/,
   );
+});
+
+Deno.test("weir check asks the API server for the rights that weir needs, and for its time", async () => {
+  await using topology = await Topology.create({ backends: 1 });
+  await using agent = new NodeAgent(topology);
+  const master = await agent.startApiServer();
+  const check = async () => {
+    const words = [
+      ...taskCommand(),
+      "check",
+      `--master=${master}`,
+      `--hostname-override=${NODE_NAME}`,
+    ];
+    const [program, ...args] = topology.node.namespace.command(words);
+    const { code, stdout } = await new Deno.Command(program, { args, cwd: ROOT }).output();
+    return { code, out: new TextDecoder().decode(stdout) };
+  };
+  const well = await check();
+  assert.equal(well.code, 0, well.out);
+  assert.match(well.out, /✔ the API server answers \(v1\.34\.0\)\n {2}✔ this node's clock agrees/);
+  assert.match(well.out, /✔ may watch services\n/);
+  await agent.deny("watch endpointslices", "list servicecidrs");
+  const lacking = await check();
+  assert.equal(lacking.code, 1);
+  assert.match(
+    lacking.out,
+    /✘ may not watch endpointslices\.discovery\.k8s\.io\n {6}→ grant it by/,
+  );
+  assert.match(lacking.out, /! may not list servicecidrs\.networking\.k8s\.io: /);
+  assert.match(lacking.out, /\n1 failure, 1 warning\.\n$/);
 });

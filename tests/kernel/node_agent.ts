@@ -34,6 +34,7 @@ export type NodeQuestion =
   | { readonly do: "collector-start"; readonly port: number; readonly manner: Manner }
   | { readonly do: "collector" }
   | { readonly do: "put"; readonly url: string; readonly body: string }
+  | { readonly do: "api-deny"; readonly rights: readonly string[] }
   | { readonly do: "api-start" | "api-pause" | "api-resume" | "api-compact" | "api-lists" }
   | {
     readonly do: "api-apply";
@@ -52,6 +53,7 @@ interface NodeAnswers {
   readonly "collector-start": null;
   readonly "collector": Collected;
   readonly put: Page;
+  readonly "api-deny": null;
   readonly "api-start": string;
   readonly "api-pause": null;
   readonly "api-resume": null;
@@ -129,6 +131,15 @@ export class NodeAgent implements AsyncDisposable {
    */
   startApiServer(): Promise<string> {
     return this.#child.ask({ do: "api-start" });
+  }
+
+  /**
+   * Has reviews deny rights.
+   *
+   * @param rights As `watch services`.
+   */
+  async deny(...rights: readonly string[]): Promise<void> {
+    await this.#child.ask({ do: "api-deny", rights });
   }
 
   /**

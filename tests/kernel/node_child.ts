@@ -44,6 +44,9 @@ await answerLines<NodeQuestion>(async (question) => {
     case "api-start":
       server = await FakeApiServer.start();
       return server.url;
+    case "api-deny":
+      for (const right of question.rights) running().denied.add(right);
+      return null;
     case "api-apply":
       for (const object of question.objects) running().store.apply(object.kind, object.object);
       return null;

@@ -86,6 +86,23 @@ const REASONS: Readonly<Record<number, string>> = {
   503: "ServiceUnavailable",
 };
 
+const REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+
+function sendJson(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { "content-type": "application/json" });
+  response.end(JSON.stringify(body));
+}
+
+function concatenated(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
 /**
  * The fake API server. Change its objects through {@linkcode FakeApiServer.store}, its mood through
  * the other members.
@@ -103,6 +120,8 @@ export class FakeApiServer {
   expireContinues = false;
   /** End each watch as soon as it begins. */
   endWatchesAtOnce = false;
+  /** What a SelfSubjectAccessReview denies, as `watch services`; nothing else is kept from anyone. */
+  readonly denied = new Set<string>();
   readonly #options: FakeApiServerOptions;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -225,6 +244,18 @@ export class FakeApiServer {
     if (this.#server.listening) await this.pause();
   }
 
+  #review(request: IncomingMessage, response: ServerResponse): void {
+    const parts: Uint8Array[] = [];
+    request.on("data", (part: Uint8Array) => parts.push(part));
+    request.on("end", () => {
+      const review = JSON.parse(new TextDecoder().decode(concatenated(parts)));
+      const { verb, resource } = review.spec.resourceAttributes;
+      const allowed = !this.denied.has(`${verb} ${resource}`);
+      // The real one creates the review and answers it in one.
+      sendJson(response, 201, { ...review, status: { allowed, reason: allowed ? "RBAC" : "" } });
+    });
+  }
+
   #handle(request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? "/", "http://fake");
     const query = Object.fromEntries(url.searchParams);
@@ -247,6 +278,9 @@ export class FakeApiServer {
     if (token !== undefined && authorization !== `Bearer ${token}`) {
       return refuse({ code: 401, reason: "Unauthorized", message: "Unauthorized" });
     }
+    const { method } = request;
+    if (method === "POST" && url.pathname === REVIEWS) return this.#review(request, response);
+    if (url.pathname === "/version") return sendJson(response, 200, { gitVersion: "v1.34.0" });
     const resource = API_RESOURCES[url.pathname];
     if (resource === undefined) {
       const message = "the server could not find the requested resource";
