@@ -16,6 +16,7 @@ import { formatIp, ipFamily, parseCidr, parseIp } from "../../schemas/ip.ts";
 import { BUILTIN_PROXIERS, parseProxyMode, type RequestedMode } from "../../schemas/proxy_mode.ts";
 import { LIMITS } from "../../schemas/wire.ts";
 import type { ConfigRoot } from "./root.ts";
+import { activeSection, sectionInForce, type SectionName, sectionSources } from "./sections.ts";
 import { kubeProxyDocument, weirDocument } from "./write.ts";
 
 /** All that a configuration is made of, each with its own rules already checked. */
@@ -128,12 +129,6 @@ function periods({ syncPeriod, minSyncPeriod }: TimedSection) {
   };
 }
 
-/** As upstream's conversion: ipvs has periods of its own, and the rest of iptables mode. */
-function activeSection(mode: RequestedMode): "nftables" | "ipvs" | "iptables" {
-  if (mode.type !== "absent") return "nftables";
-  return mode.name === "ipvs" ? "ipvs" : "iptables";
-}
-
 /** What the fields of a document say against each other. */
 function* contradictions(
   { kubeProxy, weir, options }: Documents,
@@ -197,11 +192,12 @@ function* contradictions(
     yield fault("mode", mode, ["plugins"]);
     return;
   }
-  const name = activeSection(mode);
-  const { syncPeriod, minSyncPeriod } = kubeProxy[name];
-  if (minSyncPeriod !== undefined && minSyncPeriod > syncPeriod) {
-    yield fault(`${name}.minSyncPeriod`, `it is longer than ${name}.syncPeriod`, [
-      `${name}.syncPeriod`,
+  const from = sectionSources(kubeProxy, activeSection(mode));
+  const inForce = sectionInForce(kubeProxy, from);
+  if (inForce.minSyncPeriod > inForce.syncPeriod) {
+    const period = `${from.syncPeriod}.syncPeriod`;
+    yield fault(`${from.minSyncPeriod}.minSyncPeriod`, `it is longer than ${period}`, [
+      period,
       "mode",
     ]);
   }
@@ -271,7 +267,7 @@ export function completeConfig(
     mode: requested.type === "absent" ? { type: "builtin", name: "nftables" } : requested,
     inPlaceOf,
     modeFallback: weir.proxyModeFallback,
-    proxier: active === "nftables" ? nftables : { ...iptables, ...periods(kubeProxy[active]) },
+    proxier: sectionInForce(kubeProxy, sectionSources(kubeProxy, active)),
     clusterCIDRs: clusterCIDR === "" ? [] : clusterCIDR.split(",").map(canonicalCidr),
     detectLocalMode: kubeProxy.detectLocalMode === "" ? "ClusterCIDR" : kubeProxy.detectLocalMode,
     detectLocal: kubeProxy.detectLocal,
@@ -327,7 +323,7 @@ export function completeConfig(
  */
 function nodePortAddresses(
   { nodePortAddresses: entries = [], iptables }: KubeProxyDocument,
-  active: "nftables" | "ipvs" | "iptables",
+  active: SectionName,
 ): readonly string[] {
   if (entries.length > 0) return entries.map(canonicalCidr);
   if (active === "nftables") return ["primary"];

@@ -50,7 +50,7 @@ Deno.test("the node's name of the command line wins over the file's, unless it i
 
 Deno.test("flags of the log that are given win over the file's, the others leave it", async () => {
   const { config, warnings } = await acceptedOf(
-    `${KUBE_PROXY}logging:\n  verbosity: 2\n  flushFrequency: 1s\n  vmodule:\n` +
+    `${KUBE_PROXY}mode: nftables\nlogging:\n  verbosity: 2\n  flushFrequency: 1s\n  vmodule:\n` +
       "  - {filePattern: of-the-file, verbosity: 1}\n",
     "-v=5",
     "--vmodule=sync=4",
@@ -62,6 +62,15 @@ Deno.test("flags of the log that are given win over the file's, the others leave
     { filePattern: "of-the-file", verbosity: 1 },
   ]);
   assert.deepEqual(warnings, []);
+});
+
+Deno.test("a file of kube-proxy's usual mode that leaves NodePorts to it is warned of", async () => {
+  const warningsOf = async (fields: string) => (await acceptedOf(KUBE_PROXY + fields)).warnings;
+  const [warning, ...more] = await warningsOf("nodePortAddresses: null\n");
+  assert.match(warning ?? "", /NodePorts answer .* mode is empty.*set nodePortAddresses: \[0\.0/s);
+  assert.deepEqual(more, []);
+  assert.deepEqual(await warningsOf("mode: nftables\n"), []);
+  assert.deepEqual(await warningsOf("nodePortAddresses: [0.0.0.0/0]\n"), []);
 });
 
 Deno.test("weir's own flags and those without a field count beside a file", async () => {

@@ -122,6 +122,20 @@ function remarks(config: WeirConfig, gates: Readonly<Record<string, boolean>>) {
   return { warnings, notes };
 }
 
+/** What an operator who comes from kube-proxy in its usual mode may not expect. */
+function surprises(file: ConfigFile | undefined, { kubeProxy }: Documents): string[] {
+  const { mode, nodePortAddresses = [] } = kubeProxy;
+  // Who gives flags alone chooses anew; a file is what kube-proxy was run with.
+  if (!file?.present.includes("kubeProxy") || mode !== "" || nodePortAddresses.length > 0) {
+    return [];
+  }
+  return [
+    "NodePorts answer on the Node's own addresses alone: mode is empty, which is nftables, and so " +
+    "are nodePortAddresses. kube-proxy with this file is in mode iptables, where they answer on " +
+    'all: to keep that, set nodePortAddresses: [0.0.0.0/0, "::/0"]; to keep this, mode: nftables',
+  ];
+}
+
 /** Flags that the file makes void. */
 function ignored({ given }: CommandLine, flags: readonly Flag[]): string[] {
   const names = flags.filter((flag) => given.has(flag.name) && !countsBesideFile(flag))
@@ -220,6 +234,6 @@ export async function resolveRequest(
   if (result.type === "faulty") throw new Error("a configuration without faults is valid");
   const { config } = result;
   const said = remarks(config, documents.kubeProxy.featureGates);
-  warnings.push(...said.warnings);
+  warnings.push(...said.warnings, ...surprises(file, documents));
   return { type: "proxy", config, warnings, notes: said.notes };
 }

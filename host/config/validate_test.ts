@@ -171,6 +171,25 @@ for (const [what, nftables, minSyncPeriod] of pauses) {
   });
 }
 
+Deno.test("in an empty mode what was written for iptables counts, unless nftables has its own", () => {
+  const iptables = { masqueradeAll: true, masqueradeBit: 15, syncPeriod: "50s" };
+  const pause = { minSyncPeriod: "2s" };
+  const ofIptables = { masqueradeAll: true, masqueradeBit: 15, syncPeriod: 50_000 };
+  assert.deepEqual(configOf({ iptables: { ...iptables, ...pause } }).proxier, {
+    ...ofIptables,
+    minSyncPeriod: 2_000,
+  });
+  assert.deepEqual(configOf({ iptables, nftables: { masqueradeBit: 9, ...pause } }).proxier, {
+    ...ofIptables,
+    masqueradeBit: 9,
+    minSyncPeriod: 2_000,
+  });
+  const { proxier } = configOf({ mode: "nftables", iptables });
+  assert.deepEqual([proxier.masqueradeAll, proxier.masqueradeBit], [false, 14]);
+  const [fault] = faultsOf({ iptables: { minSyncPeriod: "31s" } });
+  assert.equal(fault?.path, "iptables.minSyncPeriod");
+});
+
 Deno.test("whoever serves in place of ipvs has its periods and iptables' masquerading", () => {
   const config = configOf({
     mode: "ipvs",
