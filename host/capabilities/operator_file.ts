@@ -6,12 +6,16 @@
  * @module
  */
 import { messageOf } from "../../schemas/errors.ts";
-import { checked, cString, fixed, libc } from "./libc.ts";
+import { errnoOf } from "./errno.ts";
+import { checked, cString, errno, fixed, libc } from "./libc.ts";
 
 const O_RDONLY = 0;
 const O_WRONLY = 1;
 const O_CREAT = 0o100;
 const O_TRUNC = 0o1000;
+const O_NONBLOCK = 0o4000;
+
+const EAGAIN = errnoOf("EAGAIN");
 const O_CLOEXEC = 0o2000000;
 
 /** As Go's os.Create: all may read and write, less the umask. */
@@ -19,6 +23,14 @@ const MODE = 0o666;
 
 /** Bytes that are read at once. */
 const CHUNK = 65_536;
+
+/** A ConfigMap holds one MiB; what is sixteen times as long is the wrong file, or has no end. */
+const MOST_BYTES = 16 * 2 ** 20;
+
+/** Milliseconds between looks at a pipe that is empty as yet. */
+const PIPE_POLL = 10;
+/** Milliseconds that a pipe may take in all. */
+const PIPE_PATIENCE = 10_000;
 
 /** What the operator can do something about, in words. */
 const REASONS: readonly (readonly [string, new (message: string) => Error, string])[] = [
@@ -35,36 +47,61 @@ function reason(thrown: unknown): Error {
   return new Error(words ?? message, { cause: thrown });
 }
 
+/** Whether Deno's own way of reading comes to an end: a pipe without a writer has none. */
+async function endsSurely(path: string): Promise<boolean> {
+  const { isFile, isDirectory, size } = await Deno.stat(path);
+  return isDirectory || isFile && size <= MOST_BYTES;
+}
+
 /**
- * Reads a text file.
+ * Reads what may be a pipe. The call that opens one blocks this whole process until somebody
+ * writes to it, and so does the call that reads it, unless neither is to wait (fifo(7)).
+ */
+async function readInPieces(path: string): Promise<string> {
+  const flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+  const fd = checked(`open ${path}`, libc().open(cString(path), flags));
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const lateAt = performance.now() + PIPE_PATIENCE;
+  try {
+    for (;;) {
+      const buffer = fixed(CHUNK);
+      const size = libc().read(fd, buffer, BigInt(CHUNK));
+      if (size < 0n && errno() === EAGAIN) {
+        if (performance.now() > lateAt) throw new Error("whoever writes it does not end");
+        await new Promise((resume) => setTimeout(resume, PIPE_POLL));
+        continue;
+      }
+      if (checked(`read ${path}`, size) === 0) break;
+      length += Number(size);
+      if (length > MOST_BYTES) throw new Error(`it has more than ${MOST_BYTES} bytes`);
+      chunks.push(buffer.slice(0, Number(size)));
+    }
+  } finally {
+    libc().close(fd);
+  }
+  return await new Blob(chunks as BlobPart[]).text();
+}
+
+/**
+ * Reads a text file, or a pipe to its end.
  *
  * @param path Absolute, or relative to the working directory.
  * @returns Its text.
- * @throws {Error} When it cannot be read, or is no UTF-8.
+ * @throws {Error} When it cannot be read, or is no UTF-8; when it is longer than 16 MiB, or a pipe
+ * that does not end.
  */
 export async function readOperatorFile(path: string): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    if (await endsSurely(path)) return await Deno.readTextFile(path);
   } catch (thrown) {
     if (!(thrown instanceof Deno.errors.NotCapable)) throw reason(thrown);
   }
-  const chunks: Uint8Array[] = [];
   try {
-    const fd = checked(`open ${path}`, libc().open(cString(path), O_RDONLY | O_CLOEXEC));
-    try {
-      for (;;) {
-        const buffer = fixed(CHUNK);
-        const size = checked(`read ${path}`, libc().read(fd, buffer, BigInt(CHUNK)));
-        if (size === 0) break;
-        chunks.push(buffer.slice(0, size));
-      }
-    } finally {
-      libc().close(fd);
-    }
+    return await readInPieces(path);
   } catch (thrown) {
     throw reason(thrown);
   }
-  return await new Blob(chunks as BlobPart[]).text();
 }
 
 /**

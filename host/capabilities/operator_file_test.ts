@@ -17,8 +17,27 @@ Deno.test("a file where Deno may not read and write is written, read and written
   }
 });
 
+Deno.test("a pipe is read to its end, and one that nobody writes to is empty", async () => {
+  const path = `/tmp/weir-operator-pipe-${crypto.randomUUID()}`;
+  const run = (...args: string[]) => new Deno.Command("unshare", { args }).output();
+  await run("mkfifo", path);
+  try {
+    // Whoever waited here would wait for good.
+    assert.equal(await readOperatorFile(path), "");
+    const written = run("sh", "-c", 'sleep 0.2; echo one >"$0"; sleep 0.2; exit 0', path);
+    const holder = run("sh", "-c", 'exec 3<>"$0"; sleep 0.6; echo two >&3', path);
+    let text = "";
+    while (text === "") text = await readOperatorFile(path);
+    assert.equal(text, "one\ntwo\n");
+    await Promise.all([written, holder]);
+  } finally {
+    await run("rm", "-f", path);
+  }
+});
+
 for (
   const [what, done, message] of [
+    ["read what has no end", () => readOperatorFile("/dev/zero"), /more than 16777216 bytes/],
     [
       "read a file that is not there",
       () => readOperatorFile("/tmp/weir/none"),
