@@ -161,9 +161,12 @@ function* contradictions(
     );
   }
   if (options.manifests !== "" && (options.master !== "" || clientConnection.kubeconfig !== "")) {
+    const other = options.master !== ""
+      ? `--master "${options.master}"`
+      : `kubeconfig "${clientConnection.kubeconfig}"`;
     yield fault(
       "manifests",
-      "objects come from one source, and an API server is given too",
+      `objects come from one source, and the API server of ${other} is given too: leave out one`,
       [],
       "options",
     );

@@ -108,10 +108,16 @@ Deno.test("a fault carries the path of its field, for programs", async () => {
   ]);
 });
 
-for (const other of ["--kubeconfig=k", "--master=https://10.0.0.1"]) {
+for (
+  const [other, named] of [
+    ["--kubeconfig=k", 'kubeconfig "k"'],
+    ["--master=https://10.0.0.1", '--master "https://10.0.0.1"'],
+  ] as const
+) {
   Deno.test(`--manifests together with ${other} is refused: objects have one source`, async () => {
     assert.deepEqual(await problemsOf("--manifests=dir", other), [
-      'Cannot use --manifests "dir": objects come from one source, and an API server is given too',
+      `Cannot use --manifests "dir": objects come from one source, and the API server of ${named} ` +
+      "is given too: leave out one",
     ]);
   });
 }
