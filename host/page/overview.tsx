@@ -35,6 +35,15 @@ function ailments({ healthy, nodeEligible, plugins, configuration }: HealthRepor
   ];
 }
 
+/** Milliseconds at the foot of the chart. */
+const FASTEST = 0.1;
+
+/** Logarithmic: beside a first sync, which takes a hundred times as long, the others still differ. */
+function heightOf(milliseconds: number, slowest: number): number {
+  if (milliseconds <= FASTEST) return 0;
+  return Math.log(milliseconds / FASTEST) / Math.log(slowest / FASTEST);
+}
+
 function Chart({ traces }: { readonly traces: readonly TraceRecord[] }) {
   const durations = traces.map(durationOf).reverse();
   const slowest = Math.max(...durations, 0.001);
@@ -50,7 +59,7 @@ function Chart({ traces }: { readonly traces: readonly TraceRecord[] }) {
       } took, the newest on the right`}
     >
       {durations.map((value, at) => {
-        const height = Math.max(1, value / slowest * HEIGHT);
+        const height = Math.max(1, heightOf(value, slowest) * HEIGHT);
         const failed = traces[traces.length - 1 - at]?.spans[0].error !== undefined;
         return (
           <rect
@@ -138,8 +147,8 @@ export function Overview({ facts, kept }: OverviewProps) {
             <div class="card">
               <Chart traces={last} />
               <p class="soft">
-                {counted(last.length, "sync")}, the newest on the right; the slowest took{" "}
-                {duration(figures.slowest)}. {figures.failed > 0
+                {counted(last.length, "sync")}, the newest on the right, by a logarithmic scale; the
+                slowest took {duration(figures.slowest)}. {figures.failed > 0
                   ? <span class="bad">{counted(figures.failed, "sync")} failed.</span>
                   : "None failed."}
               </p>

@@ -48,7 +48,7 @@ function profile(...stacks: readonly string[][]): Profile {
 /** What a reader sees: the text without tags, spaces joined. */
 function textOf(html: string): string {
   const [, main = ""] = /<main[^>]*>([\s\S]*)<\/main>/.exec(html) ?? [];
-  return main.replace(/<[^>]+>/g, " ").replace(/\s+/g, " ");
+  return main.replace(/<[^>]+>/g, " ").replace(/\s+/g, " ").replaceAll("&#39;", "'");
 }
 
 /** So many Services, each with a cluster IP of its own. */
@@ -161,11 +161,11 @@ Deno.test("a Service's picture leads from its addresses by its policy to its end
     const part of [
       /10\.96\.0\.1:80 cluster IP/,
       /\*:30080 node port/,
-      /✓ balanced over the cluster cluster IP: internalTrafficPolicy Cluster/,
-      /✓ balanced over this node node port: externalTrafficPolicy Local/,
+      /✓ the cluster's endpoints cluster IP: internalTrafficPolicy Cluster/,
+      /✓ this node's endpoints node port: externalTrafficPolicy Local/,
       /10\.244\.0\.1:8080 ready here zone a 50 % 100 % ready/,
-      /10\.244\.0\.2:8080 ready there zone b 50 % – ready runs on node there/,
-      /10\.244\.0\.3:8080 not ready .* – – not ready/,
+      /10\.244\.0\.2:8080 ready there zone b 50 % – Cluster: ready This node: runs on node there/,
+      /10\.244\.0\.3:8080 not ready .* – – Cluster: not ready/,
       /map services 10\.96\.0\.1 goto endpoints/,
       /there is no kernel here/,
     ]

@@ -55,19 +55,21 @@ export function isUnserved({ internal, external }: ServicePortView): boolean {
   return nobody(internal) || nobody(external?.verdict);
 }
 
-/** Every address and port by which a Service can be looked for. */
-function* addressesOf(
+/** Whether an address or a port of a Service begins so. */
+function hasAddress(
+  word: string,
   service: Service | undefined,
   views: readonly ServicePortView[],
-): Generator<string> {
-  if (service !== undefined) {
-    yield service.clusterIP;
-    yield* service.clusterIPs;
-    yield* service.externalIPs;
-    for (const { ip } of service.loadBalancerIngress) yield ip;
-    for (const { port, nodePort } of service.ports) yield* [String(port), String(nodePort)];
-  }
-  for (const { endpoints } of views) for (const { ip } of endpoints) yield ip;
+): boolean {
+  const begins = (address: string) => address.startsWith(word);
+  if (views.some(({ endpoints }) => endpoints.some(({ ip }) => begins(ip)))) return true;
+  return service !== undefined && (
+    begins(service.clusterIP) || service.clusterIPs.some(begins) ||
+    service.externalIPs.some(begins) || service.loadBalancerIngress.some(({ ip }) => begins(ip)) ||
+    service.ports.some(({ port, nodePort }) =>
+      begins(`${port}`) || (nodePort !== 0 && begins(`${nodePort}`))
+    )
+  );
 }
 
 function matches(
@@ -82,8 +84,8 @@ function matches(
   if (others.some((word) => !/^[0-9a-f:.]+$/.test(word))) return false;
   const [namespace = "", name = ""] = key.split("/");
   const { service } = tracker.lookUp(namespace, name);
-  const addresses = [...addressesOf(service, revisions.of(key))];
-  return others.every((word) => addresses.some((address) => address.startsWith(word)));
+  const views = revisions.of(key);
+  return others.every((word) => hasAddress(word, service, views));
 }
 
 /**

@@ -25,8 +25,8 @@ const ADDRESS_KINDS: Readonly<Record<ExplainedAddress["kind"], string>> = {
 };
 
 const VERDICTS: Readonly<Record<ExplainedAddress["verdict"], string>> = {
-  cluster: "✓ balanced over the cluster",
-  local: "✓ balanced over this node",
+  cluster: "✓ the cluster's endpoints",
+  local: "✓ this node's endpoints",
   reject: "✗ rejected",
   drop: "✗ dropped",
 };
@@ -103,6 +103,21 @@ function conditions({ ready, serving, terminating }: ExplainedEndpoint): string 
   ].join(", ");
 }
 
+/** The sets of endpoints, and what they are called here. */
+const SETS = { cluster: "Cluster", local: "This node" } as const;
+
+/** One reason, or one for each set where they differ. */
+function Why({ endpoint, sets }: {
+  readonly endpoint: ExplainedEndpoint;
+  readonly sets: readonly (keyof typeof SETS)[];
+}) {
+  const [first, ...others] = sets;
+  const reason = (set: keyof typeof SETS) => shown(endpoint[set].reason);
+  if (first === undefined) return null;
+  if (others.every((set) => reason(set) === reason(first))) return <div>{reason(first)}</div>;
+  return <>{sets.map((set) => <div>{SETS[set]}: {reason(set)}</div>)}</>;
+}
+
 function Endpoints({ port }: { readonly port: ExplainedPort }) {
   const { endpoints, endpointsMore, addresses, slicesPassedOver } = port;
   // Which sets matter: those that an address of the port leads to.
@@ -133,7 +148,7 @@ function Endpoints({ port }: { readonly port: ExplainedPort }) {
       columns={[
         "Endpoint",
         "Node and zone",
-        ...sets.map((set) => set === "cluster" ? "Cluster" : "This node"),
+        ...sets.map((set) => SETS[set]),
         "Why",
       ]}
     >
@@ -157,10 +172,8 @@ function Endpoints({ port }: { readonly port: ExplainedPort }) {
               </td>
             );
           })}
-          <td>
-            {[...new Set(sets.map((set) => shown(endpoint[set].reason)))].map((reason) => (
-              <div>{reason}</div>
-            ))}
+          <td class="why">
+            <Why endpoint={endpoint} sets={sets} />
             {endpoint.hintZones.length === 0 ? "" : (
               <div class="soft">
                 hinted for {endpoint.hintZones.map((zone) => shown(zone, 100)).join(", ")}

@@ -77,11 +77,11 @@ form label { display: flex; flex-direction: column; gap: .2rem; color: var(--sof
 form label.tick { flex-direction: row; align-items: center; padding-bottom: .35rem; }
 form input[type=search] { width: min(26rem, 80vw); padding: .45rem .7rem; }
 .pages { display: flex; gap: 1rem; align-items: center; margin: .9rem 0; }
-.picture { display: grid; grid-template-columns: minmax(11rem, .8fr) minmax(13rem, 1fr) minmax(20rem, 2.2fr); gap: 0; }
+.picture { display: grid; grid-template-columns: minmax(10rem, .7fr) minmax(11rem, .9fr) minmax(24rem, 2.6fr); gap: 0; }
 .picture > div { padding: .9rem 1rem; background: var(--card); border: 1px solid var(--line); border-radius: .6rem; min-width: 0; }
-.picture > div + div { margin-left: 2.2rem; position: relative; }
-.picture > div + div::before { content: "→"; position: absolute; left: -1.75rem; top: 1.1rem; font-size: 1.4rem; line-height: 1; color: var(--accent); }
-@media (max-width: 62rem) {
+.picture > div + div { margin-left: 1.9rem; position: relative; }
+.picture > div + div::before { content: "→"; position: absolute; left: -1.6rem; top: 1.1rem; font-size: 1.4rem; line-height: 1; color: var(--accent); }
+@media (max-width: 66rem) {
   .picture { grid-template-columns: minmax(0, 1fr); }
   .picture > div + div { margin: 1.9rem 0 0; }
   .picture > div + div::before { content: "↓"; left: 1rem; top: -1.75rem; }
@@ -90,7 +90,8 @@ form input[type=search] { width: min(26rem, 80vw); padding: .45rem .7rem; }
 .picture th, .picture td { padding: .35rem .9rem .35rem 0; }
 .verdict { display: inline-block; border: 1px solid currentColor; border-radius: 1rem; padding: 0 .55rem; font-size: .87rem; }
 svg.bar { display: block; width: 100%; min-width: 6rem; height: .8rem; background: var(--ground); border-radius: .2rem; }
-svg.share { width: 5rem; min-width: 5rem; }
+svg.share { width: 4rem; min-width: 4rem; }
+td.why { min-width: 10rem; }
 svg.bar rect, svg.chart rect { fill: var(--bar); }
 svg.bar rect.plugin { fill: var(--f3); } svg.bar rect.kernel { fill: var(--f1); }
 svg.bar rect.waits { fill: var(--soft); } svg.bar rect.failed, svg.chart rect.failed { fill: var(--bad); }
