@@ -5,7 +5,7 @@
  */
 import type { TraceRecord } from "../telemetry/span.ts";
 
-/** Figures of the last syncs; times are milliseconds from the first change to the sync's end. */
+/** Figures of the last syncs that had anything to do; times are milliseconds from the first change to the sync's end. */
 export interface SyncFigures {
   /** How many syncs the figures are of. */
   readonly count: number;
@@ -34,6 +34,16 @@ export function durationOf({ spans: [root] }: TraceRecord): number {
   return Math.max(0, root.endedAt - root.startedAt);
 }
 
+/**
+ * Whether a sync gave the proxier anything to do, or failed before it could.
+ *
+ * @param trace The sync.
+ * @returns False when all that had changed came to the same.
+ */
+export function didSomething({ spans: [root] }: TraceRecord): boolean {
+  return root.attributes["weir.revision"] !== undefined || root.error !== undefined;
+}
+
 /** The value below or at which a share of all values lies (nearest rank). */
 function quantile(sorted: readonly number[], share: number): number | undefined {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
@@ -54,13 +64,14 @@ export function syncFigures(
   startedAt: number,
   kept: number,
 ): SyncFigures {
-  const durations = traces.map(durationOf).sort((one, other) => one - other);
+  const counted = traces.filter(didSomething);
+  const durations = counted.map(durationOf).sort((one, other) => one - other);
   const oldest = traces.at(-1)?.spans[0].endedAt ?? now;
   const since = Math.max(now - WINDOW_MS, traces.length < kept ? startedAt : oldest);
-  const recent = traces.filter(({ spans: [root] }) => root.endedAt >= since).length;
+  const recent = counted.filter(({ spans: [root] }) => root.endedAt >= since).length;
   return {
-    count: traces.length,
-    failed: traces.filter(({ spans: [root] }) => root.error !== undefined).length,
+    count: counted.length,
+    failed: counted.filter(({ spans: [root] }) => root.error !== undefined).length,
     perSecond: recent / Math.max(1, (now - since) / 1000),
     median: quantile(durations, 0.5),
     p99: quantile(durations, 0.99),

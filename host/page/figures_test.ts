@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { TraceRecord } from "../telemetry/span.ts";
 import { syncFigures } from "./figures.ts";
 
-function sync(endedAt: number, took: number, error?: string): TraceRecord {
+function sync(endedAt: number, took: number, error?: string, revision?: number): TraceRecord {
   return {
     traceId: String(endedAt),
     dropped: 0,
@@ -12,7 +12,7 @@ function sync(endedAt: number, took: number, error?: string): TraceRecord {
       name: "weir.sync",
       startedAt: endedAt - took,
       endedAt,
-      attributes: {},
+      attributes: { "weir.revision": revision },
       links: [],
       events: [],
       error,
@@ -26,7 +26,7 @@ Deno.test("without a sync there is no figure", () => {
 });
 
 Deno.test("of a hundred syncs the p99 is the second slowest", () => {
-  const traces = Array.from({ length: 100 }, (_, at) => sync(100_000 - at, at + 1));
+  const traces = Array.from({ length: 100 }, (_, at) => sync(100_000 - at, at + 1, undefined, 1));
   const { p99, median, slowest } = syncFigures(traces, 100_000, 0, 256);
   assert.deepEqual([p99, median, slowest], [99, 50, 100]);
 });
@@ -53,11 +53,16 @@ for (
   ] as const
 ) {
   Deno.test(sentence, () => {
-    const traces = ends.map((end) => sync(end, 1));
+    const traces = ends.map((end) => sync(end, 1, undefined, 1));
     assert.equal(syncFigures(traces, now, startedAt, kept).perSecond, perSecond);
   });
 }
 
 Deno.test("failed syncs are counted", () => {
-  assert.equal(syncFigures([sync(2, 1, "EBUSY"), sync(1, 1)], 3, 0, 256).failed, 1);
+  assert.equal(syncFigures([sync(2, 1, "EBUSY"), sync(1, 1, undefined, 1)], 3, 0, 256).failed, 1);
+});
+
+Deno.test("a sync that had nothing to do is none that was fast", () => {
+  const figures = syncFigures([sync(2_000, 1), sync(1_000, 50, undefined, 1)], 2_000, 0, 256);
+  assert.deepEqual([figures.count, figures.median, figures.perSecond], [1, 50, 0.5]);
 });

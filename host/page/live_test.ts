@@ -100,3 +100,14 @@ Deno.test("the page tells of a Service that has come, and refuses the one listen
   assert.equal(new TextDecoder().decode((await told).value), "event: news\ndata:\n\n");
   page.closing.abort();
 });
+
+Deno.test("another site takes nobody's place, nor does who only asks for the headers", async () => {
+  const page = await samplePage();
+  for (let times = 0; times <= MOST_LISTENERS; times++) {
+    assert.equal((await page.ask("/live", { "Sec-Fetch-Site": "cross-site" })).status, 403);
+    assert.equal((await page.ask("/live", {}, "HEAD")).status, 200);
+  }
+  const answer = await page.ask("/live", { "Sec-Fetch-Site": "same-origin" });
+  assert.equal(answer.status, 200);
+  await answer.body?.cancel();
+});

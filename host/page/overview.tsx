@@ -7,7 +7,7 @@ import type { HealthReport } from "../routes/proxy_health.ts";
 import type { TraceRecord } from "../telemetry/span.ts";
 import { LivePart } from "./document.tsx";
 import type { PageFacts } from "./facts.ts";
-import { durationOf, syncFigures } from "./figures.ts";
+import { didSomething, durationOf, syncFigures } from "./figures.ts";
 import { SyncTable } from "./sync_views.tsx";
 import { count, counted, duration, shown } from "./words.ts";
 
@@ -96,6 +96,7 @@ export function Overview({ facts, kept }: OverviewProps) {
   const { services, endpointSlices } = tracker.pending;
   const waiting = services + endpointSlices;
   const reasons = ailments(report);
+  const telling = last.filter(didSomething);
   const started = revisions.revision > 0;
   return (
     <>
@@ -141,14 +142,14 @@ export function Overview({ facts, kept }: OverviewProps) {
             <ul class="plain">{reasons.map((reason) => <li>{reason}</li>)}</ul>
           </div>
         )}
-        {last.length === 0 ? "" : (
+        {telling.length === 0 ? "" : (
           <>
             <h2>How long syncs take</h2>
             <div class="card">
-              <Chart traces={last} />
+              <Chart traces={telling} />
               <p class="soft">
-                {counted(last.length, "sync")}, the newest on the right, by a logarithmic scale; the
-                slowest took {duration(figures.slowest)}. {figures.failed > 0
+                {counted(telling.length, "sync")}, the newest on the right, by a logarithmic scale;
+                the slowest took {duration(figures.slowest)}. {figures.failed > 0
                   ? <span class="bad">{counted(figures.failed, "sync")} failed.</span>
                   : "None failed."}
               </p>

@@ -72,7 +72,7 @@ export async function pageApp(
 ): Promise<Hono<{ Bindings: PageBindings }>> {
   const headers = await pageHeaders(STYLE, SCRIPT);
   const live = new Live({ version: () => versionOf(facts), clock });
-  const text = (context: Context, body: string, status: 421 | 503) =>
+  const text = (context: Context, body: string, status: 403 | 421 | 503) =>
     context.body(`${body}\n`, status, { ...headers, "Content-Type": "text/plain; charset=utf-8" });
   const framed = (context: Context, { at, title, body, status = undefined }: View) =>
     context.html(
@@ -159,8 +159,13 @@ export async function pageApp(
         ),
       }))
     .get("/live", (context) => {
+      // Another site could not read it, but take the places of those who may.
+      const site = context.req.header("Sec-Fetch-Site") ?? "same-origin";
+      if (site !== "same-origin") return text(context, "Only the page itself may listen", 403);
+      const type = { ...headers, "Content-Type": "text/event-stream" };
+      if (context.req.method === "HEAD") return context.body(null, 200, type);
       const stream = live.listen(context.env.closing);
       if (stream === undefined) return text(context, "Too many pages listen", 503);
-      return context.body(stream, 200, { ...headers, "Content-Type": "text/event-stream" });
+      return context.body(stream, 200, type);
     });
 }

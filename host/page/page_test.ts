@@ -48,7 +48,8 @@ function profile(...stacks: readonly string[][]): Profile {
 /** What a reader sees: the text without tags, spaces joined. */
 function textOf(html: string): string {
   const [, main = ""] = /<main[^>]*>([\s\S]*)<\/main>/.exec(html) ?? [];
-  return main.replace(/<[^>]+>/g, " ").replace(/\s+/g, " ").replaceAll("&#39;", "'");
+  return main.replace(/<title>.*?<\/title>/g, "").replace(/<[^>]+>/g, " ").replace(/\s+/g, " ")
+    .replaceAll("&#39;", "'");
 }
 
 /** So many Services, each with a cluster IP of its own. */

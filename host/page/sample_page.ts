@@ -36,9 +36,10 @@ export interface SamplePage {
    *
    * @param path With its query.
    * @param headers Of the request; its Host is localhost unless another is given.
+   * @param method GET unless another is given.
    * @returns The answer.
    */
-  ask(path: string, headers?: Readonly<Record<string, string>>): Promise<Response>;
+  ask(path: string, headers?: Readonly<Record<string, string>>, method?: string): Promise<Response>;
   /**
    * Asks for the text of a view.
    *
@@ -108,8 +109,8 @@ export async function samplePage(others: Partial<PageFacts> = {}): Promise<Sampl
   };
   const app = await pageApp(facts, clock);
   const closing = new AbortController();
-  const ask = async (path: string, headers: Readonly<Record<string, string>> = {}) =>
-    await app.request(path, { headers: { Host: "localhost:10249", ...headers } }, {
+  const ask: SamplePage["ask"] = async (path, headers = {}, method = "GET") =>
+    await app.request(path, { method, headers: { Host: "localhost:10249", ...headers } }, {
       closing: closing.signal,
     });
   return {

@@ -5,7 +5,7 @@
  */
 import type { SpanAttributes, TraceRecord } from "../telemetry/span.ts";
 import { LivePart } from "./document.tsx";
-import { durationOf } from "./figures.ts";
+import { didSomething, durationOf } from "./figures.ts";
 import { Table } from "./table.tsx";
 import { type Step, waterfall } from "./waterfall.ts";
 import { count, duration, moment, shown } from "./words.ts";
@@ -41,7 +41,9 @@ function Bar({ steps }: { readonly steps: readonly Step[] }) {
             x={x.toFixed(1)}
             width={width.toFixed(1)}
             height="10"
-          />
+          >
+            <title>{`${shown(step.span.name, 80)} ${duration(step.milliseconds)}`}</title>
+          </rect>
         );
       })}
     </svg>
@@ -107,7 +109,7 @@ export function SyncTable({ traces, label }: SyncTableProps) {
               <Bar steps={stagesOf(trace)} />
             </td>
             <td class={error === undefined ? "good" : "bad"}>
-              {error === undefined ? "done" : "failed"}
+              {error !== undefined ? "failed" : didSomething(trace) ? "done" : "nothing to do"}
             </td>
           </tr>
         );
