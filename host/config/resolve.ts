@@ -95,7 +95,10 @@ function faultError(
     (flag !== undefined && given.has(flag.name) && countsBesideFile(flag));
   if (!ofFlag) return problemError(faultProblem(file, { root, path, message }));
   if (flag !== undefined) {
-    return flagRefusal(flag, given.get(flag.name) ?? "", message, ownPath(flag, path));
+    // Of a list of gates it is no help that one of them is wrong.
+    const [field, gate] = path;
+    const why = field === "featureGates" && gate !== undefined ? `${gate}: ${message}` : message;
+    return flagRefusal(flag, given.get(flag.name) ?? "", why, ownPath(flag, path));
   }
   return new WeirError(
     "WEIR_CONFIG_INVALID",
@@ -111,6 +114,8 @@ function remarks(config: WeirConfig, gates: Readonly<Record<string, boolean>>) {
   for (const { gate, meaning } of resolveGates(gates).notes) {
     if (meaning === "always") {
       warnings.push(`Feature gate ${gate}=false changes nothing: weir cannot work without it`);
+    } else if (meaning === "unknown") {
+      warnings.push(`Feature gate ${gate} changes nothing: weir does not know it`);
     } else notes.push(`Feature gate ${gate} changes nothing: weir has no such feature`);
   }
   if (config.inPlaceOf !== "") {

@@ -108,6 +108,16 @@ Deno.test("a fault carries the path of its field, for programs", async () => {
   ]);
 });
 
+Deno.test("of several feature gates, each that cannot be set is named", async () => {
+  const gates = "SeccompDefault=true,NFTablesProxyMode=false,AllowServiceExternalIP=false";
+  const start = `Cannot use --feature-gates "${gates}": `;
+  assert.deepEqual(await problemsOf(`--feature-gates=${gates}`), [
+    `${start}NFTablesProxyMode: it is locked to true, as in kube-proxy since the feature is GA`,
+    `${start}AllowServiceExternalIP: there is no such feature gate; did you mean ` +
+    "AllowServiceExternalIPs?",
+  ]);
+});
+
 for (
   const [other, named] of [
     ["--kubeconfig=k", 'kubeconfig "k"'],

@@ -51,9 +51,9 @@ const KUBE_PROXY: readonly FieldRow[] = [
     { AllowServiceExternalIPs: false },
     (c) => c.featureGates["AllowServiceExternalIPs"],
     false,
-    { Foo: true },
+    { AllowServiceExternalIp: true },
     /no such feature gate/,
-    { at: "featureGates.Foo" },
+    { at: "featureGates.AllowServiceExternalIp" },
   ),
   row("clientConnection.kubeconfig", "/k", (c) => c.clientConnection.kubeconfig, "/k", 3, text),
   row(

@@ -1,5 +1,9 @@
 /**
- * The feature gates of kube-proxy 1.24 to 1.37: all are accepted, few mean something here.
+ * Feature gates: all are accepted, few mean something here.
+ *
+ * kube-proxy takes the gates of every component of its version, hundreds in all, and clusters are
+ * often given one list for all components. Listed here are those that touch a service proxy, and
+ * those that kube-proxy's help has had.
  *
  * @module
  */
@@ -107,6 +111,8 @@ export const GATES: ReadonlyMap<string, Gate> = new Map<string, Gate>([
   ["KubeProxyNFTablesLocalhostNodePorts", { ...on, meaning: "obeyed", stage: "ALPHA" }],
 ]);
 
+const OBEYED = [...GATES].filter(([, { meaning }]) => meaning === "obeyed").map(([name]) => name);
+
 /** What the gates given come to. */
 export interface GateSettings {
   /** Every gate that means something here, and every one that was given, by name. */
@@ -118,8 +124,11 @@ export interface GateSettings {
 /** A setting that changes nothing. */
 export interface GateNote {
   readonly gate: string;
-  /** `always`: it was switched off, and weir cannot; `none`: it has no meaning here. */
-  readonly meaning: "always" | "none";
+  /**
+   * `always`: it was switched off, and weir cannot; `none`: it has no meaning here; `unknown`: it
+   * is another component's, or nobody's.
+   */
+  readonly meaning: "always" | "none" | "unknown";
 }
 
 /**
@@ -143,10 +152,11 @@ export function stageOf(name: string): "ALPHA" | "BETA" | "" {
 export function gateFault(name: string, value: boolean): string | undefined {
   const gate = GATES.get(name);
   if (gate === undefined) {
-    const guess = nearest(name, [...GATES.keys()]);
-    return guess === undefined
-      ? `there is no such feature gate; there are ${[...GATES.keys()].sort().join(", ")}`
-      : `there is no such feature gate; did you mean ${guess}?`;
+    // What is meant must not be lost for a slip of the finger; ComponentSLIs is none.
+    const guess = nearest(name, OBEYED, 2);
+    return guess !== undefined
+      ? `there is no such feature gate; did you mean ${guess}?`
+      : undefined;
   }
   return gate.locked && value !== gate.on
     ? `it is locked to ${gate.on}, as in kube-proxy since the feature is GA`
@@ -167,7 +177,7 @@ export function resolveGates(given: Readonly<Record<string, boolean>>): GateSett
   }
   Object.assign(gates, given);
   const notes = Object.entries(given).flatMap(([gate, value]): GateNote[] => {
-    const meaning = GATES.get(gate)?.meaning ?? "none";
+    const meaning = GATES.get(gate)?.meaning ?? "unknown";
     if (gate === "AllAlpha" || gate === "AllBeta" || meaning === "obeyed") return [];
     if (meaning === "always" && value) return [];
     return [{ gate, meaning }];

@@ -30,7 +30,7 @@ const faults: readonly (readonly [string, boolean, RegExp])[] = [
     false,
     /^there is no such feature gate; did you mean AllowServiceExternalIPs\?$/,
   ],
-  ["Magic", true, /^there is no such feature gate; there are APIListChunking, .*, WinOverlay, /],
+  ["ComponentStatusZs", true, /did you mean ComponentStatusz\?$/],
   ["NFTablesProxyMode", false, /^it is locked to true/],
   ["WinDSR", false, /^it is locked to true/],
 ];
@@ -40,6 +40,19 @@ for (const [name, value, why] of faults) {
     assert.match(gateFault(name, value) ?? "", why);
   });
 }
+
+Deno.test("gates of other components, of whatever version, are taken and told of", () => {
+  const others = [
+    "ExecProbeTimeout",
+    "SidecarContainers",
+    "ComponentSLIs",
+    "InPlacePodVerticalScaling",
+  ];
+  for (const name of others) assert.equal(gateFault(name, true), undefined, name);
+  assert.deepEqual(resolveGates({ SidecarContainers: true }).notes, [
+    { gate: "SidecarContainers", meaning: "unknown" },
+  ]);
+});
 
 Deno.test("a locked gate may be set to what it is", () => {
   assert.equal(gateFault("NFTablesProxyMode", true), undefined);

@@ -37,16 +37,21 @@ const LONGEST = 64;
  *
  * @param word What was written.
  * @param names What there is.
+ * @param most The most slips, however long the name.
  * @returns The nearest name, or undefined when none is near.
  */
-export function nearest(word: string, names: readonly string[]): string | undefined {
+export function nearest(
+  word: string,
+  names: readonly string[],
+  most = Infinity,
+): string | undefined {
   if (word.length > LONGEST) return undefined;
   const lower = word.toLowerCase();
   let best: string | undefined;
   let fewest = Infinity;
   for (const name of names) {
     const slips = distance(lower, name.toLowerCase());
-    if (slips < fewest && slips <= Math.max(1, Math.floor(name.length / 3))) {
+    if (slips < fewest && slips <= Math.min(most, Math.max(1, Math.floor(name.length / 3)))) {
       best = name;
       fewest = slips;
     }

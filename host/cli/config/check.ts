@@ -20,15 +20,17 @@ export interface CheckedFile {
   readonly documents: Documents | undefined;
 }
 
-/** Gates that are switched off and that weir cannot work without. */
+/** Gates that are unknown, or that are switched off and that weir cannot work without. */
 function idleGates(file: ConfigFile, { kubeProxy }: Documents): ConfigProblem[] {
   return resolveGates(kubeProxy.featureGates).notes
-    .filter(({ meaning }) => meaning === "always")
-    .map(({ gate }) => ({
+    .filter(({ meaning }) => meaning !== "none")
+    .map(({ gate, meaning }) => ({
       ...faultProblem(file, {
         root: "kubeProxy",
         path: ["featureGates", gate],
-        message: "it changes nothing: weir cannot work without it",
+        message: meaning === "always"
+          ? "it changes nothing: weir cannot work without it"
+          : "it changes nothing: weir does not know it",
       }),
       severity: "warning" as const,
     }));
