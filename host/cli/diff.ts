@@ -12,9 +12,10 @@ import type { SourceEvent } from "../../schemas/kube.ts";
 import type { ServicePortView } from "../../schemas/view.ts";
 import { resolveRequest } from "../config/resolve.ts";
 import { compareViews } from "../explain/view_changes.ts";
-import { compareConfigs, type ConfigChange, loggable } from "../reload/parts.ts";
+import { compareConfigs, type ConfigChange } from "../reload/parts.ts";
 import { resolveService } from "../resolver/resolve.ts";
 import { manifestsSource } from "../source/manifests/source.ts";
+import { maskedWhole } from "../telemetry/masked.ts";
 import { LABEL_ZONE, Tracker } from "../tracker.ts";
 import { rendered } from "./answer.ts";
 import { ask, type AskOptions, type Fetch } from "./ask.ts";
@@ -99,9 +100,8 @@ async function ofConfiguration(
   }
   for (const warning of request.warnings) io.stderr(`${warning}\n`);
   const { weir } = await ask(ConfigzSchema, "/configz", {}, options);
-  // Passwords in URLs are masked on the page; whether they differ is not to be told.
-  const shown = { ...request.config, master: weir.master };
-  return compareConfigs(weir, shown);
+  // What is secret in URLs is masked on the page; whether it differs is not to be told.
+  return compareConfigs(weir, maskedWhole(request.config));
 }
 
 function coloured(detail: string, style: Style): string {
@@ -128,8 +128,8 @@ function diffText({ against, services, configuration }: Differences, style: Styl
   for (const { field, part, before, after } of configuration) {
     const effect = EFFECTS[part] === undefined ? "" : style.dim(` (${EFFECTS[part]})`);
     lines.push(`${style.yellow(`~ ${field}`)}${effect}`);
-    lines.push(`    ${style.red(`- ${JSON.stringify(loggable(before))}`)}`);
-    lines.push(`    ${style.green(`+ ${JSON.stringify(loggable(after))}`)}`);
+    lines.push(`    ${style.red(`- ${JSON.stringify(maskedWhole(before))}`)}`);
+    lines.push(`    ${style.green(`+ ${JSON.stringify(maskedWhole(after))}`)}`);
   }
   return `${lines.join("\n")}\n\n${
     services.length + configuration.length

@@ -157,19 +157,3 @@ export function compareConfigs(before: WeirConfig, after: WeirConfig): readonly 
   return differences("", PARTS, before, after).filter(({ part }) => part !== "kept")
     .sort((one, other) => one.field < other.field ? -1 : 1);
 }
-
-/** A password in a URL is nobody's business. */
-const USER_INFO = /^([a-z][a-z0-9+.-]*:\/\/)[^/@]*@/i;
-
-/**
- * Words a value of the configuration for the log.
- *
- * @param value Any value of a field.
- * @returns It without the credentials of URLs.
- */
-export function loggable(value: unknown): unknown {
-  if (typeof value === "string") return value.replace(USER_INFO, "$1***@");
-  if (Array.isArray(value)) return value.map(loggable);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, loggable(inner)]));
-}

@@ -12,8 +12,9 @@ import { messageOf, WeirError } from "../../schemas/errors.ts";
 import type { Clock } from "../clock.ts";
 import { sleep } from "../sleep.ts";
 import type { Logger } from "../telemetry/log.ts";
+import { maskedWhole } from "../telemetry/masked.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { compareConfigs, type ConfigChange, loggable } from "./parts.ts";
+import { compareConfigs, type ConfigChange } from "./parts.ts";
 
 /** What the command line and the file come to. */
 export type Resolution =
@@ -205,7 +206,7 @@ export class Reloader {
     if (told === this.#told) return;
     this.#told = told;
     for (const { field, part, before, after } of changes) {
-      const values = { before: loggable(before), after: loggable(after) };
+      const values = { before: maskedWhole(before), after: maskedWhole(after) };
       log.info("Configuration changed", { field, ...values });
       if (part === "start") log.warn("Restart weir for a change to take effect", { field });
     }

@@ -6,7 +6,7 @@
 import { type Context, Hono } from "hono";
 import type { WeirConfig } from "../../schemas/config.ts";
 import { CONTENT_TYPES, formatFor } from "../telemetry/exposition.ts";
-import { masked } from "./masked.ts";
+import { maskedWhole } from "../telemetry/masked.ts";
 import type { MetricPage, MetricRegistry } from "../telemetry/metrics.ts";
 import type { MachineIds } from "../process/machine.ts";
 
@@ -26,9 +26,8 @@ const TEXT = { "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Opti
 
 /** What is in force, without what was shown as it was written. */
 function shown(config: WeirConfig): Omit<WeirConfig, "written"> {
-  const { written: _, master, ...rest } = config;
-  // A password in a URL is nobody's business.
-  return { ...rest, master: masked(master) };
+  const { written: _, ...rest } = config;
+  return rest;
 }
 
 /**
@@ -72,11 +71,12 @@ export function metricsRoutes(options: MetricsRoutesOptions): Hono {
     })
     .get("/configz", (context) =>
       context.body(
-        JSON.stringify({
+        // A password in a URL is nobody's business, wherever the URL is.
+        JSON.stringify(maskedWhole({
           "kubeproxy.config.k8s.io": config().written.kubeProxy,
           "weir.dev": config().written.weir,
           "weir": { ...shown(config()), machine },
-        }),
+        })),
         200,
         { "Content-Type": "application/json", "X-Content-Type-Options": "nosniff" },
       ));

@@ -84,6 +84,7 @@ Deno.test("/configz shows kube-proxy's document as it shows its own, and what is
     "--cluster-cidr=10.244.0.0/16",
     "-v=3",
     "--master=https://me:secret@10.0.0.1",
+    "--traces-endpoint=http://me:se@cret@10.0.0.2:4318/?token=secret",
   );
   const response = await app.request("/configz");
   assert.equal(response.headers.get("content-type"), "application/json");
@@ -102,6 +103,9 @@ Deno.test("/configz shows kube-proxy's document as it shows its own, and what is
   assert.deepEqual(weir.machine, MACHINE);
   assert.deepEqual(weir.clusterCIDRs, ["10.244.0.0/16"]);
   assert.equal(weir.master, "https://***@10.0.0.1");
+  for (const { telemetry } of [own, weir]) {
+    assert.equal(telemetry.tracesEndpoint, "http://***@10.0.0.2:4318/?token=***");
+  }
 });
 
 Deno.test("/proxyMode says the mode that serves, and beside it in whose place", async () => {

@@ -9,7 +9,7 @@ import { type Context, Hono } from "hono";
 import { messageOf } from "../../schemas/errors.ts";
 import { encodePprof, formatProfile, type Profile } from "../profiles/pprof.ts";
 import type { Profiler } from "../profiles/profiler.ts";
-import { masked } from "./masked.ts";
+import { masked } from "../telemetry/masked.ts";
 
 /** What can be profiled. */
 export interface ProfileSubjects {

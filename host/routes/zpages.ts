@@ -5,7 +5,7 @@
  * @module
  */
 import { type Context, Hono } from "hono";
-import { masked } from "./masked.ts";
+import { masked } from "../telemetry/masked.ts";
 
 /** What the pages tell. */
 export interface ZPagesOptions {

@@ -12,6 +12,7 @@ import { messageOf, WeirError } from "../../../schemas/errors.ts";
 import * as v from "valibot";
 import type { Documents } from "../../config/complete.ts";
 import { kubeProxyDocument, weirDocument } from "../../config/write.ts";
+import { maskedWhole } from "../../telemetry/masked.ts";
 import { type CliIo, EXIT_CODES } from "../cli.ts";
 import { createStyle, type Style, wantsColour } from "../style.ts";
 import { checkConfigFile, type CheckedFile, checkJson, checkReport, hasErrors } from "./check.ts";
@@ -156,7 +157,9 @@ async function diff(path: string, options: DiffOptions, ground: Ground): Promise
   if (next === undefined) return EXIT_CODES.failed;
   const from = await other(options.against, options.server, next, ground);
   if (from === undefined) return EXIT_CODES.failed;
-  const found = compareDocuments(from.documents, written(next));
+  // What runs has masked what is secret in URLs; whether that differs is not to be told.
+  const to = from.runs === true ? maskedWhole(written(next)) : written(next);
+  const found = compareDocuments(from.documents, to);
   ground.io.stdout(
     options.output === "json"
       ? diffJson(found, from.name)

@@ -117,6 +117,29 @@ Deno.test("a file is compared with the kube-proxy that runs, by what it says of 
   );
 });
 
+Deno.test("what is secret in a URL is masked by what runs, and is no difference", async () => {
+  const endpoint = (text: string) => ({ telemetry: { tracesEndpoint: text } });
+  const configz = {
+    "http://127.0.0.1:10249/configz": {
+      "kubeproxy.config.k8s.io": { kind: "KubeProxyConfiguration" },
+      "weir.dev": { kind: "WeirConfiguration", ...endpoint("https://***@traces:4318/?key=***") },
+    },
+  };
+  for (const [host, count] of [["traces", 0], ["other", 1]] as const) {
+    const url = `https://me:secret@${host}:4318/?key=secret`;
+    const { out } = await run(
+      ["diff", "c.yaml", "-o", "json"],
+      { "c.yaml": `${WEIR}telemetry: {tracesEndpoint: "${url}"}\n` },
+      configz,
+    );
+    const found = JSON.parse(out).differences.filter(({ path }: { path: string[] }) =>
+      path.includes("tracesEndpoint")
+    );
+    assert.equal(found.length, count);
+    assert.doesNotMatch(out, /secret/);
+  }
+});
+
 const asked: readonly (readonly [string, string])[] = [
   ["", "http://127.0.0.1:10249/configz"],
   ["metricsBindAddress: 0.0.0.0:1234\n", "http://127.0.0.1:1234/configz"],

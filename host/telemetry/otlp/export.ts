@@ -22,6 +22,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { messageOf } from "../../../schemas/errors.ts";
 import type { Clock } from "../../clock.ts";
 import type { Logger } from "../log.ts";
+import { masked } from "../masked.ts";
 import type { SpanAttributes, TraceRecord } from "../span.ts";
 import { ExportedSpan } from "./exported_span.ts";
 import type { ExportSettings, Sampling, TlsFiles } from "./settings.ts";
@@ -108,9 +109,11 @@ async function agentOptions(tls: TlsFiles, readFile: ExportOptions["readFile"]) 
   };
 }
 
-/** A name and a password may stand before the host. */
-function withoutSecrets(endpoint: string): string {
-  return endpoint.replace(/^(\w+:\/\/)[^/]*@/, "$1");
+/** The endpoint is a base: a path is put behind its own, and a query stays. */
+function tracesUrl(endpoint: string): string {
+  const url = new URL(endpoint);
+  url.pathname = url.pathname.replace(/\/?$/, "/v1/traces");
+  return url.href;
 }
 
 /** Says once that the collector is away, and once that it is back. */
@@ -151,7 +154,7 @@ class Complaints {
 export async function openExport(options: ExportOptions): Promise<TraceExport> {
   const { settings, clock, log, version, whenQuiet } = options;
   const { protocol, endpoint, configured, tls, queue, sampling } = settings;
-  const shown = withoutSecrets(endpoint);
+  const shown = masked(endpoint);
   // What is wrong with its variables the exporter says while it is made; later it would repeat,
   // for each request, what is said better below.
   let tell = (text: string) => log.warn(text);
@@ -162,7 +165,7 @@ export async function openExport(options: ExportOptions): Promise<TraceExport> {
   );
   const Exporter = protocol === "http/json" ? JsonExporter : ProtobufExporter;
   const exporter = new Exporter({
-    ...(configured ? { url: new URL("v1/traces", endpoint.replace(/\/?$/, "/")).href } : {}),
+    ...(configured ? { url: tracesUrl(endpoint) } : {}),
     ...(tls === undefined ? {} : { httpAgentOptions: await agentOptions(tls, options.readFile) }),
   });
   const resource = defaultResource()

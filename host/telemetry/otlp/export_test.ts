@@ -24,8 +24,8 @@ function environment(variables: Readonly<Record<string, string>>): Disposable {
   };
 }
 
-/** Tracing with an export, as the environment asks for it. */
-function open() {
+/** Tracing with an export, as the environment or the configuration asks for it. */
+function open(configured = "") {
   const lines: string[] = [];
   const log = createLog(
     {
@@ -35,7 +35,7 @@ function open() {
         lines.push(`${severity} ${message} ${JSON.stringify(fields)}`),
     },
   );
-  const { settings } = readExportSettings((name) => Deno.env.get(name));
+  const { settings } = readExportSettings((name) => Deno.env.get(name), configured);
   assert.ok(settings !== undefined);
   const resource = { "service.name": "weir", "k8s.node.name": "node-1", "process.pid": 7 };
   const ring = new TraceRing();
@@ -242,6 +242,25 @@ Deno.test("what waits is sent when weir ends", async () => {
   assert.equal(collector.spans.length, 0);
   await opened.sink.stop(1_000);
   assert.equal(collector.spans.length, 8);
+});
+
+Deno.test("a configured endpoint keeps its path and query, and the log has neither name nor token", async () => {
+  const asked = Promise.withResolvers<string>();
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    (request) => {
+      asked.resolve(request.url);
+      return new Response();
+    },
+  );
+  const place = `127.0.0.1:${server.addr.port}`;
+  const opened = open(`http://me:secret@${place}/tenant/?token=secret`);
+  sync(opened);
+  await opened.said(/Sending traces/);
+  sync(opened);
+  await opened.sink.stop(1_000);
+  assert.equal(await asked.promise, `http://${place}/tenant/v1/traces?token=secret`);
+  assert.doesNotMatch(opened.lines.join(), /secret/);
 });
 
 /** Nobody listens there: a port that was free a moment ago. */
