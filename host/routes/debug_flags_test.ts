@@ -47,3 +47,20 @@ Deno.test("/debug/flags/v cannot be read, and /debug/flags/ says what there is",
   assert.equal((await app.request("/debug/flags/v")).status, 406);
   assert.match(await (await app.request("/debug/flags/")).text(), /\/debug\/flags\/v/);
 });
+
+Deno.test("a body without end is not read to its end, and no level is set", async () => {
+  const levels: number[] = [];
+  let pulled = 0;
+  const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    pull: (controller) => {
+      controller.enqueue(new Uint8Array(50).fill(0x30));
+      if (++pulled === 100) controller.close();
+    },
+  });
+  const app = debugFlagsRoutes((level) => levels.push(level));
+  const response = await app.request("/debug/flags/v", { method: "PUT", body });
+  assert.equal(response.status, 400);
+  assert.equal(await response.text(), "the body is too long\n");
+  assert.ok(pulled < 10, `${pulled} pieces were read`);
+  assert.deepEqual(levels, []);
+});
