@@ -167,7 +167,7 @@ function Endpoints({ port }: { readonly port: ExplainedPort }) {
             const share = shareOf(serves, sizes[set]);
             return (
               <td>
-                {serves ? percent(share) : "–"}
+                {serves ? `${endpointsMore > 0 ? "at most " : ""}${percent(share)}` : "–"}
                 <Share share={share} />
               </td>
             );

@@ -34,10 +34,11 @@ for (
     [
       "every file is a noun",
       badNames,
-      files("host/utils.ts", "host/nodeName.ts", "host/node_name.ts"),
+      files("host/utils.ts", "host/nodeName.ts", "host/node_name.ts", "host/nodeView.tsx"),
       [
         "host/utils.ts: the name says nothing of what it holds",
         "host/nodeName.ts: not lower_case.ts",
+        "host/nodeView.tsx: not lower_case.ts",
       ],
     ],
     [

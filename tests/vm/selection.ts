@@ -37,6 +37,7 @@ export const LEFT_OUT: ReadonlyMap<string, string> = new Map([
   ["tests/kernel/metrics_move_test.ts", "its subject is what the metrics say, not the kernel"],
   ["tests/kernel/prometheus_test.ts", "its subject is a program that reads pages over HTTP"],
   ["tests/kernel/pages_test.ts", "its subject is pages over HTTP, not the kernel"],
+  ["tests/page/page_test.ts", "its subject is a page in a browser, not the kernel"],
   ["tests/kernel/profile_test.ts", "its subject is V8's profilers, not the kernel"],
   ["tests/kernel/reload_test.ts", "reloads under 200 connections a second, and by the clock"],
   ["tests/kernel/takeover_test.ts", "takes over under 200 connections a second"],
