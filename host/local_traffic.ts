@@ -43,6 +43,20 @@ interface Detector {
   plugin: SupervisedPlugin | undefined;
 }
 
+/**
+ * Whom an answer is told to, for the time being. Made outside of {@linkcode LocalTraffic.prepare}:
+ * all functions of one call share what any of them needs, so that one that a detector keeps there
+ * would keep its former, and that one its own.
+ */
+class Listener {
+  to: () => void;
+  readonly hear = (): void => this.to();
+
+  constructor(to: () => void) {
+    this.to = to;
+  }
+}
+
 /** Knows how local traffic is told. */
 export class LocalTraffic {
   readonly #options: LocalTrafficOptions;
@@ -102,8 +116,8 @@ export class LocalTraffic {
     const former = this.#inForce;
     const reused = former.identity === this.#options.identify(config) ? former : undefined;
     const answered = Promise.withResolvers<void>();
-    let onAnswer = answered.resolve;
-    const next = this.#detector(config, reused, () => onAnswer());
+    const listener = new Listener(answered.resolve);
+    const next = this.#detector(config, reused, listener.hear);
     const discard = (detector: Detector, other: Detector) => {
       detector.detection.stop();
       if (detector.loading !== other.loading) this.#stop(detector.loading);
@@ -125,7 +139,7 @@ export class LocalTraffic {
     } finally {
       cancel();
     }
-    onAnswer = changed;
+    listener.to = changed;
     return {
       commit: () => {
         this.#inForce = next;

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { CallMethod, CallParams } from "../schemas/calls.ts";
 import type { DetectLocalMode } from "../schemas/config.ts";
 import { LIMITS } from "../schemas/wire.ts";
@@ -24,6 +26,7 @@ function stage(first: LocalTrafficConfig) {
   const clock = new SimulatedClock();
   const told: string[] = [];
   const broken = new Set<DetectLocalMode>();
+  const detectors: WeakRef<SupervisedPlugin>[] = [];
   const line = (message: string) => void told.push(message);
   const load = (mode: DetectLocalMode): SupervisedPlugin => ({
     state: () => ({ type: "idle" }),
@@ -44,9 +47,10 @@ function stage(first: LocalTrafficConfig) {
     identify: ({ detectLocalMode }) => detectLocalMode,
     load: ({ detectLocalMode: mode }) => {
       line(`${mode} loaded`);
-      return broken.has(mode)
-        ? Promise.reject(new Error(`no ${mode}`))
-        : Promise.resolve(load(mode));
+      if (broken.has(mode)) return Promise.reject(new Error(`no ${mode}`));
+      const detector = load(mode);
+      detectors.push(new WeakRef(detector));
+      return Promise.resolve(detector);
     },
     changed: () => line("changed"),
     fail: ({ message }) => line(message),
@@ -55,7 +59,7 @@ function stage(first: LocalTrafficConfig) {
   });
   const matches = () =>
     traffic.matches?.map((match) => match.type === "cidr" ? match.cidr : match.type).join(" ");
-  return { traffic, clock, told, broken, matches };
+  return { traffic, clock, told, broken, detectors, matches };
 }
 
 Deno.test("another configuration of one detector is asked of it, and answers once it is in force", async () => {
@@ -107,4 +111,27 @@ Deno.test("a detector that cannot be loaded, or has no answer in time, leaves th
   assert.equal(matches(), "10.0.0.0/8");
   traffic.observe(undefined);
   assert.equal(clock.waiting, 0);
+});
+
+Deno.test("of a detector that was replaced nothing stays in memory", async () => {
+  const { traffic, clock, detectors } = stage(configOf("ClusterCIDR", "10.0.0.0/8"));
+  traffic.observe(undefined);
+  await clock.advance(0);
+  for (
+    const mode of ["BridgeInterface", "ClusterCIDR", "BridgeInterface", "ClusterCIDR"] as const
+  ) {
+    (await traffic.prepare(configOf(mode, "10.0.0.0/8"), undefined)).commit();
+    await clock.advance(0);
+  }
+  setFlagsFromString("--expose-gc");
+  // A WeakRef keeps what was looked at until the task ends.
+  await new Promise((resume) => setTimeout(resume, 0));
+  runInNewContext("gc")();
+  assert.equal(detectors.length, 5);
+  // Not the last but one either, but its end may still be under way.
+  assert.deepEqual(detectors.slice(0, 3).map((each) => each.deref()), [
+    undefined,
+    undefined,
+    undefined,
+  ]);
 });
