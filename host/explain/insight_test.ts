@@ -119,3 +119,46 @@ Deno.test("counters are told beside the port that they are of", async () => {
   assert.deepEqual([counted, services.length], [true, 1]);
   assert.match(trackedMissing ?? "", /no ctnetlink/);
 });
+
+const RESTRICTED = sampleService({
+  type: "LoadBalancer",
+  loadBalancerIngress: [{ ip: "203.0.113.20", ipMode: "VIP" }],
+  loadBalancerSourceRanges: ["198.51.100.0/24"],
+});
+
+const CLIENTS: readonly (readonly [string, string | undefined, string, RegExp])[] = [
+  [
+    "who is refused is told so first, and why",
+    "1.1.1.1:40000",
+    "drop",
+    /^TCP connections from 1\.1\.1\.1 to 203\.0\.113\.20:80 are dropped: source not in 198\.51\.100\.0\/24 \(chain firewall\)\. default\/web\S+: 1 endpoint of 1 serves\.$/,
+  ],
+  [
+    "who is served is not told of others",
+    "198.51.100.7",
+    "dnat to 10.0.0.1:8080",
+    /^default\/web\S+: 1 endpoint of 1 serves\.$/,
+  ],
+  [
+    "who names no client is told that not everyone is served",
+    undefined,
+    "drop",
+    /: 1 endpoint of 1 serves\. \S+: 203\.0\.113\.20:80 takes connections only from 198\.51\.100\.0\/24\.$/,
+  ],
+];
+
+for (const [what, from, outcome, expected] of CLIENTS) {
+  Deno.test(`of an address with source ranges ${what}`, async () => {
+    const match = "source not in 198.51.100.0/24";
+    const { insight } = proxy([RESTRICTED, SLICE], [], {
+      proxier: {
+        name: "some-proxier",
+        call: (async () => [{ at: "chain firewall", match, outcome }]) as never,
+      },
+      conntrack: () =>
+        ({ localAddresses: async () => new Set(), look: async () => "done" }) as never,
+    });
+    const { summary } = await insight.explain({ to: "203.0.113.20:80", from });
+    assert.match(summary.join(" "), expected);
+  });
+}

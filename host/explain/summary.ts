@@ -4,6 +4,7 @@
  * @module
  */
 import type { ExplainedEndpoint, ExplainedPort, Explanation } from "../../schemas/explanation.ts";
+import { readSocket } from "./question.ts";
 
 /** An explanation before its summary. */
 export type Unsummarized = Omit<Explanation, "summary" | "milliseconds">;
@@ -27,6 +28,31 @@ function leftOut(endpoints: readonly ExplainedEndpoint[]): string {
     reasons.set(word, (reasons.get(word) ?? 0) + 1);
   }
   return [...reasons].map(([word, count]) => `${count} ${word}`).join(", ");
+}
+
+/** Whoever asks for one client wants to know of it, and not of the others whom all serve. */
+function clientSentences({ asked: { from }, ways }: Unsummarized): string[] {
+  if (from === undefined) return [];
+  const client = readSocket(from)?.ip ?? from;
+  return ways.flatMap(({ to, protocol, steps }) => {
+    const last = steps.at(-1);
+    // The proxier was told of the client where the family is the client's.
+    const sameFamily = to.startsWith("[") === client.includes(":");
+    if (last === undefined || !sameFamily || !/^(drop|reject)\b/.test(last.outcome)) return [];
+    const what = last.outcome.startsWith("drop") ? "dropped" : "rejected";
+    return [
+      `${protocol} connections from ${client} to ${to} are ${what}: ${last.match} (${last.at}).`,
+    ];
+  });
+}
+
+/** Addresses that not everyone may use. */
+function sourceSentences({ id, addresses }: ExplainedPort): string[] {
+  return addresses.flatMap(({ address, sources }) =>
+    sources === undefined
+      ? []
+      : [`${id}: ${address} takes connections only from ${sources.join(", ") || "nobody"}.`]
+  );
 }
 
 function portSentences(port: ExplainedPort): string[] {
@@ -72,7 +98,11 @@ export function summarize(told: Unsummarized): readonly string[] {
   if (service === undefined) return [];
   const name = `${service.namespace}/${service.name}`;
   if (notProxied !== undefined) return [`weir does nothing for ${name}: ${notProxied.reason}.`];
-  const sentences = ports.flatMap(portSentences);
+  const sentences = [
+    ...clientSentences(told),
+    ...ports.flatMap(portSentences),
+    ...(told.asked.from === undefined ? ports.flatMap(sourceSentences) : []),
+  ];
   if (problems.length > 0) sentences.push(`${plural(problems.length, "problem")} in its objects.`);
   if (waysMissing !== undefined) {
     sentences.push(`What the rules do is not all told: ${waysMissing}.`);
