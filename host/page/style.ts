@@ -97,7 +97,6 @@ svg.bar rect.plugin { fill: var(--f3); } svg.bar rect.kernel { fill: var(--f1); 
 svg.bar rect.waits { fill: var(--soft); } svg.bar rect.failed, svg.chart rect.failed { fill: var(--bad); }
 svg.chart { display: block; width: 100%; height: 5rem; }
 td.bar { width: 45%; min-width: 14rem; }
-td.wide { width: 100%; }
 .d1 { padding-left: 1.8rem; } .d2 { padding-left: 2.7rem; } .d3 { padding-left: 3.6rem; }
 .d4 { padding-left: 4.5rem; } .d5 { padding-left: 5.4rem; } .d6 { padding-left: 6.3rem; }
 details { margin: .5rem 0; }
