@@ -68,6 +68,9 @@ const LONGEST_RETRY_MS = 300_000;
 /** And so many times as long as the attempt took, because it may have held up syncs. */
 const REST_FACTOR = 10;
 
+/** Faults and warnings of one file that are told of, each in a line of its own. */
+const MOST_TOLD = 50;
+
 const RESULTS = ["applied", "unchanged", "invalid", "failed"] as const;
 
 /** Takes changes of the configuration file. */
@@ -144,12 +147,21 @@ export class Reloader {
 
   #refuse(problems: readonly WeirError[]): void {
     const { path, log } = this.#options;
-    const reasons = problems.map(({ message }) => message);
-    for (const { message, code } of problems) log.error(message, { code });
+    const told = problems.slice(0, MOST_TOLD);
+    for (const { message, code } of told) log.error(message, { code });
     log.error(
       `Cannot use configuration "${path}": ${problems.length} faults; the one in force stays`,
     );
-    this.#failed("invalid", reasons);
+    this.#failed("invalid", [
+      ...told.map(({ message }) => message),
+      ...this.#more(problems.length, "faults"),
+    ]);
+  }
+
+  /** A file may have thousands, and whoever wrote them may not be who reads the log. */
+  #more(count: number, what: string): string[] {
+    const more = count - MOST_TOLD;
+    return more > 0 ? [`${more} more ${what}: weir config check ${this.#options.path}`] : [];
   }
 
   async #take({ config, warnings }: Extract<Resolution, { type: "usable" }>): Promise<void> {
@@ -160,7 +172,8 @@ export class Reloader {
     const fresh = warnings.filter((warning) => !this.#warned.has(warning));
     this.#warned = new Set(warnings);
     if (known) return;
-    for (const warning of fresh) log.warn(warning);
+    for (const warning of fresh.slice(0, MOST_TOLD)) log.warn(warning);
+    for (const more of this.#more(fresh.length, "warnings")) log.warn(more);
     if (changes.length === 0) {
       // Fields that nothing reads are shown all the same.
       if (JSON.stringify(config) !== JSON.stringify(inForce())) await apply(config);

@@ -221,3 +221,25 @@ Deno.test("what only a start can change is said with the field, and the rest is 
   ]);
   assert.equal(lines.at(-1), 'info Configuration is in force {"changes":2,"milliseconds":0}');
 });
+
+Deno.test("of thousands of faults and warnings fifty are told, and where all of them are", async () => {
+  const { reloader, change, lines } = await stage();
+  lines.length = 0;
+  const many = Array.from({ length: 3_000 }, (_, i) => `${i}`);
+  await change({
+    type: "faulty",
+    problems: many.map((each) => new WeirError("WEIR_CONFIG_INVALID", each)),
+  });
+  assert.equal(lines.length, 51);
+  assert.match(lines.at(-1) ?? "", /3000 faults/);
+  assert.equal(reloader.failure?.problems.length, 51);
+  assert.equal(
+    reloader.failure?.problems.at(-1),
+    "2950 more faults: weir config check /etc/weir.yaml",
+  );
+  lines.length = 0;
+  await change({ ...await usable("-v=1"), warnings: many });
+  const warnings = lines.filter((line) => line.startsWith("warning "));
+  assert.equal(warnings.length, 51);
+  assert.match(warnings.at(-1) ?? "", /2950 more warnings: weir config check/);
+});

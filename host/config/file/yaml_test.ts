@@ -85,7 +85,7 @@ const unreadable: readonly (readonly [string, string, number, RegExp])[] = [
   ["an alias of nothing", "a: 1\nb: *nothing\n", 2, /no anchor &nothing/],
   ["a key that is a list", "? [a]\n: 1\n", 1, /key is no text/],
   ["a merge of a text", "a:\n  <<: x\n", 2, /only maps can be merged/],
-  ["aliases of aliases", bomb, 1, /more than 100000 values/],
+  ["aliases of aliases", bomb, 1, /more than 10000 values/],
   ["brackets without an end", "[".repeat(100_000), 1, /more than 64 levels/],
   ["lists within lists", `${"- ".repeat(20_000)}a`, 1, /more than 64 levels/],
   ["a hundred levels", `${"- ".repeat(100)}a`, 1, /more than 64 levels/],
