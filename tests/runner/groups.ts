@@ -65,7 +65,7 @@ export const GROUPS: readonly TestGroup[] = [
   },
   {
     name: "host",
-    paths: ["host", "tests/bench", "tests/monitoring"],
+    paths: ["host", "tests/bench", "tests/monitoring", "tests/kubernetes"],
     kind: "tests",
     place: "caller",
     tools: [],
