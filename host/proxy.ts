@@ -17,8 +17,6 @@ import type { CommitRecord } from "./capabilities/nft/kernel.ts";
 import { nftCapability } from "./capabilities/nft/nft.ts";
 import { openNft } from "./capabilities/nft/open.ts";
 import { conntrackUsage, forwards, onlineProcessors } from "./capabilities/sysctl/readings.ts";
-import { KERNEL_SETTINGS } from "./capabilities/sysctl/setting.ts";
-import { sysctlCapability } from "./capabilities/sysctl/sysctl.ts";
 import { Collector } from "./collector.ts";
 import { ConfiguredPlugins } from "./configured_plugins.ts";
 import { Reconciler } from "./conntrack/reconciler.ts";
@@ -55,6 +53,7 @@ import {
 } from "./telemetry/sync_metrics.ts";
 import { Tracker } from "./tracker.ts";
 import { KernelWatch } from "./tuning/kernel_watch.ts";
+import { loggedSysctl } from "./tuning/sysctl_log.ts";
 import { Tuning } from "./tuning/tuning.ts";
 
 /**
@@ -138,7 +137,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
       return nftCapability(grant, { kernel, observe });
     },
     conntrack: () => conntrackCapability({ request: (ids) => reconciler.request(ids) }),
-    sysctl: (grant) => sysctlCapability(grant, KERNEL_SETTINGS),
+    sysctl: (grant) => loggedSysctl(grant, { plugin, log, clock, limits: config.limits }),
   });
   const plugins = new ConfiguredPlugins({
     ground: { ...environment, capabilities },

@@ -5,9 +5,8 @@
  */
 import type { WeirConfig } from "../../schemas/config.ts";
 import { loadConntrack } from "../capabilities/conntrack/load.ts";
-import { KERNEL_SETTINGS } from "../capabilities/sysctl/setting.ts";
-import { sysctlCapability } from "../capabilities/sysctl/sysctl.ts";
 import { type PluginGround, prepareJail, startPlugin, tunerOf } from "../plugins.ts";
+import { loggedSysctl } from "./sysctl_log.ts";
 import { type ConntrackSettings, tunerConfigOf } from "./tuner_config.ts";
 
 /** What tuning once stands on. */
@@ -41,10 +40,10 @@ export async function tuneOnce(
   await loadConntrack();
   const ground: PluginGround = {
     ...options,
-    capabilities: () => ({
+    capabilities: (plugin) => ({
       nft: ungranted,
       conntrack: ungranted,
-      sysctl: (grant) => sysctlCapability(grant, KERNEL_SETTINGS),
+      sysctl: (grant) => loggedSysctl(grant, { ...options, plugin }),
     }),
   };
   const tuner = await startPlugin(

@@ -56,8 +56,10 @@ export default defineConntrackTuner({
     const refusals: Refusals = new Map();
     const set = async ({ key, value }: Setting, { set }: SysctlClient) => {
       const { before, after } = await set(key, value);
-      if (before !== after) log.info("Set sysctl", { sysctl: key, before, value: after });
-      else log.debug("Left sysctl as it is", { sysctl: key, value: after, wanted: value });
+      // A change is logged by the host.
+      if (before === after) {
+        log.debug("Left sysctl as it is", { sysctl: key, value: after, wanted: value });
+      }
     };
     // One that fails does not keep the others from being set.
     for (const setting of settingsOf(node, config)) {

@@ -41,11 +41,13 @@ function change(key: SysctlKey, value: number, files: SettingFiles): SysctlChang
  *
  * @param grant The settings by name.
  * @param files Where the kernel has them: of the network namespace of the calling thread.
+ * @param changed Told of each write that has changed a setting.
  * @returns The capability with the methods `get` and `set` of schemas/capability.ts.
  */
 export function sysctlCapability(
   grant: NonNullable<Grants["sysctl"]>,
   files: SettingFiles,
+  changed: (key: SysctlKey, change: SysctlChange) => void = () => {},
 ): GrantedCapability {
   const granted: ReadonlySet<string> = new Set(grant.keys);
   let state: "open" | "closed" = "open";
@@ -74,7 +76,9 @@ export function sysctlCapability(
           if (value < least || value > most) {
             throw exceeded(method, `value: ${value} of ${key} is not within ${least} to ${most}`);
           }
-          return { value: change(key, value, files) };
+          const made = change(key, value, files);
+          if (made.before !== made.after) changed(key, made);
+          return { value: made };
         }
         default:
           throw exceeded(method, "there are get and set");
