@@ -61,7 +61,7 @@ export class ServiceTraffic {
    * room has its own, and it stays so: a Service that changed sides would make both fall.
    */
   readonly #own = new Map<string, ServiceLabels>();
-  #folded = new Set<string>();
+  readonly #folded = new Set<string>();
   #readings = 0;
   #readAt = -Infinity;
   #reading: Promise<void> | undefined;
@@ -133,7 +133,7 @@ export class ServiceTraffic {
     const services = new Set(ports.map(keyOf));
     // Their places are free before anybody is given one.
     for (const [key, labels] of this.#own) if (!services.has(key)) this.#remove(key, labels);
-    this.#folded = new Set([...this.#folded].filter((key) => services.has(key)));
+    for (const key of this.#folded) if (!services.has(key)) this.#folded.delete(key);
     const ids = new Set(ports.map(({ id }) => id));
     for (const id of this.#last.keys()) if (!ids.has(id)) this.#last.delete(id);
     for (const [index, port] of ports.entries()) {
