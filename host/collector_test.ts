@@ -36,3 +36,13 @@ Deno.test("where V8 does not offer it nothing is collected", () => {
   new Collector({ collect: undefined, clock }).soon();
   assert.equal(clock.waiting, 0);
 });
+
+Deno.test("after work that is repeated garbage is collected every five minutes", async () => {
+  const { clock, at, collector } = collecting();
+  for (let scrape = 1; scrape <= 60; scrape++) {
+    await clock.advance(15_000);
+    collector.sometimes();
+  }
+  await clock.advance(1_000);
+  assert.deepEqual(at, [301_000, 616_000]);
+});

@@ -315,6 +315,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     ports: () => revisions.all(),
     call: (query) => proxiers.call("traffic", query),
     metrics,
+    large: () => collector.sometimes(),
     clock,
     log,
   });

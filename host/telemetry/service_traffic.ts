@@ -26,6 +26,8 @@ export interface ServiceTrafficOptions {
   /** Asks the proxier; null when it does not count. */
   readonly call: (query: TrafficQuery) => Promise<readonly number[] | null>;
   readonly metrics: Metrics;
+  /** Told of each reading that was large. */
+  readonly large: () => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -34,6 +36,9 @@ export interface ServiceTrafficOptions {
 const FRESH_MS = 1_000;
 /** Milliseconds that a scrape waits; then it shows the last reading. */
 const PATIENCE_MS = 2_000;
+
+/** Service ports from which on a reading leaves a heap that V8 does not tidy up for long. */
+const LARGE_PORTS = 2_000;
 
 /** Stands for all Services that have no series of their own; no Service can be called so. */
 export const FOLDED: ServiceLabels = { service_namespace: "", service_name: "_other" };
@@ -127,6 +132,7 @@ export class ServiceTraffic {
     this.#silent = false;
     this.#readAt = clock.now();
     this.#take(all, counts);
+    if (all.length >= LARGE_PORTS) this.#options.large();
   }
 
   #take(ports: readonly CountedPort[], counts: readonly number[]): void {

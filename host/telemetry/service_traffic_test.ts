@@ -15,6 +15,7 @@ class Scene {
   readonly log = recordingLog();
   ports: CountedPort[] = [];
   limit = 10;
+  large = 0;
   /** Connections by id; packets are twice as many, and bytes a hundred times. */
   counts = new Map<string, number>();
   answer: (query: TrafficQuery) => Promise<readonly number[] | null> = async ({ ids }) =>
@@ -37,6 +38,7 @@ class Scene {
       return this.answer(query);
     },
     metrics: this.#registry.metrics,
+    large: () => this.large++,
     clock: this.clock,
     log: this.log.log,
   });
@@ -178,4 +180,14 @@ Deno.test("who counts nothing asks nobody, and forgets what it had", async () =>
   scene.limit = 1;
   scene.set("a", 2);
   assert.deepEqual(await scene.scrape(), { a: 2 });
+});
+
+Deno.test("a large reading is told of, so that what it leaves is collected", async () => {
+  const scene = new Scene();
+  scene.ports = Array.from({ length: 1_999 }, (_, index) => port(`s${index}`));
+  await scene.scrape();
+  assert.equal(scene.large, 0);
+  scene.ports.push(port("more"));
+  await scene.scrape();
+  assert.equal(scene.large, 1);
 });
