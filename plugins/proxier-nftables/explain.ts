@@ -3,8 +3,16 @@
  *
  * @module
  */
-import { type ExplainQuery, type ExplainStep, formatIp, ipFamily, type LocalMatch } from "weir";
-import { cidrContains, parseCidr, parseIp } from "../../schemas/ip.ts";
+import {
+  cidrContains,
+  type ExplainQuery,
+  type ExplainStep,
+  formatIp,
+  ipFamily,
+  type LocalMatch,
+  parseCidr,
+  parseIp,
+} from "weir";
 import {
   addressBytes,
   addressLength,

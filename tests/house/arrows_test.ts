@@ -31,6 +31,7 @@ Deno.test("an import against an arrow is caught", () => {
       edge("plugins/detect-x/plugin.ts", "host/tracker.ts"),
       edge("plugins/detect-x/plugin.ts", "plugins/detect-y/plugin.ts"),
       edge("plugins/detect-x/plugin.ts", "mod.ts", "../../mod.ts"),
+      edge("plugins/detect-x/plugin.ts", "schemas/ip.ts", "../../schemas/ip.ts"),
       edge("plugins/detect-x/plugin_test.ts", "host/tracker.ts"),
       edge("examples/hello/plugin.ts", "npm:/undici@8.12.4", "undici"),
       edge("mod.ts", "host/main.ts"),
