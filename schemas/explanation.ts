@@ -127,6 +127,16 @@ export const ExplanationSchema = v.object({
   node: v.object({ name: Text, zone: Text, addresses: Texts }),
   /** The revision that the proxier was told last; 0 before the first. */
   revision: Count,
+  /**
+   * Since when the kernel may have something else than the proxier was told, because a sync goes on
+   * or has failed; absent when all that was told has landed.
+   */
+  unlanded: v.optional(v.object({
+    /** For how many milliseconds. */
+    milliseconds: v.number(),
+    /** Syncs that have failed since the last that ended well. */
+    failures: Count,
+  })),
   /** The proxier in force. */
   proxier: Text,
   /** The Service that was found, as far as a proxy reads it. */

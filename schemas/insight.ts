@@ -25,6 +25,8 @@ export const PendingSyncSchema = v.object({
   revision: v.number(),
   /** For how many milliseconds a change has waited; absent when none does. */
   waitingMs: v.optional(v.number()),
+  /** How many syncs have failed since the last that ended well; absent when the last did. */
+  failures: v.optional(v.number()),
   /** Service ports that the kernel is to have otherwise, sorted by id. */
   changes: v.pipe(v.array(ViewChangeSchema), v.readonly()),
   /** The node for which Services are resolved. */

@@ -154,6 +154,12 @@ export async function diffCommand(line: CommandLine, io: CliIo, fetch: Fetch): P
   const query = manifests === undefined ? {} : { views: "1" };
   const pending = await ask(PendingSyncSchema, "/debug/diff", query, options);
   const warn = (text: string) => io.stderr(`${style.yellow("warning:")} ${text}\n`);
+  if (pending.failures !== undefined) {
+    warn(
+      `the last syncs failed (${pending.failures}): the kernel may still have older rules than it ` +
+        "was told; see weir's log and /debug/traces",
+    );
+  }
   const config = line.value("config");
   const differences: Differences = {
     against: `what the kernel was told last (revision ${pending.revision})`,

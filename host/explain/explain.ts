@@ -287,6 +287,7 @@ export async function explain(question: Question, facts: ExplainFacts): Promise<
   const { subject, known } = subjectOf(question, facts, local);
   const settings = facts.settings();
   const node = facts.node();
+  const unlanded = facts.unlanded?.();
   const key = subject === undefined ? "" : `${subject.namespace}/${subject.name}`;
   const { service, slices } = subject === undefined
     ? { service: undefined, slices: [] }
@@ -322,6 +323,7 @@ export async function explain(question: Question, facts: ExplainFacts): Promise<
     asked: askedWords(question),
     node: { name: node.name, zone: node.zone, addresses: node.addresses },
     revision: facts.revisions.revision,
+    ...(unlanded === undefined ? {} : { unlanded }),
     proxier: facts.proxier(),
     ...(service === undefined ? {} : { service: serviceFacts(service) }),
     slices: slices.map(sliceFacts),

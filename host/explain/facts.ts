@@ -4,6 +4,7 @@
  * @module
  */
 import type { ExplainQuery, ExplainStep, ServicePortTraffic } from "../../schemas/calls.ts";
+import type { Explanation } from "../../schemas/explanation.ts";
 import type { ProxierSettings } from "../../schemas/view.ts";
 import type { ConntrackKernel } from "../capabilities/conntrack/kernel.ts";
 import type { Revisions } from "../diff.ts";
@@ -18,6 +19,11 @@ export interface ExplainFacts {
   readonly node: () => ResolverNode;
   /** What the proxier knows besides the service ports, as of now. */
   readonly settings: () => ProxierSettings;
+  /**
+   * For how long what was told last has not landed, and what failed; undefined when it has. Left
+   * out where there are no syncs.
+   */
+  readonly unlanded?: () => Explanation["unlanded"];
   /** Name of the proxier in force. */
   readonly proxier: () => string;
   /** Asks the proxier what matches. */

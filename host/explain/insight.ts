@@ -37,6 +37,9 @@ const PATIENCE_MS = 2_000;
  */
 const DEADLINE_MS = 60_000;
 
+/** Milliseconds of a sync from which on it is told of: most are over before anybody asks. */
+const LONG_SYNC_MS = 500;
+
 /** Answers questions. */
 export class Insight {
   readonly #options: InsightOptions;
@@ -56,12 +59,22 @@ export class Insight {
         ignoresExternalIPs: config().featureGates["AllowServiceExternalIPs"] === false,
       }),
       settings,
+      unlanded: () => this.#unlanded(),
       proxier: () => options.proxier.name,
       explain: (query) => this.#steps(query),
       traffic: (ids) => this.#traffic(ids),
       conntrack,
       now: () => performance.now(),
     };
+  }
+
+  /** A sync that goes on or has failed; a change that waits for its turn is the tracker's. */
+  #unlanded(): Explanation["unlanded"] {
+    const { scheduler, clock } = this.#options;
+    const { waitingSince, failures } = scheduler.status;
+    if (waitingSince === undefined) return undefined;
+    const milliseconds = Math.round(clock.now() - waitingSince);
+    return failures > 0 || milliseconds >= LONG_SYNC_MS ? { milliseconds, failures } : undefined;
   }
 
   async #steps(query: ExplainQuery): Promise<readonly ExplainStep[]> {

@@ -94,6 +94,36 @@ Deno.test("a change that waits for a sync is said to, and what it will change, a
   assert.equal(tracker.take().services.length, 1);
 });
 
+const STATES: readonly (readonly [string, number | undefined, number, RegExp])[] = [
+  ["all has landed", undefined, 0, /^[^.]+serves\. What the rules/],
+  ["a sync has just begun", 90_900, 0, /^[^.]+serves\. What the rules/],
+  [
+    "a sync hangs",
+    88_000,
+    0,
+    /serves\. The kernel may still have older rules: a sync has been under way for 3\.0 s\./,
+  ],
+  [
+    "syncs fail",
+    90_900,
+    2,
+    /serves\. The kernel may still have older rules: nothing has landed for 0\.1 s, 2 syncs in a row failed; the log/,
+  ],
+];
+
+for (const [what, waitingSince, failures, expected] of STATES) {
+  Deno.test(`what was told is not taken for what the kernel has while ${what}`, async () => {
+    const { insight, clock } = proxy([sampleService(), SLICE], [], {
+      scheduler: {
+        status: { lastQueued: undefined, lastCompleted: undefined, waitingSince, failures },
+      },
+    });
+    await clock.advance(91_000 - clock.now());
+    assert.match((await insight.explain({ service: "default/web" })).summary.join(" "), expected);
+    assert.equal((await insight.pending(false)).failures, failures === 0 ? undefined : failures);
+  });
+}
+
 Deno.test("a Service that no sync has seen yet is found by its address", async () => {
   const { insight } = proxy([], [sampleService(), SLICE]);
   assert.equal((await insight.explain({ to: "10.96.0.1:80" })).service?.name, "web");

@@ -25,6 +25,7 @@ export function pendingSync(
 ): PendingSync {
   const { tracker, revisions } = facts;
   const node = facts.node();
+  const { failures = 0 } = facts.unlanded?.() ?? {};
   const { families } = facts.settings();
   const before = new Map<string, ServicePortView>();
   const after = new Map<string, ServicePortView>();
@@ -40,6 +41,7 @@ export function pendingSync(
     kind: "PendingSync",
     revision: revisions.revision,
     ...(waitingMs === undefined ? {} : { waitingMs }),
+    ...(failures === 0 ? {} : { failures }),
     changes: compareViews(before, after),
     node: { ...node, ignoresExternalIPs: node.ignoresExternalIPs === true },
     families,

@@ -87,6 +87,18 @@ function portSentences(port: ExplainedPort): string[] {
   return sentences;
 }
 
+/** What is told is what the kernel is to have; this one says that it may have something older. */
+function unlandedSentence(
+  { failures, milliseconds }: NonNullable<Explanation["unlanded"]>,
+): string {
+  const seconds = `${(milliseconds / 1000).toFixed(1)} s`;
+  return failures > 0
+    ? `The kernel may still have older rules: nothing has landed for ${seconds}, ${
+      plural(failures, "sync")
+    } in a row failed; the log and /debug/traces say why.`
+    : `The kernel may still have older rules: a sync has been under way for ${seconds}.`;
+}
+
 /**
  * Sums up.
  *
@@ -94,8 +106,8 @@ function portSentences(port: ExplainedPort): string[] {
  * @returns Sentences with full stops; none when nothing is known.
  */
 export function summarize(told: Unsummarized): readonly string[] {
-  const { service, notProxied, ports, problems, waysMissing, connections } = told;
-  if (service === undefined) return [];
+  const { service, notProxied, ports, problems, waysMissing, connections, unlanded } = told;
+  if (service === undefined) return unlanded === undefined ? [] : [unlandedSentence(unlanded)];
   const name = `${service.namespace}/${service.name}`;
   if (notProxied !== undefined) return [`weir does nothing for ${name}: ${notProxied.reason}.`];
   const sentences = [
@@ -103,6 +115,7 @@ export function summarize(told: Unsummarized): readonly string[] {
     ...ports.flatMap(portSentences),
     ...(told.asked.from === undefined ? ports.flatMap(sourceSentences) : []),
   ];
+  if (unlanded !== undefined) sentences.push(unlandedSentence(unlanded));
   if (problems.length > 0) sentences.push(`${plural(problems.length, "problem")} in its objects.`);
   if (waysMissing !== undefined) {
     sentences.push(`What the rules do is not all told: ${waysMissing}.`);
