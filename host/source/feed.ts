@@ -77,6 +77,11 @@ class Listing {
     }
   }
 
+  /** The source that fills it keeps it for as long as it runs. */
+  clear(): void {
+    this.#objects.clear();
+  }
+
   node(name: string): Node | undefined {
     const object = this.#objects.get(keyOf("Node", "", name));
     return object?.kind === "Node" ? object : undefined;
@@ -160,6 +165,7 @@ export class Feed {
         this.#inForce = controller;
         take = deliver;
         adopt(listing.objects);
+        listing.clear();
       },
       abort: () => controller.abort(),
     };

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { KubeKind, Source, SourceEvent } from "../../schemas/kube.ts";
 import { sampleNode, sampleService } from "../samples.ts";
 import { SimulatedClock } from "../simulated_clock.ts";
@@ -24,6 +26,7 @@ function fakeSource() {
     source,
     ended: () => signal?.aborted,
     tell: (...names: string[]) => deliver(names.map(upsert)),
+    with: (how: (deliver: (events: readonly SourceEvent[]) => void) => void) => how(deliver),
     tellNode: (name: string) =>
       deliver([{ type: "upsert", object: sampleNode("", { name }), at: 0 }]),
     forget: (name: string) =>
@@ -119,4 +122,26 @@ Deno.test("a first source that cannot be opened is told, a later one only refuse
   const second = new Feed(broken, { deliver: () => {}, adopt: () => {}, clock });
   await assert.rejects(second.failed, /no such module/);
   await second.stop();
+});
+
+Deno.test("a source that took over keeps nothing of what it listed at first", async () => {
+  const { feed } = stage();
+  const second = fakeSource();
+  const listed = () => {
+    const object = sampleService({ name: "a" });
+    second.with((deliver) => deliver([{ type: "upsert", object, at: 0 }]));
+    return new WeakRef(object);
+  };
+  const preparing = feed.prepare(second.source);
+  const reference = listed();
+  second.synced(...ALL);
+  (await preparing).commit();
+  setFlagsFromString("--expose-gc");
+  // A WeakRef keeps what was looked at until the task ends.
+  await new Promise((resume) => setTimeout(resume, 0));
+  runInNewContext("gc")();
+  assert.equal(reference.deref(), undefined);
+  // It still runs, and would keep it.
+  assert.equal(second.ended(), false);
+  await feed.stop();
 });
