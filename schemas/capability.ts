@@ -103,7 +103,28 @@ export type Invoke = (
   attachment?: Uint8Array,
 ) => Promise<{ readonly value: unknown; readonly attachment: Uint8Array }>;
 
-/** Writes one structured log line. Levels as klog: `debug` shows from -v=4 on. */
+/**
+ * Writes one structured log line. Levels as klog: `debug` shows from -v=4 on.
+ *
+ * @example
+ * ```ts
+ * import { defineProxier } from "weir";
+ * import { loopback } from "weir/testing";
+ * import assert from "node:assert/strict";
+ *
+ * const plugin = defineProxier({
+ *   name: "talkative", version: "0.1.0", api: 1,
+ *   resync: () => {},
+ *   apply: () => {},
+ *   explain: () => [],
+ *   cleanup: ({ log }) => log.info("nothing to remove", { table: "talkative" }),
+ * });
+ *
+ * await using connected = await loopback(plugin);
+ * await connected.call("cleanup", null);
+ * assert.equal(connected.lines[0]?.message, "nothing to remove");
+ * ```
+ */
 export interface Log {
   /** For whoever looks for a fault. */
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void;

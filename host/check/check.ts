@@ -9,12 +9,13 @@ import { type ApiServerQuestions, checkApiServer } from "./api_server.ts";
 import { checkKernel, type KernelQuestions } from "./kernel.ts";
 import { checkNeighbours, type NeighbourQuestions } from "./neighbours.ts";
 import { checkPlugins, type PluginQuestions } from "./plugins.ts";
+import { inUserNamespace } from "../sandbox/jail.ts";
 import { failure, good, type TickGroup } from "./tick.ts";
 
 /** What is asked of a node. */
 export interface CheckQuestions {
   readonly config: WeirConfig;
-  readonly kernel: Omit<KernelQuestions, "mode">;
+  readonly kernel: Omit<KernelQuestions, "mode" | "userNamespaces">;
   readonly neighbours: NeighbourQuestions;
   readonly plugins: Omit<PluginQuestions, "config">;
   /** Not asked for with a folder of manifests. */
@@ -58,8 +59,10 @@ async function checkObjects(
  */
 export async function checkNode(questions: CheckQuestions): Promise<readonly TickGroup[]> {
   const { config, kernel, neighbours, plugins } = questions;
+  // That there is no sandbox at all is told with the plugins.
+  const userNamespaces = () => plugins.jail().then(inUserNamespace, () => false);
   return [
-    ...await checkKernel({ ...kernel, mode: config.mode }),
+    ...await checkKernel({ ...kernel, mode: config.mode, userNamespaces }),
     ...await checkNeighbours(neighbours),
     ...await checkPlugins({ ...plugins, config }),
     ...await checkObjects(questions),

@@ -21,6 +21,8 @@ export interface KernelQuestions {
   readonly processStatus: () => string;
   /** Entries of the conntrack table and their limit; undefined without one. */
   readonly conntrack: () => { readonly entries: number; readonly limit: number } | undefined;
+  /** Whether plugins are jailed by a user namespace, which takes no capability. */
+  readonly userNamespaces: () => Promise<boolean>;
   /** Counts tracked flows by netlink; throws where that is not possible. */
   readonly askConntrack: () => Promise<unknown>;
   /** Whether packets are forwarded; undefined where the kernel does not have the family. */
@@ -65,12 +67,16 @@ async function kernelTicks(questions: KernelQuestions): Promise<readonly Tick[]>
   return [...version, ...families];
 }
 
-function privileges({ processStatus }: KernelQuestions): readonly Tick[] {
+async function privileges(
+  { processStatus, userNamespaces }: KernelQuestions,
+): Promise<readonly Tick[]> {
   const [, hexadecimal] = /^CapEff:\s*([0-9a-f]+)$/m.exec(processStatus()) ?? [];
   if (hexadecimal === undefined) return [skipped("capabilities: the kernel does not tell")];
   const effective = BigInt(`0x${hexadecimal}`);
+  const instead = await userNamespaces();
   return CAPABILITIES.map(({ name, bit, use, needed }) => {
     if (effective >> BigInt(bit) & 1n) return good(`${name} for ${use}`);
+    if (!needed && instead) return good(`a user namespace in place of ${name} for ${use}`);
     const what = `no ${name} for ${use}`;
     const remedy = `run weir as root, or give it ${name} (securityContext.capabilities.add)`;
     return needed ? failure(what, remedy) : warning(what, remedy);

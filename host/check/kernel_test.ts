@@ -7,6 +7,7 @@ const WELL: KernelQuestions = {
   skipKernelCheck: false,
   probe: async () => ({ working: ["IPv4", "IPv6"], lacking: {} }),
   processStatus: () => "Name:\tdeno\nCapEff:\t000001ffffffffff\n",
+  userNamespaces: async () => false,
   conntrack: () => ({ entries: 1, limit: 100 }),
   askConntrack: async () => {},
   forwards: () => true,
@@ -66,6 +67,12 @@ const LACKING: readonly (readonly [string, Partial<KernelQuestions>, RegExp])[] 
     /^failure: connection tracking → load the module/,
   ],
 ];
+Deno.test("a user namespace takes the place of what would only jail plugins", async () => {
+  const netAdminOnly = { processStatus: () => "CapEff:\t0000000000001000\n" };
+  assert.equal((await bad(netAdminOnly)).length, 4);
+  assert.deepEqual(await bad({ ...netAdminOnly, userNamespaces: async () => true }), []);
+});
+
 for (const [sentence, questions, expected] of LACKING) {
   Deno.test(`what lacks is told with its remedy: ${sentence}`, async () => {
     const [first = "", ...others] = await bad(questions);

@@ -29,7 +29,18 @@ export interface Jail {
  * @returns True when neither another user nor a user namespace takes them from it.
  */
 export function keepsCapabilities(jail: Jail): boolean {
-  return !jail.layers.some(({ name, options }) => name === "user" || options.includes("--user"));
+  return !inUserNamespace(jail) && !jail.layers.some(({ name }) => name === "user");
+}
+
+/**
+ * Whether plugins are in a user namespace, where weir's capabilities are of no use and another user
+ * is not needed.
+ *
+ * @param jail As it was probed.
+ * @returns True without CAP_SYS_ADMIN, where the kernel and the container runtime allow it.
+ */
+export function inUserNamespace(jail: Pick<Jail, "layers">): boolean {
+  return jail.layers.some(({ options }) => options.includes("--user"));
 }
 
 /** No jail at all, where there is no util-linux. */
@@ -124,6 +135,8 @@ export async function probeJail(
   const layers: JailLayer[] = [];
   const missing: string[] = [];
   for (const ways of all) {
+    // No other user is mapped there, so that none can be had, and none is wanted.
+    if (ways[0].name === "user" && inUserNamespace({ layers })) continue;
     const refusals: string[] = [];
     for (const way of ways) {
       const failure = await probe(jailCommand([...layers, way], command));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { loopback } from "weir/testing";
-import { defineConntrackTuner, defineLocalDetector, defineProxier, WeirError } from "weir";
+import { defineConntrackTuner, defineLocalDetector, defineProxier, table, WeirError } from "weir";
 
 const snapshot = {
   revision: 1,
@@ -263,4 +263,34 @@ Deno.test("a proxier that counts tells three numbers for each service port, in o
   assert.deepEqual(await counting.call("traffic", query), [0, 0, 0, 1, 10, 100]);
   await using silent = await loopback(defineProxier({ ...head, ...quiet, resync() {} }));
   assert.equal(await silent.call("traffic", query), null);
+});
+
+Deno.test("a handler that forgets to commit is told of, one that asked for nothing is not", async () => {
+  const mine = table("ip", "t");
+  const plugin = defineProxier({
+    name: "forgetful",
+    version: "0.1.0",
+    api: 1,
+    requires: { nft: { version: 1, table: "t" } },
+    async resync(_, { nft }) {
+      const sent = nft.transaction();
+      sent.add(mine);
+      await sent.commit();
+      nft.transaction();
+    },
+    apply(_, { nft }) {
+      nft.transaction().add(mine);
+    },
+    explain: () => [],
+    cleanup: () => {},
+  });
+  await using connected = await loopback(plugin);
+  await connected.call("resync", snapshot);
+  assert.deepEqual(connected.lines, []);
+  await connected.call("apply", { from: 1, to: 2, upserts: [], removes: [] });
+  assert.deepEqual(connected.lines, [{
+    level: "warn",
+    message: "A transaction was begun and not committed",
+    fields: { handler: "apply", plugin: "forgetful" },
+  }]);
 });

@@ -11,6 +11,22 @@ type MetricMessage = Extract<PluginMessage, { type: "metric" }>;
 /**
  * Counts and measures. On /metrics a name appears as `weir_plugin_custom_<name>` with the
  * plugin's name as a label. Names and labels are 1–64 of a–z, 0–9 and _, starting with a letter.
+ *
+ * @example
+ * ```ts
+ * import { defineProxier } from "weir";
+ *
+ * export default defineProxier({
+ *   name: "counting", version: "0.1.0", api: 1,
+ *   resync: (snapshot, { metric }) => metric.gauge("service_ports", snapshot.ports.length),
+ *   apply(diff, { metric }) {
+ *     metric.count("changes_total", diff.upserts.length, { kind: "upsert" });
+ *     metric.count("changes_total", diff.removes.length, { kind: "remove" });
+ *   },
+ *   explain: () => [],
+ *   cleanup: () => {},
+ * });
+ * ```
  */
 export interface Metric {
   /**

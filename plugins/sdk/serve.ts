@@ -21,6 +21,7 @@ import { wireLog } from "./log.ts";
 import { type ConntrackClient, conntrackClient } from "./conntrack.ts";
 import { type Metric, wireMetric } from "./metric.ts";
 import { type NftClient, nftClient } from "./nft/client.ts";
+import type { Transaction } from "./nft/transaction.ts";
 import { type SysctlClient, sysctlClient } from "./sysctl.ts";
 import { CallSpans, type Trace } from "./trace.ts";
 import { unpackParams } from "../../schemas/packing.ts";
@@ -130,9 +131,13 @@ class Server {
         | ((params: unknown, caps: GivenCapabilities) => unknown)
         | undefined;
       if (handler === undefined) throw new Error(`there is no handler for ${method}`);
-      const given = this.#capabilities(id, spans);
+      const open = new Set<Transaction>();
+      const given = this.#capabilities(id, spans, open);
       const value = await handler(unpackParams(method, params), given) ?? null;
       spans.flush();
+      if ([...open].some(({ empty }) => !empty)) {
+        given.log.warn("A transaction was begun and not committed", { handler: method });
+      }
       this.#send({ type: "return", id, value });
     } catch (thrown) {
       spans.flush();
@@ -145,13 +150,17 @@ class Server {
     }
   }
 
-  #capabilities(call: number, spans: CallSpans): GivenCapabilities {
+  #capabilities(
+    call: number,
+    spans: CallSpans,
+    open: Set<Transaction>,
+  ): GivenCapabilities {
     const { nft, conntrack, sysctl } = this.#grants;
     const invoke = this.#invoke(call, spans);
     return {
       ...this.#basic,
       trace: spans.trace,
-      ...(nft === undefined ? {} : { nft: nftClient(nft, invoke) }),
+      ...(nft === undefined ? {} : { nft: nftClient(nft, invoke, open) }),
       ...(conntrack === undefined ? {} : { conntrack: conntrackClient(invoke) }),
       ...(sysctl === undefined ? {} : { sysctl: sysctlClient(sysctl, invoke) }),
     };
@@ -213,8 +222,7 @@ export async function serve(
   const hello = await handshakeMessage(reader) as HelloMessage | null;
   if (hello === null) return;
   if (!hello.api.includes(manifest.api)) {
-    const reason = `plugin "${manifest.name}" ${manifest.version} speaks api ${manifest.api}, ` +
-      `weir ${hello.host} speaks api ${hello.api.join(", ")}`;
+    const reason = `plugin "${manifest.name}" ${manifest.version} speaks api ${manifest.api}`;
     return send({ type: "refuse", reason });
   }
   send({ type: "welcome", manifest });

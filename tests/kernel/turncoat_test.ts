@@ -99,7 +99,7 @@ Deno.test("a proxier that reaches for the tables of others is killed, and they s
     await stillServes(cluster);
     assert.match(
       weir.process.log.replaceAll("\\", ""),
-      /plugin died .*Cannot commit to table "hello": message 0, .*it is not the granted table/,
+      /plugin died .*Cannot commit to table "hello": message 0, .*is not the granted table/,
     );
     assert.equal(await nft(node, "list ruleset"), before);
   }

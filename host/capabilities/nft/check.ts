@@ -125,7 +125,9 @@ class Walker {
       case "name":
         return this.#name(start, end);
       case "table":
-        return this.#isTable(start, end) ? undefined : fault("it is not the granted table");
+        return this.#isTable(start, end)
+          ? undefined
+          : fault(`${this.#shown(start, end)} is not the granted table`);
       case "list":
         return this.#list(start, end, value.of, value.max);
       case "expression":
@@ -140,6 +142,12 @@ class Walker {
       if (this.#bytes[start + index] !== this.#table[index]) return false;
     }
     return true;
+  }
+
+  /** What a plugin wrote where a table's name belongs, fit for a log. */
+  #shown(start: number, end: number): string {
+    const text = new TextDecoder().decode(this.#bytes.subarray(start, Math.min(end, start + 64)));
+    return JSON.stringify(text.replace(/\0$/, ""));
   }
 
   #name(start: number, end: number): Fault | undefined {

@@ -80,7 +80,7 @@ Deno.test("the refusal counts messages from 0 and the good ones before are refus
     type: "refused",
     message: 2,
     path: ["NEWTABLE", "NAME"],
-    reason: "it is not the granted table",
+    reason: '"other" is not the granted table',
   });
 });
 

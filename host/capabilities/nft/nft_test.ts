@@ -236,7 +236,7 @@ Deno.test("a large batch is looked through to its last message", async () => {
   const refused = (says: RegExp) => ({ code: "WEIR_GRANT_EXCEEDED", message: says });
   await assert.rejects(
     commit(103, ...good, deleteTable(OTHER)),
-    refused(/message 102, DELTABLE, NAME: it is not the granted table/),
+    refused(/message 102, DELTABLE, NAME: "other" is not the granted table/),
   );
   await assert.rejects(commit(102, ...good, new Uint8Array(2)), refused(/message 102: 2 bytes/));
   await assert.rejects(commit(101, ...good), refused(/it has 102 messages, announced were 101/));

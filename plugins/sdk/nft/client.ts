@@ -64,6 +64,7 @@ export interface NftClient {
  *
  * @param grant Names the table.
  * @param invoke Reaches the host's capability.
+ * @param open Keeps the transactions that have begun and were not sent.
  * @returns The client.
  *
  * @example
@@ -82,17 +83,25 @@ export interface NftClient {
  * assert.deepEqual(sent, [{ messages: 1 }]);
  * ```
  */
-export function nftClient(grant: NonNullable<Grants["nft"]>, invoke: Invoke): NftClient {
+export function nftClient(
+  grant: NonNullable<Grants["nft"]>,
+  invoke: Invoke,
+  open = new Set<Transaction>(),
+): NftClient {
   const list = async (params: NftList): Promise<Uint8Array> =>
     (await invoke("nft", "list", params)).attachment;
   const elementWords = async (set: AnySet) =>
     elements(await list({ what: "elements", family: set.table.family, set: set.name }));
   return {
     table: grant.table,
-    transaction: () =>
-      new Transaction(async (bytes, messages) => {
+    transaction() {
+      const begun = new Transaction(async (bytes, messages) => {
+        open.delete(begun);
         await invoke("nft", "commit", { messages }, bytes);
-      }),
+      });
+      open.add(begun);
+      return begun;
+    },
     list: async (what, family) => names(what, await list({ what, family })),
     rules: async (family) => rules(await list({ what: "rules", family })),
     elements: async (set) =>

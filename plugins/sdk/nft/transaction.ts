@@ -65,6 +65,11 @@ export class Transaction {
     this.#send = send;
   }
 
+  /** Whether nothing has been asked for. */
+  get empty(): boolean {
+    return this.#commands.length === 0;
+  }
+
   /** The first error of a verb, if any; commit() throws it. */
   get error(): Error | undefined {
     return this.#error;
