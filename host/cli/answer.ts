@@ -5,13 +5,14 @@
  */
 import { stringify } from "yaml";
 import type { CommandLine } from "./command.ts";
+import { printableWhole } from "./printable.ts";
 
 /**
  * Renders an answer.
  *
  * @param line The command line, with the flag --output.
  * @param answer What to tell.
- * @param text Tells it to people.
+ * @param text Tells it to people; it is given the answer without control characters.
  * @returns Text that ends in a line feed.
  */
 export function rendered<T>(line: CommandLine, answer: T, text: (answer: T) => string): string {
@@ -21,6 +22,6 @@ export function rendered<T>(line: CommandLine, answer: T, text: (answer: T) => s
     case "yaml":
       return stringify(answer, { aliasDuplicateObjects: false, lineWidth: 0 });
     default:
-      return text(answer);
+      return text(printableWhole(answer));
   }
 }

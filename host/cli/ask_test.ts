@@ -37,6 +37,12 @@ const BAD: readonly (readonly [string, Fetch, string, RegExp])[] = [
   ],
   ["another program", async () => new Response("", { status: 404 }), "WEIR_UNREACHABLE", /no page/],
   ["a fault", async () => new Response("ouch", { status: 500 }), "WEIR_UNREACHABLE", /500: ouch/],
+  [
+    "what a terminal would obey",
+    async () => new Response("\x1b[2Jouch", { status: 500 }),
+    "WEIR_UNREACHABLE",
+    /500: \\u001b\[2Jouch/,
+  ],
   ["no JSON", async () => new Response("<html>"), "WEIR_UNREACHABLE", /no JSON/],
   [
     "another version",

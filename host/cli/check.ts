@@ -82,6 +82,6 @@ export async function checkCommand(
         : [failure(`the flags ask for ${request.type}, not for a proxy`, remedy)],
     }];
   const style = createStyle(wantsColour(io.terminal.stdout, io.env));
-  io.stdout(rendered(line, { groups }, () => checkText(groups, style)));
+  io.stdout(rendered(line, { groups }, (told) => checkText(told.groups, style)));
   return tally(groups, "failure") > 0 ? EXIT_CODES.failed : EXIT_CODES.done;
 }

@@ -9,6 +9,7 @@ import { rendered } from "./answer.ts";
 import { ask, type Fetch } from "./ask.ts";
 import { type CliIo, EXIT_CODES } from "./cli.ts";
 import type { CommandLine } from "./command.ts";
+import { printableWhole } from "./printable.ts";
 import { createStyle, formatTable, type Style, wantsColour } from "./style.ts";
 
 /** What a table is sorted by. */
@@ -157,7 +158,7 @@ export async function topCommand(
   for (;;) {
     const rows = topRows(now, before, order);
     const told = { counted: now.counted, services: rows.slice(0, count) };
-    const page = rendered(line, told, () => text(now, rows, count, style));
+    const page = rendered(line, told, () => text(now, printableWhole(rows), count, style));
     io.stdout(once ? page : CLEAR + page);
     if (once) return EXIT_CODES.done;
     await wait(PERIOD_MS);
