@@ -37,7 +37,7 @@ import { Review } from "./review.ts";
 import { type HealthFacts, livez } from "./routes/proxy_health.ts";
 import { healthTimeout, Servers } from "./routes/servers.ts";
 import type { SandboxEvent } from "./sandbox/event.ts";
-import { describeFailure, Scheduler } from "./scheduler.ts";
+import { describeFailure, failedAt, Scheduler } from "./scheduler.ts";
 import { Feed } from "./source/feed.ts";
 import { within } from "./sleep.ts";
 import { createSync } from "./sync.ts";
@@ -254,7 +254,9 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
       },
       failed: (_at, kind, thrown, delay) => {
         // Whoever is stopped in the middle has not failed.
-        if (!until.aborted) log.error(describeFailure(kind, thrown, delay));
+        if (until.aborted) return;
+        const at = failedAt(thrown);
+        log.error(describeFailure(kind, thrown, delay), at === undefined ? {} : { at });
       },
     },
   });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { messageOf } from "../schemas/errors.ts";
+import { messageOf, WeirError } from "../schemas/errors.ts";
 import type { Clock } from "./clock.ts";
 
 /** What a sync has to do: tell the plugin what changed, or tell it everything. */
@@ -240,6 +240,24 @@ export class Scheduler {
     const full = Math.min(this.#options.syncPeriod, FIRST_RETRY * 2 ** this.#failures);
     return full * (0.5 + this.#options.random() / 2);
   }
+}
+
+/** A frame of V8's stack traces: the function, and where in its text. */
+const FRAME = /^ {4}at (?:async )?(\S+) \(.*:(\d+:\d+)\)$/m;
+
+/**
+ * Finds the place in a plugin's bundle at which a failed sync failed.
+ *
+ * @param thrown What it failed with.
+ * @returns For example `programme, 3359:11 of its bundle`; undefined when no plugin threw.
+ */
+export function failedAt(thrown: unknown): string | undefined {
+  const cause: unknown = thrown instanceof WeirError && thrown.code === "WEIR_PLUGIN_FAILED"
+    ? thrown.cause
+    : undefined;
+  if (typeof cause !== "object" || cause === null || !("stack" in cause)) return undefined;
+  const [, name, place] = FRAME.exec(String(cause.stack)) ?? [];
+  return name === undefined ? undefined : `${name}, ${place} of its bundle`;
 }
 
 /**

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { Scheduler, type SchedulerOptions, type SyncKind } from "./scheduler.ts";
+import { WeirError } from "../schemas/errors.ts";
+import { failedAt, Scheduler, type SchedulerOptions, type SyncKind } from "./scheduler.ts";
 import { SimulatedClock } from "./simulated_clock.ts";
 
 /** A scheduler on a simulated clock whose syncs take a set time and fail when told to. */
@@ -326,4 +327,14 @@ Deno.test("When that fails the next sync comes all the same", async () => {
   await assert.rejects(failing, /no/);
   await stage.clock.advance(0);
   assert.deepEqual(stage.started, ["apply@0"]);
+});
+
+Deno.test("where a plugin threw is told by its function and the place in its bundle", () => {
+  const thrownBy = (stack: string) =>
+    new WeirError("WEIR_PLUGIN_FAILED", "Cannot resync", { cause: { stack } });
+  const frames = "TypeError: no y\n    at inner (data:text/javascript;base64,Lx…:33:11)\n" +
+    "    at Object.resync (data:text/javascript;base64,Lx…:40:5)";
+  assert.equal(failedAt(thrownBy(frames)), "inner, 33:11 of its bundle");
+  assert.equal(failedAt(thrownBy("")), undefined);
+  assert.equal(failedAt(new Error("the kernel is busy")), undefined);
 });
