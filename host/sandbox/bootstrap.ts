@@ -144,7 +144,16 @@ function blobUrl(code: Uint8Array<ArrayBuffer>): string {
   return URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
 }
 
+/**
+ * A terminal's Ctrl-C and systemd's stop signal every process of a group at once. The host ends a
+ * plugin, by its stdin or by SIGKILL, after the sync in flight.
+ */
+function leaveSignalsToHost(): void {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => {});
+}
+
 async function run(): Promise<void> {
+  leaveSignalsToHost();
   const length = new DataView((await exactly(4)).buffer).getUint32(0, true);
   const code = await exactly(length);
   const url = inspector === undefined ? dataUrl(code) : blobUrl(code);

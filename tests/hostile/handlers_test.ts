@@ -192,6 +192,19 @@ Deno.test("a plugin that logs escapes neither hides nor forges a line of the log
   assert.deepEqual(line?.fields, { "\\u009bkey": "\\u202evalue\n", plugin: "hostile" });
 });
 
+Deno.test("a signal that ends a whole group of processes leaves a plugin to its host", async () => {
+  await using hostile = await runHostile(code, { attack: "logs escapes" });
+  await hostile.ready;
+  const state = hostile.plugin.state();
+  assert.ok(state.type === "ready");
+  for (const signal of ["INT", "TERM"]) {
+    const args: string[] = ["kill", `-${signal}`, String(state.pid)];
+    assert.equal((await new Deno.Command("setpriv", { args }).output()).success, true);
+  }
+  await hostile.plugin.call("resync", snapshot);
+  assert.deepEqual(hostile.plugin.state(), state);
+});
+
 Deno.test("a plugin in a worker of its own making still ends with its process", async () => {
   await using hostile = await runHostile(code, { attack: "starts a worker" });
   await hostile.ready;
