@@ -249,6 +249,15 @@ Deno.test("an exec plugin gives a token, which is renewed before it ends", async
   assert.equal((await source.renew(second, never)).authorization, "Bearer token-3");
 });
 
+Deno.test("that weir may not run Deno is said as such, with what to allow", async () => {
+  using desk = new Desk();
+  const kubeconfig = desk.write("fine", "kind: Config");
+  await assert.rejects(desk.source({ kubeconfig, deno: "/opt/other/deno" }).current(never), {
+    code: "WEIR_CREDENTIALS",
+    message: /may not run Deno to read it: start weir with \/opt\/other\/deno in --allow-run$/,
+  });
+});
+
 Deno.test("what is wrong with a kubeconfig is said with its path", async () => {
   using desk = new Desk();
   const server = "https://192.0.2.1";

@@ -52,7 +52,13 @@ async function ask(options: KubeconfigOptions, allowed: readonly string[], signa
   try {
     output = await command.output();
   } catch (error) {
-    throw fail(messageOf(error), error);
+    // A wrapper of npm's or a version manager's in PATH is another program than the one it runs.
+    throw error instanceof Deno.errors.NotCapable
+      ? fail(
+        `weir may not run Deno to read it: start weir with ${options.deno} in --allow-run`,
+        error,
+      )
+      : fail(messageOf(error), error);
   }
   const complaint = () => new TextDecoder().decode(output.stderr).trim().slice(-LONGEST_COMPLAINT);
   let printed: unknown;
