@@ -45,6 +45,7 @@ export const LEFT_OUT: ReadonlyMap<string, string> = new Map([
     "its subject is the process: its rights, signals and exit codes",
   ],
   ["tests/kernel/profile_test.ts", "its subject is V8's profilers, not the kernel"],
+  ["tests/kernel/start_test.ts", "its subject is what weir says where something is missing"],
   ["tests/kernel/reload_test.ts", "reloads under 200 connections a second, and by the clock"],
   ["tests/kernel/takeover_test.ts", "takes over under 200 connections a second"],
   ["tests/kernel/survive_test.ts", "kills and stops under 200 connections a second"],
