@@ -5,7 +5,7 @@
  */
 import { stringify } from "yaml";
 import type { CommandLine } from "./command.ts";
-import { printableWhole } from "./printable.ts";
+import { printableWhole } from "../printable.ts";
 
 /**
  * Renders an answer.

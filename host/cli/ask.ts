@@ -6,7 +6,7 @@
 import * as v from "valibot";
 import { parseBindAddress } from "../../schemas/bind_address.ts";
 import { messageOf, WeirError } from "../../schemas/errors.ts";
-import { printable } from "./printable.ts";
+import { printableLine } from "../printable.ts";
 
 /** Milliseconds that an answer may take. */
 const PATIENCE_MS = 30_000;
@@ -74,14 +74,18 @@ export async function ask<T>(
       thrown,
     );
   }
-  if (response.status === 400) throw new WeirError("WEIR_QUESTION_INVALID", printable(text.trim()));
+  if (response.status === 400) {
+    throw new WeirError("WEIR_QUESTION_INVALID", printableLine(text.trim()));
+  }
   if (response.status === 404) {
     throw unreachable(
       `it has no page ${path}: it is another program, as kube-proxy, or an older weir`,
     );
   }
   if (!response.ok) {
-    throw unreachable(`it answered ${response.status}: ${printable(text.slice(0, 200).trim())}`);
+    throw unreachable(
+      `it answered ${response.status}: ${printableLine(text.slice(0, 200).trim())}`,
+    );
   }
   let body: unknown;
   try {

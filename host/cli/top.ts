@@ -9,7 +9,7 @@ import { rendered } from "./answer.ts";
 import { ask, type Fetch } from "./ask.ts";
 import { type CliIo, EXIT_CODES } from "./cli.ts";
 import type { CommandLine } from "./command.ts";
-import { printableWhole } from "./printable.ts";
+import { printableWhole } from "../printable.ts";
 import { createStyle, formatTable, type Style, wantsColour } from "./style.ts";
 
 /** What a table is sorted by. */

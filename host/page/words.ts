@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { printable } from "../sandbox/admission.ts";
+import { printable } from "../printable.ts";
 
 /** Characters of one text that are shown: a plugin may write novels. */
 const MOST_CHARACTERS = 2_000;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { printable } from "../sandbox/admission.ts";
+import { printable } from "../printable.ts";
 import type { CallFrame } from "./v8.ts";
 
 /** A function of a stack. */

@@ -9,6 +9,7 @@ import type { Log } from "../../schemas/capability.ts";
 import { WeirError } from "../../schemas/errors.ts";
 import type { Frame } from "../../schemas/frame.ts";
 import { type Limits, type PluginMessage, PluginMessageSchema } from "../../schemas/wire.ts";
+import { printable } from "../printable.ts";
 import { Budget } from "./budget.ts";
 import type { Clock } from "../clock.ts";
 
@@ -33,21 +34,6 @@ export function readHeader(frame: Frame): unknown {
       cause,
     });
   }
-}
-
-/**
- * Makes text of a plugin safe to show: on a terminal an escape or a carriage return could hide a
- * line of the host's log or forge one.
- *
- * @param text Anything.
- * @returns The text with control characters, but for tabs and line feeds, and the marks that turn
- * its direction written as `\\u001b`.
- */
-export function printable(text: string): string {
-  return text.replace(
-    /[^\P{Cc}\t\n]|[\u2028-\u202e\u2066-\u2069]/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }
 
 /** Guards one plugin's output. */

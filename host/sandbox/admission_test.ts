@@ -1,21 +1,7 @@
 import assert from "node:assert/strict";
 import { LIMITS, type PluginMessage } from "../../schemas/wire.ts";
 import { SimulatedClock } from "../simulated_clock.ts";
-import { Admission, printable } from "./admission.ts";
-
-const SHOWN: readonly (readonly [string, string])[] = [
-  ["plain text, ünïcode and 😀", "plain text, ünïcode and 😀"],
-  ["lines\n\tand tabs", "lines\n\tand tabs"],
-  ["\x1b[31mred", "\\u001b[31mred"],
-  ["over\rwritten", "over\\u000dwritten"],
-  ["\0\x7f\x9b", "\\u0000\\u007f\\u009b"],
-  ["turned\u202eround\u2066", "turned\\u202eround\\u2066"],
-  ["\u2028", "\\u2028"],
-];
-
-Deno.test("text of a plugin is shown without what could steer a terminal", () => {
-  for (const [text, shown] of SHOWN) assert.equal(printable(text), shown);
-});
+import { Admission } from "./admission.ts";
 
 Deno.test("a plugin's new life brings no room for more metrics", () => {
   const series = new Set<string>();

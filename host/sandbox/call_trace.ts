@@ -6,7 +6,7 @@
  */
 import type { Limits, PluginMessage } from "../../schemas/wire.ts";
 import type { TraceSpan } from "../telemetry/trace.ts";
-import { printable } from "./admission.ts";
+import { printable } from "../printable.ts";
 
 type SpansMessage = Extract<PluginMessage, { type: "spans" }>;
 

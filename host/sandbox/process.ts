@@ -9,7 +9,7 @@ import { LIMITS, type Limits } from "../../schemas/wire.ts";
 import { INSPECTOR_METHODS } from "../../schemas/inspection.ts";
 import bootstrap from "./bootstrap.ts" with { type: "text" };
 import inspector from "./bootstrap_inspector.ts" with { type: "text" };
-import { printable } from "./admission.ts";
+import { printable } from "../printable.ts";
 import { Budget } from "./budget.ts";
 import type { Clock } from "../clock.ts";
 import { type Jail, jailCommand } from "./jail.ts";
