@@ -4,7 +4,7 @@
  * @module
  */
 import * as v from "valibot";
-import { parseBindAddress } from "../../schemas/bind_address.ts";
+import { formatBindAddress, parseBindAddress } from "../../schemas/bind_address.ts";
 import { messageOf, WeirError } from "../../schemas/errors.ts";
 import { printableLine } from "../printable.ts";
 
@@ -31,8 +31,7 @@ function baseOf(server: string): string {
   if (typeof address === "string") {
     throw new WeirError("WEIR_CONFIG_INVALID", `Cannot use --server "${server}": ${address}`);
   }
-  const { ip, port } = address;
-  return `http://${ip.includes(":") ? `[${ip}]` : ip}:${port}`;
+  return `http://${formatBindAddress(address)}`;
 }
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 import { Command, CommanderError, Option } from "commander";
-import { parseBindAddress } from "../../../schemas/bind_address.ts";
+import { formatBindAddress, parseBindAddress } from "../../../schemas/bind_address.ts";
 import { KubeProxySchema } from "../../../schemas/config/kube_proxy.ts";
 import { OptionsSchema } from "../../../schemas/config/options.ts";
 import { WeirSchema } from "../../../schemas/config/weir.ts";
@@ -73,19 +73,15 @@ async function documentsOf(path: string, ground: Ground): Promise<Documents | un
   return checked.documents;
 }
 
+/** Who listens on all addresses is asked on the loopback's. */
+const LOOPBACK_OF: ReadonlyMap<string, string> = new Map([["0.0.0.0", "127.0.0.1"], ["::", "::1"]]);
+
 /** Where whoever has this configuration serves /configz, asked from this node. */
 function configzUrl({ kubeProxy }: Documents): string {
   const bind = parseBindAddress(kubeProxy.metricsBindAddress ?? "127.0.0.1:10249", 10249);
   if (typeof bind === "string") return "http://127.0.0.1:10249/configz";
-  const { ip, port } = bind;
-  const host = ip === "0.0.0.0"
-    ? "127.0.0.1"
-    : ip === "::"
-    ? "[::1]"
-    : ip.includes(":")
-    ? `[${ip}]`
-    : ip;
-  return `http://${host}:${port}/configz`;
+  const ip = LOOPBACK_OF.get(bind.ip) ?? bind.ip;
+  return `http://${formatBindAddress({ ...bind, ip })}/configz`;
 }
 
 const ConfigzSchema = v.object({
