@@ -1,30 +1,40 @@
 /**
- * A heap profile of V8 as stacks with the bytes that were allocated there.
+ * A heap profile of V8 as stacks with the objects and bytes that were allocated there.
  *
  * @module
  */
+import { countObjects } from "./object_size.ts";
 import type { Frame, Naming, StackSample } from "./stack.ts";
 import type { HeapNode, HeapProfile } from "./v8.ts";
 
 /**
- * Adds up a heap profile. How many objects there were cannot be said, only how many of them were
- * sampled: V8's protocol tells the estimated bytes of a sample and not the size of the object.
+ * Adds up a heap profile.
  *
  * @param profile From V8.
  * @param naming Finds the words.
- * @returns For each stack sampled objects, and bytes.
+ * @param interval Bytes between two samples, on average, with which it was taken.
+ * @returns For each stack objects, and bytes.
  */
-export function heapSamples(profile: HeapProfile, naming: Naming): StackSample[] {
-  const seen = new Map<number, number>();
-  for (const { nodeId } of profile.samples) seen.set(nodeId, (seen.get(nodeId) ?? 0) + 1);
+export function heapSamples(
+  profile: HeapProfile,
+  naming: Naming,
+  interval: number,
+): StackSample[] {
+  const groups = new Map<number, Map<number, number>>();
+  for (const { nodeId, size } of profile.samples) {
+    const known = groups.get(nodeId) ?? new Map<number, number>();
+    groups.set(nodeId, known);
+    known.set(size, (known.get(size) ?? 0) + 1);
+  }
   const samples: StackSample[] = [];
   const walk = (node: HeapNode, callers: readonly Frame[]) => {
     const stack = node.callFrame.functionName === "(root)"
       ? callers
       : [naming(node.callFrame), ...callers];
-    const count = seen.get(node.id) ?? 0;
-    if (stack.length > 0 && (count > 0 || node.selfSize > 0)) {
-      samples.push({ stack, values: [count, node.selfSize] });
+    const seen = [...groups.get(node.id) ?? []].map(([bytes, samples]) => ({ bytes, samples }));
+    if (stack.length > 0 && seen.length > 0) {
+      const objects = countObjects(seen, node.selfSize, interval);
+      samples.push({ stack, values: [objects, node.selfSize] });
     }
     for (const child of node.children) walk(child, stack);
   };

@@ -20,22 +20,27 @@ function told(samples: readonly StackSample[]) {
 
 const PROFILE = {
   head: node(1, "(root)", 0, [
-    node(2, "main", 0, [node(3, "keep", 1024), node(4, "leave", 512)]),
+    node(2, "main", 0, [node(3, "keep", 121_016), node(4, "leave", 800_016)]),
   ]),
-  samples: [{ nodeId: 3 }, { nodeId: 3 }, { nodeId: 4 }],
+  // One sample of 56 bytes stands for 1081 objects, and two for 2161.
+  samples: [
+    { nodeId: 3, size: 60_536 },
+    { nodeId: 3, size: 60_536 },
+    { nodeId: 4, size: 800_016 },
+  ],
 };
 
-Deno.test("a heap's stacks have their sampled objects and their bytes", () => {
-  assert.deepEqual(told(heapSamples(PROFILE, naming)), [
-    ["keep < main", 2, 1024],
-    ["leave < main", 1, 512],
+Deno.test("a heap's stacks have their objects and their bytes", () => {
+  assert.deepEqual(told(heapSamples(PROFILE, naming, 60_480)), [
+    ["keep < main", 2161, 121_016],
+    ["leave < main", 1, 800_016],
   ]);
 });
 
 Deno.test("a change counts what was given back below zero", () => {
-  const samples = heapSamples(PROFILE, naming);
+  const samples = heapSamples(PROFILE, naming, 60_480);
   assert.deepEqual(told(heapDelta(samples.slice(1), samples.slice(0, 1))), [
-    ["keep < main", 2, 1024],
-    ["leave < main", -1, -512],
+    ["keep < main", 2161, 121_016],
+    ["leave < main", -1, -800_016],
   ]);
 });

@@ -31,8 +31,13 @@ export interface ProfilerOptions {
 const SAMPLE_MICROS = 10_000;
 /** And of a timeline, whose point is what happened when. */
 const TIMELINE_MICROS = 1_000;
-/** Bytes between two samples of the heap: a plugin's is small beside those that Go has 512 KiB for. */
-const HEAP_BYTES = 64 * 1024;
+/**
+ * Bytes between two samples of the heap: a plugin's is small beside those that Go has 512 KiB for.
+ * Most sizes of small objects divide it, so that they are told apart by what a sample stands for
+ * (object_size.ts): in a heap of weir's the size is found from one sample for 79 % of the bytes,
+ * with 64 KiB for 73 %.
+ */
+const HEAP_BYTES = 60_480;
 
 const CPU_TYPES: readonly ValueType[] = [
   { type: "samples", unit: "count" },
@@ -41,7 +46,7 @@ const CPU_TYPES: readonly ValueType[] = [
 
 function heapTypes(which: "inuse" | "alloc"): readonly ValueType[] {
   return [
-    { type: `${which}_samples`, unit: "count" },
+    { type: `${which}_objects`, unit: "count" },
     { type: `${which}_space`, unit: "bytes" },
   ];
 }
@@ -233,7 +238,8 @@ export class Profiler {
 
   async #heapSamples(): Promise<StackSample[]> {
     const answer = await this.#post("HeapProfiler.getSamplingProfile");
-    return heapSamples(this.#read(HeapProfileSchema, answer), this.#options.naming);
+    const profile = this.#read(HeapProfileSchema, answer);
+    return heapSamples(profile, this.#options.naming, HEAP_BYTES);
   }
 
   #heapProfile(

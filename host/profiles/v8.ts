@@ -59,8 +59,8 @@ const HeapNodeSchema: v.GenericSchema<unknown, HeapNode> = v.object({
 /** The schema of {@linkcode HeapProfile}. */
 export const HeapProfileSchema = v.object({
   head: HeapNodeSchema,
-  /** Each is one object that was sampled. */
-  samples: v.array(v.object({ nodeId: count })),
+  /** Each is one object that was sampled; `size` is the bytes that it stands for. */
+  samples: v.array(v.object({ nodeId: count, size: v.pipe(count, v.minValue(1)) })),
 });
 
 /** What `HeapProfiler.getSamplingProfile` answers under `profile`. */

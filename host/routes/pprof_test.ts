@@ -23,6 +23,20 @@ function stackGrain(): object[] {
   return sacks;
 }
 
+/** Makes a million objects of one size; its name shows in the profile. */
+function countGrain(): object[] {
+  const grains: object[] = [];
+  for (let at = 0; at < 1_000_000; at++) grains.push({ at, next: at });
+  return grains;
+}
+
+/** How many objects `go tool pprof -top` shows of a function: 4 % is the error of the samples. */
+function assertMillion(shown: string, type: string): void {
+  assert.match(shown, new RegExp(`^Type: ${type}$`, "m"));
+  const [, flat = ""] = /^\s*(\d+)\s.*pprof_test\.countGrain$/m.exec(shown) ?? [];
+  assert.ok(Math.abs(Number(flat) - 1_000_000) < 250_000, shown);
+}
+
 interface Served extends AsyncDisposable {
   readonly url: string;
   readonly tasks: Tasks;
@@ -109,6 +123,20 @@ Deno.test("go tool pprof shows who makes objects that do not live for long", asy
   clearInterval(making);
   assert.match(shown, /^Type: alloc_space$/m);
   assert.match(shown, /host\/routes\/pprof_test\.stackGrain$/m);
+});
+
+Deno.test("go tool pprof counts objects, those that are kept and those that are made", async () => {
+  await using served = serve();
+  await served.profiler.watchHeap();
+  const kept = countGrain();
+  assertMillion(
+    await pprof("-top", "-sample_index=inuse_objects", `${served.url}/heap`),
+    "inuse_objects",
+  );
+  assert.equal(kept.length, 1_000_000);
+  const showing = pprof("-top", "-sample_index=alloc_objects", `${served.url}/allocs?seconds=2`);
+  setTimeout(countGrain, 1000);
+  assertMillion(await showing, "alloc_objects");
 });
 
 Deno.test("a change of the heap is what has been made and is still there", async () => {
