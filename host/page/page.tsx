@@ -13,7 +13,7 @@ import { Live } from "./live.ts";
 import { Overview } from "./overview.tsx";
 import { PluginList } from "./plugin_list.tsx";
 import { ProfileView } from "./profile_view.tsx";
-import { isMeantForUs, pageHeaders } from "./protection.ts";
+import { pageHeaders } from "./protection.ts";
 import { SCRIPT } from "./script.ts";
 import { findServices } from "./service_list.ts";
 import { ServicePicture } from "./service_picture.tsx";
@@ -72,7 +72,7 @@ export async function pageApp(
 ): Promise<Hono<{ Bindings: PageBindings }>> {
   const headers = await pageHeaders(STYLE, SCRIPT);
   const live = new Live({ version: () => versionOf(facts), clock });
-  const text = (context: Context, body: string, status: 403 | 421 | 503) =>
+  const text = (context: Context, body: string, status: 403 | 503) =>
     context.body(`${body}\n`, status, { ...headers, "Content-Type": "text/plain; charset=utf-8" });
   const framed = (context: Context, { at, title, body, status = undefined }: View) =>
     context.html(
@@ -82,14 +82,6 @@ export async function pageApp(
     );
   const { traces, plugins, profiles } = facts;
   return new Hono<{ Bindings: PageBindings }>()
-    .use(async (context, next) => {
-      if (isMeantForUs(context.req.header("Host"), facts.node())) return await next();
-      return text(
-        context,
-        "Ask for this page by an address of the node, its name or localhost",
-        421,
-      );
-    })
     .get("/", (context) =>
       framed(context, {
         at: "/",

@@ -315,35 +315,6 @@ Deno.test("a browser may load, run, frame and keep nothing of the page but what 
   }
 });
 
-Deno.test("a site whose name leads to this node by DNS rebinding reads nothing", async () => {
-  const page = await samplePage();
-  for (
-    const [host, status] of [
-      ["localhost:10249", 200],
-      ["LOCALHOST", 200],
-      ["127.0.0.1:10249", 200],
-      ["192.168.1.1:10249", 200],
-      ["[::1]:10249", 200],
-      ["[fe80::1]", 200],
-      ["here:10249", 200],
-      ["evil.example:10249", 421],
-      ["localhost.evil.example", 421],
-      ["127.0.0.1.evil.example", 421],
-      ["here.evil.example", 421],
-      ["[::1].evil.example", 421],
-      ["[evil]", 421],
-      ["localhost:1@evil.example", 421],
-      ["", 421],
-    ] as const
-  ) {
-    for (const path of ["/", "/services", "/live"]) {
-      const answer = await page.ask(path, { Host: host });
-      await answer.body?.cancel();
-      assert.equal(answer.status, status, `${host}${path}`);
-    }
-  }
-});
-
 Deno.test("10,000 Services are searched and paged without a page growing with them", async () => {
   const page = await samplePage();
   await page.sync(many(10_000));

@@ -1,9 +1,9 @@
 /**
- * What keeps the page harmless: the policy under which a browser shows it, and who may ask for it.
+ * What keeps the page harmless: the policy under which a browser shows it. Who may ask for it is
+ * decided by host/routes/guard.ts, as for all that the port serves.
  *
  * @module
  */
-import { parseIp } from "../../schemas/ip.ts";
 
 /** Base64 of the SHA-256 of a text, as a Content-Security-Policy names it. */
 async function hashSource(text: string): Promise<string> {
@@ -41,23 +41,4 @@ export async function pageHeaders(
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
   };
-}
-
-/**
- * Whether a request was meant for this node. A site whose name an attacker lets resolve to the
- * node's address (DNS rebinding) would be of one origin with the page and could read it; but its
- * requests name that site.
- *
- * @param host The header Host, or undefined.
- * @param node The node's name.
- * @returns True for any address (nobody can rebind that), localhost and the node's name.
- */
-export function isMeantForUs(host: string | undefined, node: string): boolean {
-  // RFC 9112 3.2: a request of HTTP/1.1 without Host is no request; a browser always sends it.
-  const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+))(?::\d{1,5})?$/i.exec(host ?? "");
-  if (match === null) return false;
-  const [, bracketed, plain = ""] = match;
-  if (bracketed !== undefined) return parseIp(bracketed) !== undefined;
-  const name = plain.toLowerCase();
-  return name === "localhost" || name === node.toLowerCase() || parseIp(name) !== undefined;
 }

@@ -3,10 +3,12 @@
  *
  * @module
  */
+import { Hono } from "hono";
 import { type BindAddress, parseBindAddress } from "../../schemas/bind_address.ts";
 import type { WeirConfig } from "../../schemas/config.ts";
 import type { Clock } from "../clock.ts";
 import type { PageFacts } from "../page/facts.ts";
+import type { PageBindings } from "../page/page.tsx";
 import type { PluginRoster } from "../plugin_roster.ts";
 import type { Prepared } from "../prepared.ts";
 import { recordHealthcheck } from "../telemetry/healthcheck_metrics.ts";
@@ -15,6 +17,7 @@ import type { Logger } from "../telemetry/log.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
 import { insightRoutes, type InsightSource } from "./insight.ts";
 import { debugRoutes, type DebugRoutesOptions } from "./debug.ts";
+import { guard } from "./guard.ts";
 import { healthRoutes } from "./health.ts";
 import { metricsRoutes } from "./metrics.ts";
 import { pageRoutes } from "./page.ts";
@@ -111,14 +114,17 @@ export class Servers {
         recordHealthcheck(registry.metrics, { name: "proxy", type: probe, healthy: code === 200 });
       },
     });
-    const pages = metricsRoutes({
+    const metrics = metricsRoutes({
       metrics: registry,
       config: options.config,
       // Upstream's /healthz of this port has the one check "ping".
       pinged: () =>
         recordHealthcheck(registry.metrics, { name: "ping", type: "healthz", healthy: true }),
       machine: options.machine,
-    })
+    });
+    const pages = new Hono<{ Bindings: PageBindings }>()
+      .use(guard(() => options.config().nodeName))
+      .route("/", metrics)
       .route("/", pageRoutes(pageFacts(options), clock))
       .route("/debug/traces", traceRoutes(options.traces))
       .route("/", insightRoutes(options.insight))

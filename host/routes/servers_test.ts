@@ -4,6 +4,7 @@ import { systemClock } from "../clock.ts";
 import { resolveRequest } from "../config/resolve.ts";
 import { Revisions } from "../diff.ts";
 import { PluginRoster } from "../plugin_roster.ts";
+import { Profiling } from "../profiles/profiling.ts";
 import { createLog } from "../telemetry/log.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { TraceRing } from "../telemetry/trace_ring.ts";
@@ -74,7 +75,7 @@ async function stage() {
       top: () => Promise.reject(new Error("not asked")),
     },
     debug: {
-      profiling: undefined,
+      profiling: new Profiling(new URL("../../", import.meta.url), systemClock),
       commandLine: () => [],
       profileSeconds: 1,
       setVerbosity: () => {},
@@ -190,4 +191,27 @@ Deno.test("a page that is gone is not listened for any more", async () => {
     assert.equal(status, 200);
     controller.abort();
   }
+});
+
+Deno.test("only what kube-proxy tells anybody is told to a site that was rebound to this node", async () => {
+  await using scene = await stage();
+  const status = async (path: string, host: string) => {
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port: scene.metrics });
+    const text = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+    await connection.write(new TextEncoder().encode(text));
+    const reader = connection.readable.getReader();
+    const answer = new TextDecoder().decode((await reader.read()).value);
+    reader.releaseLock();
+    return Number(answer.slice(9, 12));
+  };
+  const statusz = await (await fetch(`http://127.0.0.1:${scene.metrics}/statusz`)).text();
+  const [, paths = ""] = /^Paths: (.+)$/m.exec(statusz) ?? [];
+  const page = ["/services", "/services/a/b", "/syncs", "/plugins", "/profile", "/live", "/none"];
+  const open: string[] = [];
+  for (const path of [...paths.split(" "), ...page]) {
+    const answered = await status(path, "evil.example:10249");
+    if (answered !== 421) open.push(`${path} ${answered}`);
+    assert.notEqual(await status(path, "HERE:10249"), 421, path);
+  }
+  assert.deepEqual(open, ["/healthz 200", "/metrics 200", "/metrics/slis 200", "/proxyMode 200"]);
 });

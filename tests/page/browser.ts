@@ -31,8 +31,13 @@ export async function startBrowser(): Promise<Browser> {
   const { chromium } = await import("playwright-core");
   return await chromium.launch({
     executablePath: PROGRAM,
-    // Root cannot have Chromium's own sandbox; a container's /dev/shm may be too small for it.
-    args: ["--no-sandbox", "--disable-dev-shm-usage"],
+    args: [
+      // Root cannot have Chromium's own sandbox; a container's /dev/shm may be too small for it.
+      "--no-sandbox",
+      "--disable-dev-shm-usage",
+      // Somebody else's name that leads here, as DNS rebinding has it.
+      "--host-resolver-rules=MAP rebound.example 127.0.0.1",
+    ],
     handleSIGINT: false,
     handleSIGTERM: false,
     handleSIGHUP: false,
