@@ -18,7 +18,7 @@ import type { Logger } from "./telemetry/log.ts";
 import type { MetricRegistry } from "./telemetry/metrics.ts";
 import type { MachineIds } from "./process/machine.ts";
 import type { Tracing } from "./telemetry/trace.ts";
-import type { TraceRing } from "./telemetry/trace_ring.ts";
+import type { TraceStore } from "./telemetry/audience.ts";
 
 /** What the proxy stands on. */
 export interface ProxyEnvironment {
@@ -45,7 +45,7 @@ export interface ProxyEnvironment {
   readonly registry: MetricRegistry;
   readonly tracing: Tracing;
   /** The last syncs. */
-  readonly traces: TraceRing;
+  readonly traces: TraceStore;
   /** Profiles the host and its plugins; undefined without --profiling. */
   readonly profiling: Profiling | undefined;
   readonly debug: DebugRoutesOptions;

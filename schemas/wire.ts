@@ -222,11 +222,17 @@ export const PluginMessageSchema = v.variant("type", [
   v.strictObject({ type: v.literal("welcome"), manifest: PluginManifestSchema }),
   v.strictObject({ type: v.literal("refuse"), reason: Text }),
   v.strictObject({ type: v.literal("ack"), id: Id }),
-  v.strictObject({ type: v.literal("return"), id: Id, value: v.unknown() }),
+  v.strictObject({
+    type: v.literal("return"),
+    id: Id,
+    value: v.unknown(),
+    spans: v.optional(v.literal(true)),
+  }),
   v.strictObject({
     type: v.literal("throw"),
     id: Id,
     error: v.strictObject({ code: ShortText, message: Text, stack: Text }),
+    spans: v.optional(v.literal(true)),
   }),
   v.strictObject({ type: v.literal("pong"), id: Id }),
   v.strictObject({
@@ -268,6 +274,7 @@ export const PluginMessageSchema = v.variant("type", [
  * `pong` answers `ping`; `inspected` comes from the bootstrap and answers an `InspectMessage` of
  * inspection.ts, with V8's answer as the attachment; `log`, `metric` and `spans` (those of call
  * `call` that are over, told `elapsed` milliseconds after the plugin had it) are answered by
- * nothing.
+ * nothing. The last spans of a call come after its answer, which says that they follow in the very
+ * next frame: the sync goes on without them.
  */
 export type PluginMessage = v.InferOutput<typeof PluginMessageSchema>;

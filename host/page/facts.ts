@@ -8,7 +8,7 @@ import type { Revisions } from "../diff.ts";
 import type { EnrolledPlugin } from "../plugin_roster.ts";
 import type { Profile } from "../profiles/pprof.ts";
 import type { HealthAnswer } from "../routes/proxy_health.ts";
-import type { TraceStore } from "../routes/traces.ts";
+import type { TraceStore } from "../telemetry/audience.ts";
 import type { Tracker } from "../tracker.ts";
 
 /** The running proxy, to be read. */

@@ -5,6 +5,7 @@ import { syncFigures } from "./figures.ts";
 function sync(endedAt: number, took: number, error?: string, revision?: number): TraceRecord {
   return {
     traceId: String(endedAt),
+    sampled: true,
     dropped: 0,
     spans: [{
       spanId: "1",

@@ -188,6 +188,12 @@ export function Sync({ trace }: { readonly trace: TraceRecord }) {
         <a class="mono" href={`/debug/traces/${trace.traceId}`}>{trace.traceId}</a>
         {trace.dropped > 0 ? `, without ${count(trace.dropped)} spans beyond the limit` : ""}.
       </p>
+      {trace.sampled ? "" : (
+        <p class="soft">
+          Nobody looked at syncs when it ran, so the plugin was not asked for spans of its own. From
+          now on it is, for a quarter of an hour after each look.
+        </p>
+      )}
       <Legend />
       <Table label="Spans" columns={["Span", "#After", "#Took", "When"]}>
         {waterfall(trace).map((step) => <SpanRow step={step} />)}

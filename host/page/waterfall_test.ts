@@ -17,9 +17,9 @@ function span(spanId: string, parentId: string | undefined, from: number, to: nu
 }
 
 function lines(...spans: readonly [SpanRecord, ...SpanRecord[]]): string[] {
-  return waterfall({ traceId: "1", dropped: 0, spans }).map(({ span, depth, begin, share }) =>
-    `${" ".repeat(depth)}${span.name} ${begin} ${share}`
-  );
+  return waterfall({ traceId: "1", sampled: true, dropped: 0, spans }).map((
+    { span, depth, begin, share },
+  ) => `${" ".repeat(depth)}${span.name} ${begin} ${share}`);
 }
 
 Deno.test("spans lie beneath the one they belong to, in the order of time", () => {

@@ -11,6 +11,7 @@ import type { PageFacts } from "../page/facts.ts";
 import type { PageBindings } from "../page/page.tsx";
 import type { PluginRoster } from "../plugin_roster.ts";
 import type { Prepared } from "../prepared.ts";
+import type { TraceStore } from "../telemetry/audience.ts";
 import { recordHealthcheck } from "../telemetry/healthcheck_metrics.ts";
 import type { MachineIds } from "../process/machine.ts";
 import type { Logger } from "../telemetry/log.ts";
@@ -23,7 +24,7 @@ import { metricsRoutes } from "./metrics.ts";
 import { pageRoutes } from "./page.ts";
 import { type HealthFacts, healthz } from "./proxy_health.ts";
 import { type Server, startServer } from "./server.ts";
-import { traceRoutes, type TraceStore } from "./traces.ts";
+import { traceRoutes } from "./traces.ts";
 
 /** The part of the configuration that is about the servers. */
 export type ServersConfig = Pick<WeirConfig, "healthzBindAddress" | "metricsBindAddress">;

@@ -4,25 +4,8 @@
  * @module
  */
 import { Hono } from "hono";
+import type { TraceStore } from "../telemetry/audience.ts";
 import type { SpanRecord, TraceRecord } from "../telemetry/span.ts";
-
-/** What the routes read. */
-export interface TraceStore {
-  /**
-   * Lists the last traces.
-   *
-   * @param most How many at most.
-   * @returns The newest first.
-   */
-  last(most: number): readonly TraceRecord[];
-  /**
-   * Finds a trace.
-   *
-   * @param traceId 32 hexadecimal digits.
-   * @returns The trace, or undefined when it is not there.
-   */
-  find(traceId: string): TraceRecord | undefined;
-}
 
 /** How many traces a list has, unless it is asked for fewer or more. */
 const LISTED = 50;
@@ -38,13 +21,14 @@ function microseconds(milliseconds: number): number {
 }
 
 /** One line of a list: the root's own words. */
-function summary({ traceId, spans, dropped }: TraceRecord) {
+function summary({ traceId, sampled, spans, dropped }: TraceRecord) {
   const [root] = spans;
   return {
     traceId,
     start: iso(root.startedAt),
     milliseconds: microseconds(root.endedAt - root.startedAt),
     spans: spans.length,
+    sampled,
     dropped,
     attributes: root.attributes,
     ...(root.error === undefined ? {} : { error: root.error }),

@@ -36,6 +36,9 @@ export class CallTrace {
   readonly #invokedAt = new Map<number, number>();
   #bytes = 0;
   #dropped = 0;
+  /** When the answer was read, if spans follow it. */
+  #endedAt: number | undefined;
+  #release: (() => void) | undefined;
 
   /**
    * Begins when the frame is written.
@@ -66,17 +69,26 @@ export class CallTrace {
     this.#acknowledgedAt = this.#options.now();
   }
 
-  /** The call is over, whatever came of it. */
+  /** Spans of the call follow its answer: the trace waits for them, the sync does not. */
+  answered(): void {
+    this.#endedAt = this.#options.now();
+    this.#release = this.#options.span.hold();
+  }
+
+  /** The call is over, whatever came of it, and so is what there is to tell of it. */
   ended(): void {
     const { span, now } = this.#options;
-    const endedAt = now();
+    const endedAt = this.#endedAt ?? now();
     const begun = this.#origin ?? this.#acknowledgedAt;
     const wire = { startedAt: this.#writtenAt, endedAt: begun ?? endedAt };
     span.past("weir.plugin.wire", wire, {});
-    if (begun === undefined) return;
-    const attributes = this.#dropped > 0 ? { "weir.plugin.dropped_spans": this.#dropped } : {};
-    const handler = { startedAt: begun, endedAt };
-    span.past("weir.plugin.handler", handler, attributes, { spanId: this.#handlerId });
+    if (begun !== undefined) {
+      const attributes = this.#dropped > 0 ? { "weir.plugin.dropped_spans": this.#dropped } : {};
+      const handler = { startedAt: begun, endedAt };
+      span.past("weir.plugin.handler", handler, attributes, { spanId: this.#handlerId });
+    }
+    this.#release?.();
+    this.#release = undefined;
   }
 
   /**
@@ -120,13 +132,14 @@ export class CallTrace {
     }
     this.#dropped += dropped;
     const received = now();
+    const latestEnd = this.#endedAt ?? received;
     // The plugin's clock has another origin: when it had the call. That was after the frame's write
     // and before whatever it sent arrived, of which each tells how much before; the first word holds.
     const origin = this.#origin ??= Math.max(
       this.#writtenAt,
       Math.min(latest, received - elapsed, ...this.#latestOrigins(spans)),
     );
-    const within = (offset: number) => Math.min(origin + offset, received);
+    const within = (offset: number) => Math.min(origin + offset, latestEnd);
     for (const { number, parent, name, start, end, attributes, error } of spans) {
       const spanId = this.#identifier(number);
       // A number that comes twice would be one identifier for two spans.

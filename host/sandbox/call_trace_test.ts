@@ -144,6 +144,25 @@ Deno.test("a call that was never acknowledged shows the wire alone", async () =>
   assert.deepEqual(spanTimes(await finish()).slice(3), ["weir.plugin.wire 1–6"]);
 });
 
+Deno.test("spans that follow the answer are within the handler, which ended when it was answered", async () => {
+  const { call, pass, finish } = scene();
+  const trace = await call;
+  pass(1);
+  trace.acknowledged();
+  pass(10);
+  trace.answered();
+  const running = finish();
+  pass(7);
+  trace.told(told([{ start: 2, end: 8 }, { start: 9, end: 99 }], { elapsed: 17 }), 100);
+  trace.ended();
+  assert.deepEqual(spanTimes(await running).slice(3), [
+    "plugin.work 4–10",
+    "plugin.work 11–12",
+    "weir.plugin.wire 1–2",
+    "weir.plugin.handler 2–12",
+  ]);
+});
+
 Deno.test("a plugin cannot forge the host's spans, nor hide a line, nor leave the call's time", async () => {
   const { call, pass, finish } = scene();
   const trace = await call;

@@ -102,6 +102,8 @@ export class Connection {
   readonly #invocations: Invocations;
   readonly #inspections: Inspections;
   readonly #calls = new Map<number, PendingCall>();
+  /** The call whose answer said that its last spans are the next frame. */
+  #told: { readonly id: number; readonly trace: CallTrace | undefined } | undefined;
   #lastCall = 0;
   #lastPing = 0;
   #pingOwed = false;
@@ -288,6 +290,8 @@ export class Connection {
 
   #rejectCalls({ code, reason }: Death): void {
     this.#inspections.end(reason);
+    this.#told?.trace?.ended();
+    this.#told = undefined;
     for (const call of this.#calls.values()) {
       this.#finish(call, code);
       call.reject(this.#error(code, call.method, reason));
@@ -295,9 +299,13 @@ export class Connection {
     this.#calls.clear();
   }
 
-  #finish(call: PendingCall, outcome: "ok" | ErrorCode): void {
+  #finish(call: PendingCall, outcome: "ok" | ErrorCode, told?: { readonly id: number }): void {
     call.cancelDeadline();
-    call.trace?.ended();
+    if (told === undefined) call.trace?.ended();
+    else {
+      call.trace?.answered();
+      this.#told = { id: told.id, trace: call.trace };
+    }
     const { method, startedAt, trace } = call;
     const traceparent = trace?.traceparent;
     const endedAt = this.#options.clock.now();
@@ -370,6 +378,16 @@ export class Connection {
   }
 
   #receive(message: PluginMessage, { header, attachment }: Frame): void {
+    if (this.#told !== undefined) {
+      const { id, trace } = this.#told;
+      if (message.type !== "spans" || message.call !== id) {
+        throw broken(`${message.type}: the spans of call ${id} are due`);
+      }
+      this.#told = undefined;
+      trace?.told(message, header.length);
+      trace?.ended();
+      return;
+    }
     switch (message.type) {
       case "ack": {
         const call = this.#calls.get(message.id);
@@ -419,7 +437,7 @@ export class Connection {
     }
     if (message.type === "throw") {
       this.#calls.delete(message.id);
-      this.#finish(call, "WEIR_PLUGIN_FAILED");
+      this.#finish(call, "WEIR_PLUGIN_FAILED", message.spans && message);
       const { error } = message;
       call.reject(this.#error("WEIR_PLUGIN_FAILED", call.method, error.message, error));
       return;
@@ -432,7 +450,7 @@ export class Connection {
       throw broken(`${call.method} returned ${v.getDotPath(issue) ?? "a value"}: ${issue.message}`);
     }
     this.#calls.delete(message.id);
-    this.#finish(call, "ok");
+    this.#finish(call, "ok", message.spans && message);
     call.resolve(result.output);
   }
 }

@@ -1,13 +1,15 @@
 /**
  * Tracing as a process has it: always recorded, the last syncs kept, and sent to a collector when
- * the environment asks for it.
+ * the environment asks for it; with the plugins' own spans while anybody looks.
  *
  * @module
  */
 import type { Clock } from "../clock.ts";
+import { TraceAudience, type TraceStore } from "./audience.ts";
 import { randomIdentifiers } from "./identifiers.ts";
 import type { Logger } from "./log.ts";
 import { Quiet } from "./otlp/quiet.ts";
+import { isSampled } from "./otlp/sampling.ts";
 import { readExportSettings, type ReadVariable } from "./otlp/settings.ts";
 import { TraceSink } from "./otlp/trace_sink.ts";
 import type { SpanAttributes } from "./span.ts";
@@ -37,8 +39,8 @@ export interface TracingEnvironment {
 /** Tracing that runs. */
 export interface RunningTracing {
   readonly tracing: Tracing;
-  /** The last syncs. */
-  readonly traces: TraceRing;
+  /** The last syncs, for readers: while there are some, plugins tell of spans of their own. */
+  readonly traces: TraceStore;
   /**
    * Sends what waits.
    *
@@ -79,14 +81,19 @@ export function openTracing(environment: TracingEnvironment): RunningTracing {
     });
   };
   const sink = new TraceSink(traces, open, log);
+  const now = () => clock.now();
+  const exported = (traceId: string) =>
+    settings !== undefined && isSampled(settings.sampling, traceId);
+  const audience = new TraceAudience(traces, exported, now);
   const tracing = createTracing({
-    now: () => clock.now(),
+    now,
     identifiers: randomIdentifiers(fill),
+    sampled: (traceId, attributes) => audience.samples(traceId, attributes),
     begun: () => quiet.begin(),
     finished: (trace) => {
       quiet.end();
       sink.add(trace);
     },
   });
-  return { tracing, traces, stop: (milliseconds) => sink.stop(milliseconds) };
+  return { tracing, traces: audience.store, stop: (milliseconds) => sink.stop(milliseconds) };
 }

@@ -52,6 +52,8 @@ export interface TraceRecord {
   readonly traceId: string;
   /** The root first, the others in no particular order. */
   readonly spans: readonly [SpanRecord, ...SpanRecord[]];
+  /** Whether plugins were asked for spans of their own. */
+  readonly sampled: boolean;
   /** Spans beyond the limit, of which nothing is known. */
   readonly dropped: number;
 }

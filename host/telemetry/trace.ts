@@ -1,7 +1,9 @@
 /**
  * Traces: one for each sync, a span for each stage, plugin call and capability. They are recorded
- * always, as plain data that costs some microseconds; who keeps or exports a trace is told once it
- * is over, so that no exporter is ever in a sync's way.
+ * always, which costs some microseconds; who keeps or exports a trace is told once it is over, so
+ * that no exporter is ever in a sync's way, and it becomes plain data when somebody reads it.
+ * Plugins tell of spans of their own only in a trace that is sampled: a frame more is a part of a
+ * sync's time that can be measured.
  *
  * A parent is passed along explicitly: an active context would tie a sync to whatever event
  * happened to wake the scheduler.
@@ -58,7 +60,7 @@ export interface TraceSpan {
   readonly traceId: string;
   /** 16 hexadecimal digits. */
   readonly spanId: string;
-  /** For the wire. */
+  /** For the wire; its flag says whether the trace is sampled. */
   readonly traceparent: string;
   /**
    * Runs a stage as a child of this span.
@@ -127,6 +129,12 @@ export interface TraceSpan {
    */
   link(links: readonly SpanLink[]): void;
   /**
+   * Keeps the trace from being over, for what is told of it after its root has ended.
+   *
+   * @returns Lets go of it; to be called once.
+   */
+  hold(): () => void;
+  /**
    * Ends it; only the first time counts.
    *
    * @param thrown What it failed with, if it failed.
@@ -156,6 +164,13 @@ export interface TracingOptions {
   /** Milliseconds since the epoch, with a fraction. */
   readonly now: () => number;
   readonly identifiers: Identifiers;
+  /**
+   * Decides whether plugins tell of spans of their own; they always do if it is left out.
+   *
+   * @param traceId 32 hexadecimal digits.
+   * @param attributes Of the root, as far as they are known.
+   */
+  readonly sampled?: (traceId: string, attributes: SpanAttributes) => boolean;
   /** Told when a trace begins; must not throw. */
   readonly begun?: () => void;
   /** Told of every trace that is over; must not throw. */
@@ -173,14 +188,17 @@ const NO_EVENTS: readonly SpanEvent[] = [];
 /** The spans of a trace that is under way. */
 class OpenTrace {
   readonly traceId: string;
+  readonly sampled: boolean;
   readonly options: TracingOptions;
   readonly spans: OpenSpan[] = [];
   dropped = 0;
   over = false;
+  #holds = 0;
 
-  constructor(options: TracingOptions) {
+  constructor(options: TracingOptions, attributes: SpanAttributes) {
     this.options = options;
     this.traceId = options.identifiers.trace();
+    this.sampled = options.sampled?.(this.traceId, attributes) ?? true;
   }
 
   add(span: OpenSpan): void {
@@ -188,23 +206,57 @@ class OpenTrace {
     else this.spans.push(span);
   }
 
-  finish(): void {
-    this.over = true;
-    const [root, ...rest] = this.spans;
-    if (root === undefined) return;
-    // What still runs, as a capability of a plugin that has died, is cut off here.
-    for (const span of rest) span.endedAt ??= Math.max(span.startedAt, root.endedAt ?? 0);
-    // A parent may have been dropped, or announced by a plugin and never told of.
-    const known = new Set(this.spans.map(({ spanId }) => spanId));
-    for (const span of rest) {
-      if (span.parentId === undefined || !known.has(span.parentId)) span.parentId = root.spanId;
-    }
-    this.options.finished({
-      traceId: this.traceId,
-      spans: [root.record(), ...rest.map((span) => span.record())],
-      dropped: this.dropped,
-    });
+  hold(): () => void {
+    this.#holds++;
+    return () => {
+      this.#holds--;
+      this.finish();
+    };
   }
+
+  /** Unless its root is under way or somebody has more to tell. */
+  finish(): void {
+    if (this.over || this.#holds > 0 || this.spans[0]?.endedAt === undefined) return;
+    this.over = true;
+    this.options.finished(new FinishedTrace(this));
+  }
+}
+
+/** A trace that is over. Most are never read, so what a reader needs is made when one comes. */
+class FinishedTrace implements TraceRecord {
+  readonly traceId: string;
+  readonly sampled: boolean;
+  readonly dropped: number;
+  #trace: OpenTrace | undefined;
+  #spans: TraceRecord["spans"] | undefined;
+
+  constructor(trace: OpenTrace) {
+    this.traceId = trace.traceId;
+    this.sampled = trace.sampled;
+    this.dropped = trace.dropped;
+    this.#trace = trace;
+  }
+
+  get spans(): TraceRecord["spans"] {
+    if (this.#trace !== undefined) {
+      this.#spans = recordsOf(this.#trace.spans);
+      this.#trace = undefined;
+    }
+    if (this.#spans === undefined) throw new Error("a trace that is over has a root");
+    return this.#spans;
+  }
+}
+
+function recordsOf([root, ...rest]: readonly OpenSpan[]): TraceRecord["spans"] | undefined {
+  if (root === undefined) return undefined;
+  // What still ran, as a capability of a plugin that has died, is cut off here.
+  for (const span of rest) span.endedAt ??= Math.max(span.startedAt, root.endedAt ?? 0);
+  // A parent may have been dropped, or announced by a plugin and never told of.
+  const known = new Set([root.spanId, ...rest.map(({ spanId }) => spanId)]);
+  for (const span of rest) {
+    if (span.parentId === undefined || !known.has(span.parentId)) span.parentId = root.spanId;
+  }
+  return [root.record(), ...rest.map((span) => span.record())];
 }
 
 function typeOf(error: unknown): string {
@@ -246,7 +298,7 @@ class OpenSpan implements TraceSpan {
   }
 
   get traceparent(): string {
-    return formatTraceparent(this.traceId, this.spanId);
+    return formatTraceparent(this.traceId, this.spanId, this.#trace.sampled);
   }
 
   run<Result>(
@@ -285,11 +337,17 @@ class OpenSpan implements TraceSpan {
   }
 
   set(attributes: SpanAttributes): void {
+    if (this.#trace.over) return;
     this.attributes = { ...this.attributes, ...attributes };
   }
 
   link(links: readonly SpanLink[]): void {
+    if (this.#trace.over) return;
     this.links = [...this.links, ...links];
+  }
+
+  hold(): () => void {
+    return this.#trace.hold();
   }
 
   end(thrown?: { readonly error: unknown }): void {
@@ -344,7 +402,7 @@ export function createTracing(options: TracingOptions): Tracing {
   return {
     sync: (attributes, startedAt, body) => {
       options.begun?.();
-      const trace = new OpenTrace(options);
+      const trace = new OpenTrace(options, attributes);
       const id = options.identifiers.span();
       return runIn(new OpenSpan(trace, id, undefined, "weir.sync", attributes, startedAt), body);
     },

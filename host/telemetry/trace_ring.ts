@@ -43,11 +43,19 @@ function bytesOfSpan({ attributes, links, events, error }: SpanRecord): number {
   return bytes;
 }
 
+/**
+ * Traces that wait to be counted. Doing it to some at once costs a fraction of doing it to each as
+ * it comes, when it comes rarely: the code is warm and what is pushed out at once is not looked at.
+ */
+const MOST_UNCOUNTED = 32;
+
 /** Keeps the last traces. */
 export class TraceRing {
   readonly #limits: RingLimits;
   /** By trace id, oldest first: a map keeps the order in which entries were made. */
   readonly #kept = new Map<string, Kept>();
+  /** The newest, oldest first. */
+  #uncounted: TraceRecord[] = [];
   #spans = 0;
   #bytes = 0;
 
@@ -65,6 +73,16 @@ export class TraceRing {
    * @param trace The trace.
    */
   add(trace: TraceRecord): void {
+    this.#uncounted.push(trace);
+    if (this.#uncounted.length >= MOST_UNCOUNTED) this.#count();
+  }
+
+  #count(): void {
+    for (const trace of this.#uncounted) this.#keep(trace);
+    this.#uncounted = [];
+  }
+
+  #keep(trace: TraceRecord): void {
     const { traces, spans, bytes: most } = this.#limits;
     let bytes = 0;
     for (const span of trace.spans) bytes += bytesOfSpan(span);
@@ -87,6 +105,7 @@ export class TraceRing {
    * @returns The trace, or undefined when it is not there any more.
    */
   find(traceId: string): TraceRecord | undefined {
+    this.#count();
     return this.#kept.get(traceId)?.trace;
   }
 
@@ -97,11 +116,13 @@ export class TraceRing {
    * @returns The newest first.
    */
   last(most: number): readonly TraceRecord[] {
+    this.#count();
     return [...this.#kept.values()].slice(-Math.max(1, most)).reverse().map(({ trace }) => trace);
   }
 
   /** How much is kept now. */
   get size(): RingLimits {
+    this.#count();
     return { traces: this.#kept.size, spans: this.#spans, bytes: this.#bytes };
   }
 }

@@ -17,7 +17,12 @@ const SPAN: SpanRecord = {
 
 function trace(id: number, spans: number, text = ""): TraceRecord {
   const span = { ...SPAN, attributes: { text } };
-  return { traceId: String(id), spans: [span, ...Array(spans - 1).fill(span)], dropped: 0 };
+  return {
+    traceId: String(id),
+    spans: [span, ...Array(spans - 1).fill(span)],
+    sampled: true,
+    dropped: 0,
+  };
 }
 
 function ids(ring: TraceRing): string[] {
@@ -59,4 +64,26 @@ Deno.test("whatever is added, no limit is ever passed and nothing is counted twi
       assert.equal(listed.reduce((sum, each) => sum + each.spans.length, 0), size.spans);
     }
   }));
+});
+
+Deno.test("what is added is not looked at before somebody reads, but for some at once", () => {
+  let looked = 0;
+  const ring = new TraceRing({ traces: 100, spans: 1_000, bytes: 1e6 });
+  const unread = (id: number): TraceRecord => {
+    const { spans, ...rest } = trace(id, 2);
+    return {
+      ...rest,
+      get spans() {
+        looked++;
+        return spans;
+      },
+    };
+  };
+  for (let id = 1; id <= 5; id++) ring.add(unread(id));
+  assert.equal(looked, 0);
+  assert.deepEqual(ids(ring), ["5", "4", "3", "2", "1"]);
+  assert.ok(looked > 0);
+  looked = 0;
+  for (let id = 6; id <= 100; id++) ring.add(unread(id));
+  assert.ok(looked > 0, "what waits is bounded");
 });

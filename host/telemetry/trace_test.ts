@@ -135,3 +135,62 @@ Deno.test("a trace has no more spans than its limit, and says how many were drop
   });
   assert.deepEqual(traces.map(({ spans, dropped }) => [spans.length, dropped]), [[3, 8]]);
 });
+
+for (const sampled of [true, false]) {
+  Deno.test(`a trace that is ${sampled ? "" : "not "}sampled says so on the wire and when it is over`, () => {
+    const asked: unknown[] = [];
+    const { tracing, traces } = recordingTracing(() => 5, {
+      sampled: (...of) => {
+        asked.push(of);
+        return sampled;
+      },
+    });
+    const kind = { "weir.sync.kind": "partial" };
+    const sent = tracing.sync(kind, 5, (sync) => sync.traceparent);
+    assert.match(sent, sampled ? /-01$/ : /-00$/);
+    assert.equal(traces[0]?.sampled, sampled);
+    assert.deepEqual(asked, [[traces[0]?.traceId, kind]]);
+  });
+}
+
+Deno.test("a trace that is held is over when the last has let go, and ended when its root did", () => {
+  let at = 5;
+  const { tracing, traces } = recordingTracing(() => at);
+  const [first, second, sync] = tracing.sync({}, 5, (root) => {
+    at = 8;
+    return [root.hold(), root.hold(), root] as const;
+  });
+  at = 20;
+  sync.past("plugin.encode", { startedAt: 6, endedAt: 7 }, {});
+  first();
+  assert.equal(traces.length, 0);
+  second();
+  sync.past("plugin.late", { startedAt: 6, endedAt: 7 }, {});
+  assert.deepEqual(traces.map(spanTimes), [["weir.sync 0–3", "plugin.encode 1–2"]]);
+});
+
+Deno.test("who lets go before the root has ended does not end the trace", async () => {
+  const { tracing, traces } = recordingTracing(() => 5);
+  const gate = Promise.withResolvers<void>();
+  const running = tracing.sync({}, 5, (root) => {
+    root.hold()();
+    return gate.promise;
+  });
+  assert.equal(traces.length, 0);
+  gate.resolve();
+  await running;
+  await Promise.resolve();
+  assert.equal(traces.length, 1);
+});
+
+Deno.test("a trace that is over does not change any more, whenever it is read", () => {
+  const { tracing, traces } = recordingTracing(() => 5);
+  const root = tracing.sync({ a: 1 }, 5, (sync) => sync);
+  root.set({ b: 2 });
+  root.link([{ traceId: root.traceId, spanId: root.spanId, attributes: {} }]);
+  root.end({ error: new Error("late") });
+  const [trace] = traces;
+  const [read] = trace?.spans ?? [];
+  assert.deepEqual([read?.attributes, read?.links, read?.error], [{ a: 1 }, [], undefined]);
+  assert.equal(trace?.spans, trace?.spans, "and is the same each time");
+});

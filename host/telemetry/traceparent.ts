@@ -9,9 +9,9 @@
  *
  * @param traceId 32 hexadecimal digits.
  * @param spanId 16 hexadecimal digits, of the sending span.
- * @returns `00-<trace id>-<span id>-01`: each span is recorded, which is what the flag says;
- * whether it is exported is decided when the trace is over.
+ * @param sampled Whether the receiver is to tell of spans of its own.
+ * @returns `00-<trace id>-<span id>-01`, or with `00` at its end when it is not sampled.
  */
-export function formatTraceparent(traceId: string, spanId: string): string {
-  return `00-${traceId}-${spanId}-01`;
+export function formatTraceparent(traceId: string, spanId: string, sampled: boolean): string {
+  return `00-${traceId}-${spanId}-${sampled ? "01" : "00"}`;
 }

@@ -134,15 +134,15 @@ class Server {
       const open = new Set<Transaction>();
       const given = this.#capabilities(id, spans, open);
       const value = await handler(unpackParams(method, params), given) ?? null;
-      spans.flush();
       if ([...open].some(({ empty }) => !empty)) {
         given.log.warn("A transaction was begun and not committed", { handler: method });
       }
-      this.#send({ type: "return", id, value });
+      this.#send({ type: "return", id, value, ...spans.announced });
     } catch (thrown) {
-      spans.flush();
-      this.#send({ type: "throw", id, error: report(thrown) });
+      this.#send({ type: "throw", id, error: report(thrown), ...spans.announced });
     }
+    // Behind the answer, which the sync waits for.
+    spans.flush();
     this.#running--;
     if (this.#litter && this.#running === 0) {
       this.#litter = false;

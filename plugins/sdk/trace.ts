@@ -35,7 +35,9 @@ export interface PluginSpan {
 /**
  * Measures parts of a handler's work. Each shows as `plugin.<name>` below the handler in the trace
  * of the sync, on /debug/traces and at a collector; what is asked of a capability during it shows
- * below it. The host keeps 128 spans of one call.
+ * below it. The host keeps 128 spans of one call. It asks for them while somebody looks: at a
+ * resync, while a collector takes the trace, and while /debug/traces or the page is read. At other
+ * times `span` runs its body and nothing more.
  *
  * @example A proxier that shows how long it computes
  * ```ts
@@ -58,7 +60,10 @@ export interface PluginSpan {
  * ```
  */
 export interface Trace {
-  /** The W3C trace context of the call, to be logged or compared; "" when nothing is traced. */
+  /**
+   * The W3C trace context of the call, to be logged or compared; "" when nothing is traced. Its
+   * flag is 01 when the host asks for spans, else 00.
+   */
   readonly traceparent: string;
   /**
    * Measures a part of the handler's work: of the handler, or of the span that was begun last and
@@ -93,6 +98,11 @@ function shortened(details: SpanDetails): ToldSpan["attributes"] {
   );
 }
 
+/** Trace Context §3.2.2.5: the flags are one byte, of which the lowest bit says it. */
+function isSampled(traceparent: string | undefined): boolean {
+  return traceparent !== undefined && (parseInt(traceparent.slice(-2), 16) & 1) === 1;
+}
+
 /** The spans of one call, and the end of the wire to tell of them. */
 export class CallSpans {
   /** What the handler is given. */
@@ -111,7 +121,8 @@ export class CallSpans {
    * Begins when the plugin has the call.
    *
    * @param call Its id.
-   * @param traceparent Of the host's span; undefined when nothing is traced.
+   * @param traceparent Of the host's span, with the flag that says whether it asks for spans;
+   * undefined when nothing is traced.
    * @param send Sends one message.
    * @param now Milliseconds from any beginning.
    */
@@ -126,10 +137,11 @@ export class CallSpans {
     this.#now = now;
     this.#startedAt = now();
     const idle: PluginSpan = { set: () => {}, span: (_name, _details, body) => body(idle) };
+    const sampled = isSampled(traceparent);
     this.trace = {
       traceparent: traceparent ?? "",
       span: (name, details, body) =>
-        traceparent === undefined ? body(idle) : this.#run(this.#open.at(-1), name, details, body),
+        sampled ? this.#run(this.#open.at(-1), name, details, body) : body(idle),
     };
   }
 
@@ -138,9 +150,14 @@ export class CallSpans {
     return this.#open.at(-1);
   }
 
+  /** What the call's answer says of spans that follow it. */
+  get announced(): { readonly spans?: true } {
+    return this.#finished.length === 0 && this.#dropped === 0 ? {} : { spans: true };
+  }
+
   /** Tells of what is over. */
   flush(): void {
-    if (this.#finished.length === 0 && this.#dropped === 0) return;
+    if (this.announced.spans === undefined) return;
     this.#send({
       type: "spans",
       call: this.#call,

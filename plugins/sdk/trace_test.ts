@@ -32,8 +32,10 @@ Deno.test("spans are told of together, with times from the call's begin", () => 
   });
   assert.equal(result, "done");
   assert.deepEqual(messages, []);
+  assert.deepEqual(spans.announced, { spans: true });
   pass(1);
   spans.flush();
+  assert.deepEqual(spans.announced, {});
   assert.deepEqual(messages, [{
     type: "spans",
     call: 7,
@@ -121,6 +123,27 @@ Deno.test("spans beyond the limit are counted, in few messages", () => {
   assert.equal(messages.reduce((sum, { dropped }) => sum + dropped, 0), 50);
   assert.ok(messages.length <= 6, `${messages.length} messages`);
 });
+
+for (
+  const [flags, asked] of [
+    ["01", true],
+    // Trace Context Level 2 adds a bit, which says nothing of this one.
+    ["03", true],
+    ["02", false],
+    ["00", false],
+  ] as const
+) {
+  Deno.test(`with the flags ${flags} spans are ${asked ? "" : "not "}asked for`, () => {
+    const traceparent = `00-${"a".repeat(32)}-${"b".repeat(16)}-${flags}`;
+    const { spans, trace, messages } = call(traceparent);
+    const inner = trace.span("a", {}, (span) => span.span("b", {}, () => spans.current));
+    assert.equal(inner, asked ? 2 : undefined);
+    assert.deepEqual(spans.announced, asked ? { spans: true } : {});
+    spans.flush();
+    assert.deepEqual(messages.map((message) => message.spans.length), asked ? [2] : []);
+    assert.equal(trace.traceparent, traceparent);
+  });
+}
 
 Deno.test("without a trace the work runs as ever and nothing is told", () => {
   const { spans, trace, messages } = call("");

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { recordingTracing } from "../../host/telemetry/recording_tracing.ts";
+import type { TraceSpan } from "../../host/telemetry/trace.ts";
 import { hostileCode, runHostile } from "./sandbox.ts";
 
 const code = await hostileCode("wire.ts");
@@ -96,6 +98,26 @@ for (const [attack, code_, expected] of ANSWERS) {
       return true;
     });
     await hostile.death();
+  });
+}
+
+for (
+  const [attack, expected] of [
+    ["spans announced and not told", /WEIR_PLUGIN_PROTOCOL: .* log: the spans of call 1 are due/],
+    ["the spans of another call", /WEIR_PLUGIN_PROTOCOL: .* spans: the spans of call 1 are due/],
+    ["spans announced and silence", /WEIR_PLUGIN_TIMEOUT: .* no sign of life for \d+ ms/],
+  ] as const
+) {
+  Deno.test(`a plugin with ${attack} is killed, its call succeeds and its trace ends`, async () => {
+    const { tracing, traces } = recordingTracing(() => performance.now());
+    const limits = { ackMs: 300, heartbeatMs: 100 };
+    await using hostile = await runHostile(code, { attack, limits });
+    await hostile.ready;
+    const sync = (span: TraceSpan) => hostile.plugin.call("resync", snapshot, { span });
+    assert.equal(await tracing.sync({}, performance.now(), sync), null);
+    assert.match(await hostile.death(), expected);
+    assert.equal(traces.length, 1);
+    assert.ok(traces[0]?.spans.some(({ name }) => name === "weir.plugin.handler"));
   });
 }
 

@@ -102,6 +102,28 @@ Deno.test("a collector has one trace of a change of an endpoint, from the event 
   assert.equal(JSON.parse(text).spans.length, spans.length);
 });
 
+Deno.test("the plugin's spans are in the traces of syncs that somebody may look at", async () => {
+  await using cluster = await startWeirCluster();
+  const { topology: { backends }, weir } = cluster;
+  const traces = "http://127.0.0.1:10249/debug/traces";
+  const read = async (id = "") => JSON.parse((await weir.pages.at(traces + id)).text);
+  await weir.serve(web(backends));
+  await weir.serve(web(backends.slice(1)));
+  const [unseen] = (await read()).traces;
+  await weir.serve(web(backends));
+  const [seen] = (await read()).traces;
+  const found = await Promise.all([unseen, seen].map(({ traceId }) => read(`/${traceId}`)));
+  assert.deepEqual(
+    found.map(({ sampled, attributes, spans }) => [
+      attributes["weir.sync.kind"],
+      sampled,
+      spans.some(({ name }: { readonly name: string }) => name === "plugin.commit"),
+      spans.some(({ name }: { readonly name: string }) => name === "weir.netlink.acknowledge"),
+    ]),
+    [["partial", false, false, true], ["partial", true, true, true]],
+  );
+});
+
 Deno.test("with the sampler off, or the SDK, nothing is sent and the pages tell all the same", async () => {
   for (const variable of ["OTEL_TRACES_SAMPLER=always_off", "OTEL_SDK_DISABLED=true"]) {
     await using cluster = await traced(variable);

@@ -25,7 +25,8 @@ import type { Logger } from "../log.ts";
 import { masked } from "../masked.ts";
 import type { SpanAttributes, TraceRecord } from "../span.ts";
 import { ExportedSpan } from "./exported_span.ts";
-import type { ExportSettings, Sampling, TlsFiles } from "./settings.ts";
+import { isSampled } from "./sampling.ts";
+import type { ExportSettings, TlsFiles } from "./settings.ts";
 
 /** What the export stands on. */
 export interface ExportOptions {
@@ -64,19 +65,6 @@ const MOST_PENDING = 256;
 
 /** Of ExportResultCode. */
 const SUCCESS = 0;
-
-function isSampled(sampling: Sampling, traceId: string): boolean {
-  switch (sampling.type) {
-    case "always":
-      return true;
-    case "never":
-      return false;
-    case "ratio":
-      // By the id, so that everyone who sees a trace decides alike: of an id that is random
-      // throughout (Trace Context Level 2 promises the last 7 bytes).
-      return parseInt(traceId.slice(-14), 16) < sampling.ratio * 2 ** 56;
-  }
-}
 
 /** Reads the first file that is there. */
 async function readFirst(

@@ -6,12 +6,7 @@
  * @module
  */
 
-/** Which traces are sent. */
-export type Sampling =
-  | { readonly type: "always" }
-  | { readonly type: "never" }
-  /** Of the traces so many, from 0 to 1, chosen by their id. */
-  | { readonly type: "ratio"; readonly ratio: number };
+import type { Sampling } from "./sampling.ts";
 
 /** Files of PEM. */
 export interface TlsFiles {

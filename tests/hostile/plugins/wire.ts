@@ -122,6 +122,20 @@ const ANSWERS: Readonly<Record<string, (id: number) => readonly Uint8Array[]>> =
     frame({ type: "return", id, value: null }),
     frame({ type: "return", id, value: null }),
   ],
+  "spans announced and not told": (id) => [
+    frame({ type: "ack", id }),
+    frame({ type: "return", id, value: null, spans: true }),
+    frame({ type: "log", level: "info", message: "m", fields: {} }),
+  ],
+  "the spans of another call": (id) => [
+    frame({ type: "ack", id }),
+    frame({ type: "return", id, value: null, spans: true }),
+    frame({ type: "spans", call: id + 1, elapsed: 1, dropped: 0, spans: [] }),
+  ],
+  "spans announced and silence": (id) => [
+    frame({ type: "ack", id }),
+    frame({ type: "return", id, value: null, spans: true }),
+  ],
   "a wrong result": (id) => [
     frame({ type: "ack", id }),
     frame({ type: "return", id, value: { rules: 3 } }),
