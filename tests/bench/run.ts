@@ -4,7 +4,9 @@
  * machine; without root also in a user namespace.
  *
  * Options: `--sizes 1000,5000,10000` Services, `--endpoints 10` each, `--mixed 10000` Services of
- * all types (0 for none), `--changes 300`, `--traces 4` starts to measure traces (0 for none), `--json bench.json`.
+ * all types (0 for none), `--changes 300`, `--traces 4` starts to measure traces (0 for none),
+ * `--page 20` loads of each of the page's views (0 for none), `--only load,flows,traces,page` parts,
+ * `--json bench.json`.
  *
  * @module
  */
@@ -16,6 +18,7 @@ import { formatTable } from "../../host/cli/style.ts";
 import { loadPlugin } from "../../host/sandbox/code.ts";
 import { measureReconciliation, type Reconciliation } from "./conntrack.ts";
 import { measure, type Measurement } from "./measure.ts";
+import { measurePage, pageTable, pageTargets } from "./page.ts";
 import { flowTargets, table, targets } from "./report.ts";
 import { measureTraces, traceTargets } from "./traces.ts";
 
@@ -38,6 +41,8 @@ const { values: options } = parseArgs({
     "mixed": { type: "string", default: "10000" },
     "changes": { type: "string", default: "300" },
     "traces": { type: "string", default: "4" },
+    "page": { type: "string", default: "20" },
+    "only": { type: "string", default: "load,flows,traces,page" },
     "json": { type: "string", default: "bench.json" },
     "inside": { type: "boolean", default: false },
   },
@@ -68,11 +73,13 @@ async function outside(): Promise<number> {
     "--quiet",
     "--no-prompt",
     "--allow-read",
-    `--allow-write=${options.json}`,
+    // Chromium's profile, and the page: playwright-core asks what machine this is.
+    `--allow-write=${options.json},/tmp`,
+    "--allow-net=localhost",
     "--allow-env",
-    "--allow-sys=osRelease",
+    "--allow-sys",
     "--allow-ffi",
-    `--allow-run=${Deno.execPath()},nft,nsenter`,
+    `--allow-run=${Deno.execPath()},nft,nsenter,chromium`,
     import.meta.url,
     "--inside",
     ...Deno.args,
@@ -104,6 +111,9 @@ function tracedNodes(): Disposable & {
   return { off, on, [Symbol.dispose]: () => running.dispose() };
 }
 
+/** The parts that are measured. */
+const PARTS = new Set(options.only.split(","));
+
 async function inside(): Promise<number> {
   using namespace = NetworkNamespace.own();
   using links = new Links(namespace);
@@ -113,7 +123,7 @@ async function inside(): Promise<number> {
   const plans = [
     ...options.sizes.split(",").map((size) => ({ services: Number(size), endpoints })),
     { services: Number(options.mixed), endpoints: 0 },
-  ].filter(({ services }) => services > 0);
+  ].filter(({ services }) => services > 0 && PARTS.has("load"));
   for (const plan of plans) {
     const mixed = plan.endpoints === 0;
     measurements.push(
@@ -127,16 +137,16 @@ async function inside(): Promise<number> {
       }),
     );
   }
-  progress(`${FLOWS} tracked flows are reconciled`);
   const flows: Reconciliation[] = [];
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < (PARTS.has("flows") ? 5 : 0); round++) {
+    progress(`${FLOWS} tracked flows are reconciled`);
     using node = NetworkNamespace.create("node");
     // A promise must not leave the namespace, so it is begun inside.
     const { measuring } = node.inside(() => ({ measuring: measureReconciliation(FLOWS, 10) }));
     flows.push(await measuring);
   }
   using nodes = tracedNodes();
-  const rounds = Number(options.traces);
+  const rounds = PARTS.has("traces") ? Number(options.traces) : 0;
   const traces = rounds === 0 ? undefined : await measureTraces({
     services: 1_000,
     rounds,
@@ -148,14 +158,23 @@ async function inside(): Promise<number> {
     },
     progress,
   });
+  const loads = PARTS.has("page") ? Number(options.page) : 0;
+  const page = loads === 0 ? undefined : await measurePage({
+    services: 10_000,
+    loads,
+    changes: Number(options.changes),
+    weir: weirCommand(),
+    progress,
+  });
   if (Deno.stderr.isTerminal()) console.error();
   const goals = [
     ...targets(measurements),
     ...flowTargets(flows),
     ...(traces === undefined ? [] : traceTargets(traces)),
+    ...(page === undefined ? [] : pageTargets(page)),
   ];
-  console.log(table(measurements).trimEnd());
-  console.log();
+  if (measurements.length > 0) console.log(`${table(measurements).trimEnd()}\n`);
+  if (page !== undefined) console.log(`${pageTable(page).trimEnd()}\n`);
   console.log(
     formatTable(
       goals.map(({ name, wanted, found, met }) => [met ? "met" : "missed", name, found, wanted]),
@@ -169,6 +188,7 @@ async function inside(): Promise<number> {
     measurements,
     flows,
     traces,
+    page,
     targets: goals,
   };
   await Deno.writeTextFile(options.json, JSON.stringify(report, null, 2) + "\n");
