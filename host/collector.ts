@@ -23,10 +23,18 @@ const QUIET_MS = 1_000;
  */
 const RARELY_MS = 300_000;
 
+/** Milliseconds after the last look at the page at which who looked has gone. */
+const GONE_MS = 60_000;
+
+/** Looks that leave enough for a collection: each leaves up to half a megabyte. */
+const MANY_LOOKS = 50;
+
 /** Collects garbage after large work. */
 export class Collector {
   readonly #options: CollectorOptions;
   #cancel: () => void = () => {};
+  #cancelGone: () => void = () => {};
+  #looks = 0;
   #collectedAt: number;
 
   /**
@@ -44,7 +52,18 @@ export class Collector {
     if (collect === undefined) return;
     this.#cancel = clock.after(QUIET_MS, () => {
       this.#collectedAt = clock.now();
+      this.#looks = 0;
       collect();
+    });
+  }
+
+  /** Takes notice of somebody who looks at the page: collects once they have gone, not before. */
+  looked(): void {
+    const { collect, clock } = this.#options;
+    if (collect === undefined || ++this.#looks < MANY_LOOKS) return;
+    this.#cancelGone();
+    this.#cancelGone = clock.after(GONE_MS, () => {
+      if (this.#looks >= MANY_LOOKS) this.soon();
     });
   }
 
@@ -56,5 +75,6 @@ export class Collector {
   /** Collects no more. */
   stop(): void {
     this.#cancel();
+    this.#cancelGone();
   }
 }

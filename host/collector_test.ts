@@ -46,3 +46,29 @@ Deno.test("after work that is repeated garbage is collected every five minutes",
   await clock.advance(1_000);
   assert.deepEqual(at, [301_000, 616_000]);
 });
+
+Deno.test("what views of the page leave is given back once, a minute after the last look", async () => {
+  const { clock, at, collector } = collecting();
+  for (let look = 1; look <= 120; look++) {
+    await clock.advance(500);
+    collector.looked();
+  }
+  await clock.advance(60_999);
+  assert.deepEqual(at, []);
+  await clock.advance(1);
+  assert.deepEqual(at, [121_000]);
+  await clock.advance(600_000);
+  assert.deepEqual(at, [121_000]);
+  assert.equal(clock.waiting, 0);
+});
+
+Deno.test("a few looks at the page hold nothing up, and neither do those before a collection", async () => {
+  const { clock, at, collector } = collecting();
+  for (let look = 1; look <= 49; look++) collector.looked();
+  await clock.advance(600_000);
+  assert.deepEqual(at, []);
+  collector.looked();
+  collector.soon();
+  await clock.advance(600_000);
+  assert.equal(at.length, 1);
+});

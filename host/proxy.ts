@@ -352,7 +352,8 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     conntrack: () => table ??= new ConntrackKernel(),
     clock,
   });
-  const asked = { config: () => config, facts, insight, tracker, revisions };
+  const looked = () => collector.looked();
+  const asked = { config: () => config, facts, insight, tracker, revisions, looked };
   const servers = new Servers(config, { ...environment, ...asked, fail: fault.reject });
 
   // Only the node's own pod ranges have to be waited for.

@@ -35,4 +35,6 @@ export interface PageFacts {
   readonly profiles: (() => ReadonlyMap<string, Profile | undefined>) | undefined;
   /** Explains a Service, `namespace/name`. */
   readonly explain: (service: string) => Promise<Explanation>;
+  /** Told that somebody looks: what a view leaves behind is given back once they have gone. */
+  readonly looked: () => void;
 }

@@ -82,6 +82,10 @@ export async function pageApp(
     );
   const { traces, plugins, profiles } = facts;
   return new Hono<{ Bindings: PageBindings }>()
+    .use(async (_context, next) => {
+      facts.looked();
+      await next();
+    })
     .get("/", (context) =>
       framed(context, {
         at: "/",

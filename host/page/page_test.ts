@@ -323,3 +323,15 @@ Deno.test("10,000 Services are searched and paged without a page growing with th
   assert.ok(html.length < 60_000, String(html.length));
   assert.match(textOf(await page.read("/services?q=web-09999")), /1 of 10,000 Services/);
 });
+
+Deno.test("a hundred syncs are drawn with few elements, and told in words to who cannot see them", async () => {
+  const page = await samplePage();
+  for (let at = 1; at <= 100; at++) {
+    await page.sync([sampleService({ clusterIP: `10.96.0.${at}` })]);
+  }
+  const html = await page.read("/syncs");
+  assert.equal(html.match(/<svg class="bar"[^>]*role="img"/g)?.length, 100);
+  assert.match(html, /aria-label="the plugin 3\.0 ms"/);
+  const elements = html.match(/<[a-z]/g)?.length ?? 0;
+  assert.ok(elements < 1_800, `${elements} elements`);
+});

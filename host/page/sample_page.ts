@@ -105,6 +105,7 @@ export async function samplePage(others: Partial<PageFacts> = {}): Promise<Sampl
         conntrack: none,
         now: () => clock.now(),
       }),
+    looked: () => {},
     ...others,
   };
   const app = await pageApp(facts, clock);

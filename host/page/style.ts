@@ -92,9 +92,9 @@ form input[type=search] { width: min(26rem, 80vw); padding: .45rem .7rem; }
 svg.bar { display: block; width: 100%; min-width: 6rem; height: .8rem; background: var(--ground); border-radius: .2rem; }
 svg.share { width: 4rem; min-width: 4rem; }
 td.why { min-width: 10rem; }
-svg.bar rect, svg.chart rect { fill: var(--bar); }
-svg.bar rect.plugin { fill: var(--f3); } svg.bar rect.kernel { fill: var(--f1); }
-svg.bar rect.waits { fill: var(--soft); } svg.bar rect.failed, svg.chart rect.failed { fill: var(--bad); }
+svg.bar rect, svg.bar path, svg.chart rect { fill: var(--bar); }
+svg.bar .plugin { fill: var(--f3); } svg.bar .kernel { fill: var(--f1); }
+svg.bar .waits { fill: var(--soft); } svg.bar .failed, svg.chart .failed { fill: var(--bad); }
 svg.chart { display: block; width: 100%; height: 5rem; }
 td.bar { width: 45%; min-width: 14rem; }
 .d1 { padding-left: 1.8rem; } .d2 { padding-left: 2.7rem; } .d3 { padding-left: 3.6rem; }

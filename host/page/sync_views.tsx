@@ -15,39 +15,58 @@ const WIDTH = 1_000;
 /** What is not too thin to be seen. */
 const THINNEST = 4;
 
-/** Whose time a span is: the host's own has no name. */
-function kindOf({ span: { name, error } }: Step): string {
+/** Whose time a span can be, and what that is called. */
+const KINDS = {
+  waits: "waiting",
+  host: "weir",
+  plugin: "the plugin",
+  kernel: "the kernel",
+  failed: "what failed",
+} as const;
+
+/** Whose time a span is. */
+type Kind = keyof typeof KINDS;
+
+function kindOf({ span: { name, error } }: Step): Kind {
   if (error !== undefined) return "failed";
   if (name === "weir.queue" || name.endsWith(".queue")) return "waits";
   if (/^(weir\.)?plugin\./.test(name)) return "plugin";
   return name.startsWith("weir.netlink.") || name.startsWith("weir.capability") ? "kernel" : "host";
 }
 
-function Bar({ steps }: { readonly steps: readonly Step[] }) {
+/** One path for each kind, however many spans: a list draws thousands of them. */
+function Bar({ steps, told }: { readonly steps: readonly Step[]; readonly told?: string }) {
+  const kinds = Map.groupBy(steps, kindOf);
   return (
     <svg
       class="bar"
       viewBox={`0 0 ${WIDTH} 10`}
       preserveAspectRatio="none"
-      aria-hidden="true"
-      focusable="false"
+      {...(told === undefined ? { "aria-hidden": "true" } : { role: "img", "aria-label": told })}
     >
-      {steps.map((step) => {
-        const width = Math.max(THINNEST, step.share * WIDTH);
-        const x = Math.min(WIDTH - THINNEST, step.begin * WIDTH);
-        return (
-          <rect
-            class={kindOf(step)}
-            x={x.toFixed(1)}
-            width={width.toFixed(1)}
-            height="10"
-          >
-            <title>{`${shown(step.span.name, 80)} ${duration(step.milliseconds)}`}</title>
-          </rect>
-        );
+      {(Object.keys(KINDS) as Kind[]).map((kind) => {
+        const some = kinds.get(kind);
+        if (some === undefined) return "";
+        const drawn = some.map(({ begin, share }) => {
+          const width = Math.max(THINNEST, Math.round(share * WIDTH));
+          const x = Math.min(WIDTH - THINNEST, Math.round(begin * WIDTH));
+          return `M${x} 0h${width}v10h-${width}z`;
+        });
+        return <path class={kind} d={drawn.join("")} />;
       })}
     </svg>
   );
+}
+
+/** The same in words. */
+function timesOf(steps: readonly Step[]): string {
+  const kinds = Map.groupBy(steps, kindOf);
+  return (Object.keys(KINDS) as Kind[]).flatMap((kind) => {
+    const some = kinds.get(kind);
+    if (some === undefined) return [];
+    const milliseconds = some.reduce((sum, step) => sum + step.milliseconds, 0);
+    return [`${KINDS[kind]} ${duration(milliseconds)}`];
+  }).join(", ");
 }
 
 function Attributes({ attributes }: { readonly attributes: SpanAttributes }) {
@@ -91,6 +110,7 @@ export function SyncTable({ traces, label }: SyncTableProps) {
     >
       {traces.map((trace) => {
         const [{ attributes, startedAt, error }] = trace.spans;
+        const stages = stagesOf(trace);
         const number = (name: string) => {
           const value = attributes[name];
           return typeof value === "number" ? count(value) : "–";
@@ -106,7 +126,7 @@ export function SyncTable({ traces, label }: SyncTableProps) {
             <td class="number">{number("weir.services")}</td>
             <td class="number">{duration(durationOf(trace))}</td>
             <td class="bar">
-              <Bar steps={stagesOf(trace)} />
+              <Bar steps={stages} told={timesOf(stages)} />
             </td>
             <td class={error === undefined ? "good" : "bad"}>
               {error !== undefined ? "failed" : didSomething(trace) ? "done" : "nothing to do"}

@@ -46,6 +46,7 @@ export interface ServersOptions {
   /** What the page shows of the cluster. */
   readonly tracker: PageFacts["tracker"];
   readonly revisions: PageFacts["revisions"];
+  readonly looked: PageFacts["looked"];
   readonly roster: Pick<PluginRoster, "list">;
   /** Asked for each probe. */
   readonly facts: () => HealthFacts;
@@ -242,7 +243,8 @@ export class Servers {
 }
 
 function pageFacts(options: ServersOptions): PageFacts {
-  const { config, facts, insight, tracker, revisions, traces, roster, debug, clock } = options;
+  const { config, facts, insight, tracker, revisions, traces, roster, debug, clock, looked } =
+    options;
   const { zpages: { version, startedAt }, profiling } = debug;
   return {
     node: () => config().nodeName,
@@ -261,6 +263,7 @@ function pageFacts(options: ServersOptions): PageFacts {
           .map(([name, { last }]) => [name, last]),
       ),
     explain: (service) => insight.explain({ service }),
+    looked,
   };
 }
 

@@ -84,6 +84,7 @@ async function stage() {
     tracker: new Tracker({ nodeName: "here", startedAt: 0 }),
     revisions: new Revisions(),
     roster: new PluginRoster(),
+    looked: () => {},
     clock: systemClock,
     log: createLog({ now: () => 0, gate: () => ({ verbosity: 0 }), write: () => {} }),
   });
