@@ -55,37 +55,50 @@ export function isUnserved({ internal, external }: ServicePortView): boolean {
   return nobody(internal) || nobody(external?.verdict);
 }
 
+/** A word that is looked for; what it can be is decided once, not for every Service. */
+interface Word {
+  readonly text: string;
+  /** An address can begin so. */
+  readonly address: boolean;
+  /** A port can begin so. */
+  readonly port: boolean;
+}
+
+function wordOf(text: string): Word {
+  return { text, address: /^[0-9a-f:.]+$/.test(text), port: /^\d{1,5}$/.test(text) };
+}
+
 /** Whether an address or a port of a Service begins so. */
-function hasAddress(
-  word: string,
-  service: Service | undefined,
-  views: readonly ServicePortView[],
-): boolean {
-  const begins = (address: string) => address.startsWith(word);
-  if (views.some(({ endpoints }) => endpoints.some(({ ip }) => begins(ip)))) return true;
-  return service !== undefined && (
-    begins(service.clusterIP) || service.clusterIPs.some(begins) ||
+function hasAddress({ text, port }: Word, service: Service, views: readonly ServicePortView[]) {
+  const begins = (address: string) => address.startsWith(text);
+  return begins(service.clusterIP) || service.clusterIPs.some(begins) ||
     service.externalIPs.some(begins) || service.loadBalancerIngress.some(({ ip }) => begins(ip)) ||
-    service.ports.some(({ port, nodePort }) =>
-      begins(`${port}`) || (nodePort !== 0 && begins(`${nodePort}`))
-    )
-  );
+    (port &&
+      service.ports.some((one) =>
+        begins(`${one.port}`) || (one.nodePort !== 0 && begins(`${one.nodePort}`))
+      )) ||
+    hasEndpoint(text, views);
+}
+
+function hasEndpoint(text: string, views: readonly ServicePortView[]): boolean {
+  return views.some(({ endpoints }) => endpoints.some(({ ip }) => ip.startsWith(text)));
 }
 
 function matches(
   key: string,
   { tracker, revisions }: Pick<PageFacts, "tracker" | "revisions">,
-  words: readonly string[],
+  words: readonly Word[],
 ): boolean {
   // Most of what is asked for is a name, and names are at hand.
-  const others = words.filter((word) => !key.includes(word));
+  const others = words.filter(({ text }) => !key.includes(text));
   if (others.length === 0) return true;
-  // No address or port begins with anything else.
-  if (others.some((word) => !/^[0-9a-f:.]+$/.test(word))) return false;
-  const [namespace = "", name = ""] = key.split("/");
-  const { service } = tracker.lookUp(namespace, name);
+  if (others.some(({ address }) => !address)) return false;
   const views = revisions.of(key);
-  return others.every((word) => hasAddress(word, service, views));
+  const at = key.indexOf("/");
+  const { service } = tracker.lookUp(key.slice(0, at), key.slice(at + 1));
+  return others.every((word) =>
+    service === undefined ? hasEndpoint(word.text, views) : hasAddress(word, service, views)
+  );
 }
 
 /**
@@ -102,7 +115,7 @@ export function findServices(
   const { tracker, revisions } = facts;
   const words = search.text.slice(0, MOST_TEXT).toLowerCase().split(/\s+/).filter((word) =>
     word !== ""
-  );
+  ).map(wordOf);
   const found: string[] = [];
   for (const key of tracker.keys()) {
     if (search.unserved && !revisions.of(key).some(isUnserved)) continue;
