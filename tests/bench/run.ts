@@ -5,8 +5,9 @@
  *
  * Options: `--sizes 1000,5000,10000` Services, `--endpoints 10` each, `--mixed 10000` Services of
  * all types (0 for none), `--changes 300`, `--traces 4` starts to measure traces (0 for none),
- * `--page 20` loads of each of the page's views (0 for none), `--only load,flows,traces,page` parts,
- * `--json bench.json`.
+ * `--page 20` loads of each of the page's views (0 for none), `--insight 1` starts to measure
+ * explanations and scrapes (0 for none), `--against DIR` another checkout of weir to compare these
+ * with, `--only load,flows,traces,page,insight` parts, `--json bench.json`.
  *
  * @module
  */
@@ -18,6 +19,8 @@ import { formatTable } from "../../host/cli/style.ts";
 import { loadPlugin } from "../../host/sandbox/code.ts";
 import { measureReconciliation, type Reconciliation } from "./conntrack.ts";
 import { measure, type Measurement } from "./measure.ts";
+import { measureInsight } from "./insight.ts";
+import { insightTable, insightTargets } from "./insight_report.ts";
 import { measurePage, pageTable, pageTargets } from "./page.ts";
 import { flowTargets, table, targets } from "./report.ts";
 import { measureTraces, traceTargets } from "./traces.ts";
@@ -42,11 +45,19 @@ const { values: options } = parseArgs({
     "changes": { type: "string", default: "300" },
     "traces": { type: "string", default: "4" },
     "page": { type: "string", default: "20" },
-    "only": { type: "string", default: "load,flows,traces,page" },
+    "insight": { type: "string", default: "1" },
+    "against": { type: "string", default: "" },
+    "only": { type: "string", default: "load,flows,traces,page,insight" },
     "json": { type: "string", default: "bench.json" },
     "inside": { type: "boolean", default: false },
   },
 });
+
+/** What is compared in looking inside: this checkout, and another if one is given. */
+function insightSubjects(): Readonly<Record<string, readonly string[]>> {
+  if (options.against === "") return { weir: weirCommand() };
+  return { weir: weirCommand(), other: ["env", "-C", options.against, ...weirCommand()] };
+}
 
 /**
  * Fills the caches, as an image has them filled: bundles the plugins that are measured, which takes
@@ -166,15 +177,27 @@ async function inside(): Promise<number> {
     weir: weirCommand(),
     progress,
   });
+  const starts = PARTS.has("insight") ? Number(options.insight) : 0;
+  const insight = starts === 0 ? undefined : await measureInsight({
+    services: 10_000,
+    rounds: starts,
+    questions: 50,
+    scrapes: 6,
+    flows: 20_000,
+    subjects: insightSubjects(),
+    progress,
+  });
   if (Deno.stderr.isTerminal()) console.error();
   const goals = [
     ...targets(measurements),
     ...flowTargets(flows),
     ...(traces === undefined ? [] : traceTargets(traces)),
     ...(page === undefined ? [] : pageTargets(page)),
+    ...(insight === undefined ? [] : insightTargets(insight)),
   ];
   if (measurements.length > 0) console.log(`${table(measurements).trimEnd()}\n`);
   if (page !== undefined) console.log(`${pageTable(page).trimEnd()}\n`);
+  if (insight !== undefined) console.log(`${insightTable(insight).trimEnd()}\n`);
   console.log(
     formatTable(
       goals.map(({ name, wanted, found, met }) => [met ? "met" : "missed", name, found, wanted]),
@@ -189,6 +212,7 @@ async function inside(): Promise<number> {
     flows,
     traces,
     page,
+    insight,
     targets: goals,
   };
   await Deno.writeTextFile(options.json, JSON.stringify(report, null, 2) + "\n");
