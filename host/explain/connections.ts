@@ -15,7 +15,7 @@ import { type Socket, socketText } from "./question.ts";
 const MOST_LISTED = 20;
 /** Tracked flows that are looked at, of one port and protocol. */
 const MOST_SEEN = 50_000;
-/** Ports and protocols that are asked for. */
+/** Questions to the kernel: it looks through its whole table for each. */
 const MOST_QUESTIONS = 16;
 
 /** Connections to look for. */
@@ -59,9 +59,18 @@ function isOf(end: EntryEnd, wanted: Socket | undefined): boolean {
     (end.ip === wanted.ip && (wanted.port === undefined || end.port === wanted.port));
 }
 
-function keyOf(ip: string, port: number) {
-  const bytes = parseIp(ip);
-  return bytes === undefined ? [] : [socketKey(bytes, port)];
+/** What the kernel is asked: of a few addresses one after the other, for it filters by one. */
+interface Search extends Omit<Destination, "ips"> {
+  readonly to: readonly Uint8Array[];
+}
+
+function searchesFor(destinations: readonly Destination[]): readonly Search[] {
+  const together = destinations.map(({ ips, ...rest }): Search => ({
+    ...rest,
+    to: [...new Set(ips)].flatMap((ip) => parseIp(ip) ?? []),
+  }));
+  const single = together.flatMap(({ to, ...rest }) => to.map((ip) => ({ ...rest, to: [ip] })));
+  return single.length <= MOST_QUESTIONS ? single : together;
 }
 
 /**
@@ -80,14 +89,25 @@ export async function findConnections(
 ): Promise<NonNullable<Explanation["connections"]>> {
   const listed: ExplainedConnection[] = [];
   let total = 0;
-  let more = destinations.length > MOST_QUESTIONS;
+  const searches = searchesFor(destinations);
+  let more = searches.length > MOST_QUESTIONS;
   const { from, endpoint } = filter;
   const filtered = from !== undefined || endpoint !== undefined;
-  for (const { family, protocol, port, ips } of destinations.slice(0, MOST_QUESTIONS)) {
-    const keys = new Set(ips.flatMap((ip) => keyOf(ip, port)));
+  const client = from && parseIp(from.ip);
+  for (const { family, protocol, port, to } of searches.slice(0, MOST_QUESTIONS)) {
+    const keys = new Set(to.map((ip) => socketKey(ip, port)));
+    const [only] = to;
     const outcome = await kernel.look(
-      { family, protocol, port },
-      (flow) => keys.has(flow.destination),
+      {
+        family,
+        protocol,
+        port,
+        ...(to.length === 1 && only !== undefined ? { to: only } : {}),
+        ...(client?.length === (family === "IPv4" ? 4 : 16)
+          ? { from: { ip: client, port: from?.port } }
+          : {}),
+      },
+      (destination) => keys.has(destination),
       MOST_SEEN,
       (read) => {
         if (!filtered && total >= MOST_LISTED) {

@@ -101,7 +101,7 @@ async function countTracked(
       const [family, protocol] = group.split(" ") as [IpFamily, Protocol];
       const outcome = await kernel.look(
         { family, protocol },
-        ({ destination }) => {
+        (destination) => {
           const row = sockets.get(destination) ??
             (local.has(ipOf(destination)) ? nodePorts.get(portOf(destination)) : undefined);
           if (row !== undefined) row.tracked++;

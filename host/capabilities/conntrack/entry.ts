@@ -64,7 +64,7 @@ interface Ends {
   readonly destination: EntryEnd;
 }
 
-function readEnds(bytes: Uint8Array, view: DataView, start: number, end: number): Ends {
+function endsOf(bytes: Uint8Array, view: DataView, start: number, end: number): Ends {
   let [protocol, sourcePort, destinationPort] = [0, 0, 0];
   let [source, destination] = ["", ""];
   eachAttribute(view, start, end, (part, from, to) => {
@@ -103,10 +103,10 @@ export function readEntry(bytes: Uint8Array): ConntrackEntry | undefined {
   eachAttribute(view, CONNTRACK_ATTRIBUTES, bytes.length, (type, from, to) => {
     switch (type) {
       case CTA.TUPLE_ORIG:
-        original = readEnds(bytes, view, from, to);
+        original = endsOf(bytes, view, from, to);
         return;
       case CTA.TUPLE_REPLY:
-        reply = readEnds(bytes, view, from, to);
+        reply = endsOf(bytes, view, from, to);
         return;
       case CTA.TIMEOUT:
         timeout = view.getUint32(from);

@@ -22,13 +22,16 @@ import {
   deleteFlow,
   type Flow,
   type FlowQuestion,
+  type FlowSearch,
+  isAskedFor,
   listFlows,
   PROTOCOL_NUMBER,
+  readEnds,
   readFlow,
 } from "./flow.ts";
 import { type ConntrackEntry, readEntry } from "./entry.ts";
 import { type LocalAddresses, readLocalAddresses } from "./local_addresses.ts";
-import { portOf } from "./socket_key.ts";
+import { portOf, type SocketKey } from "./socket_key.ts";
 
 const ENOENT = errnoOf("ENOENT");
 
@@ -134,31 +137,30 @@ export class ConntrackKernel {
    * Looks through flows for people who want to see some, in one pass.
    *
    * @param question Which flows.
-   * @param wants Whether one is to be shown; asked for each.
-   * @param most How many flows are looked at.
+   * @param wants Whether one that was sent there is to be shown; asked for each.
+   * @param most How many flows are looked at of those that the kernel lists.
    * @param take Called for each that is wanted.
    * @returns `stopped` when there were more than that.
    * @throws {WeirError} WEIR_NETLINK, with the remedy, when the kernel refuses.
    */
   async look(
-    question: FlowQuestion,
-    wants: (flow: Flow) => boolean,
+    question: FlowSearch,
+    wants: (destination: SocketKey) => boolean,
     most: number,
     take: (entry: () => ConntrackEntry | undefined) => void,
   ): Promise<"complete" | "stopped"> {
     let seen = 0;
     const answer = CONNTRACK_SUBSYSTEM << 8 | CONNTRACK_MESSAGE.NEW;
-    const { family, protocol, port } = question;
+    const { family, protocol } = question;
     await this.#queued(() =>
       this.#socket.scan(
         `list flows "${family} ${protocol}"`,
         listFlows(question, this.#next()),
         (message) => {
           if (message.type !== answer || ++seen > most) return;
-          const flow = readFlow(message.bytes);
-          if (flow === undefined || flow.protocol !== PROTOCOL_NUMBER[protocol]) return;
-          if (port !== undefined && portOf(flow.destination) !== port) return;
-          if (wants(flow)) take(() => readEntry(message.bytes));
+          const ends = readEnds(message.bytes, question);
+          if (ends === undefined || !isAskedFor(ends, question)) return;
+          if (wants(ends.destination)) take(() => readEntry(message.bytes));
         },
       )
     );

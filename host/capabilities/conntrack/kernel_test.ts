@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers";
 import { formatIp, ipBytes } from "../../../schemas/ip.ts";
 import { Links } from "../link.ts";
 import { NetworkNamespace } from "../namespace.ts";
-import type { Flow, FlowQuestion } from "./flow.ts";
+import type { Flow, FlowQuestion, FlowSearch } from "./flow.ts";
 import { ConntrackKernel } from "./kernel.ts";
 import { type SampleFlow, trackFlows } from "./sample.ts";
 import { ipKey, ipOf, portOf, socketKey } from "./socket_key.ts";
@@ -72,6 +72,79 @@ Deno.test("only flows of the family, protocol and port that are asked for are li
   assert.equal((await table.list({ family: "IPv4", protocol: "TCP" })).length, 1);
   assert.equal((await table.list({ family: "IPv4", protocol: "SCTP" })).length, 0);
   assert.equal((await table.list({ family: "IPv6", protocol: "UDP" })).length, 1);
+});
+
+const LOOKED_AT: readonly SampleFlow[] = [
+  ...OTHERS,
+  { ...DNS, client: "10.244.0.12:4000" },
+  { ...DNS, client: "10.244.0.13:4000", destination: "10.96.0.11:53" },
+  { ...DNS6, client: "[fd00::12]:4000" },
+];
+
+for (
+  const [what, question, clients] of [
+    ["an address", { family: "IPv4", protocol: "UDP", port: 53, to: ipBytes("10.96.0.10") }, [
+      "10.244.0.10:4000",
+      "10.244.0.12:4000",
+    ]],
+    ["an address with any port", {
+      family: "IPv4",
+      protocol: "UDP",
+      to: ipBytes("10.96.0.10"),
+    }, ["10.244.0.10:4000", "10.244.0.10:4001", "10.244.0.12:4000"]],
+    ["a client", {
+      family: "IPv4",
+      protocol: "UDP",
+      port: 53,
+      from: { ip: ipBytes("10.244.0.12") },
+    }, ["10.244.0.12:4000"]],
+    ["a client's port", {
+      family: "IPv4",
+      protocol: "UDP",
+      from: { ip: ipBytes("10.244.0.10"), port: 4001 },
+    }, ["10.244.0.10:4001"]],
+    ["a client and an address of IPv6", {
+      family: "IPv6",
+      protocol: "UDP",
+      port: 53,
+      to: ipBytes("fd00:96::10"),
+      from: { ip: ipBytes("fd00::12"), port: 4000 },
+    }, ["fd00::12:4000"]],
+    ["nobody's address", { family: "IPv4", protocol: "UDP", to: ipBytes("10.96.0.12") }, []],
+  ] satisfies (readonly [string, FlowSearch, readonly string[]])[]
+) {
+  Deno.test(`of a full table the kernel shows only flows of ${what}`, async () => {
+    await using table = await freshTable(LOOKED_AT);
+    const found = new Set<string>();
+    let seen = 0;
+    const outcome = await table.kernel.look(question, () => ++seen > 0, 100, (read) => {
+      const entry = read();
+      if (entry !== undefined) found.add(`${entry.source.ip}:${entry.source.port}`);
+    });
+    assert.deepEqual([...found].sort(), [...clients]);
+    assert.equal(outcome, "complete");
+    assert.equal(seen, clients.length);
+  });
+}
+
+Deno.test("whoever looks through flows is told where each was sent, and that there were more", async () => {
+  await using table = await freshTable(LOOKED_AT);
+  for (const [most, outcome] of [[4, "complete"], [3, "stopped"]] as const) {
+    const destinations: unknown[] = [];
+    const look = table.kernel.look(
+      { family: "IPv4", protocol: "UDP" },
+      (destination) => {
+        destinations.push(destination);
+        return false;
+      },
+      most,
+      () => assert.fail("none is wanted"),
+    );
+    assert.equal(await look, outcome);
+    assert.equal(destinations.length, most);
+    const known = [key("10.96.0.10", 53), key("10.96.0.10", 5300), key("10.96.0.11", 53)];
+    assert.ok(destinations.every((each) => known.some((one) => one === each)));
+  }
 });
 
 Deno.test("an empty table and another namespace's flows are no flows", async () => {
