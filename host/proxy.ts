@@ -251,6 +251,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
         takeover.begin();
         proxiers.programmed();
         tuning.apply(config);
+        insight.prepare();
       },
       failed: (_at, kind, thrown, delay) => {
         // Whoever is stopped in the middle has not failed.
@@ -459,6 +460,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
       tuning.stop(),
     ]);
     collector.stop();
+    insight.stop();
     review.stop();
     kernelWatch.stop();
     nodeCheck.stop();

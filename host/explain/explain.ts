@@ -80,17 +80,20 @@ function sliceFacts(slice: EndpointSlice): Explanation["slices"][number] {
 }
 
 /** Every service port as the objects say it now, programmed or not yet. */
-function* currentViews({ tracker, revisions, node }: ExplainFacts): Generator<ServicePortView> {
+function currentViews({ tracker, revisions, node }: ExplainFacts): readonly ServicePortView[] {
   const { waiting } = tracker;
-  for (const view of revisions.all()) {
-    if (!waiting.has(`${view.namespace}/${view.name}`)) yield view;
-  }
+  const programmed = [...revisions.all()];
+  if (waiting.size === 0) return programmed;
   const here = node();
-  for (const key of waiting) {
+  const resolved = [...waiting].flatMap((key) => {
     const [namespace = "", name = ""] = key.split("/");
     const { service, slices } = tracker.lookUp(namespace, name);
-    yield* resolveService(service, slices, here).views;
-  }
+    return resolveService(service, slices, here).views;
+  });
+  return [
+    ...programmed.filter(({ namespace, name }) => !waiting.has(`${namespace}/${name}`)),
+    ...resolved,
+  ];
 }
 
 /** The node's own addresses; none when the kernel does not tell. */

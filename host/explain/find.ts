@@ -27,7 +27,7 @@ export interface Found {
 
 /** What is searched. */
 export interface FindOptions {
-  readonly views: Iterable<ServicePortView>;
+  readonly views: readonly ServicePortView[];
   readonly settings: Pick<ProxierSettings, "serviceCIDRs" | "nodePorts" | "families">;
   /** Whether an address is one of this node, not of loopback. */
   readonly isLocal: (ip: string) => boolean;
@@ -129,18 +129,28 @@ export function findAddress(
       if (takesNodePorts && kind === undefined) hits.push({ kind: "nodePort", view });
       else otherNodePort = view.id;
     }
-    for (const endpoint of view.endpoints) {
-      if (endpoint.ip !== ip) continue;
-      if (spoken && (port === undefined || endpoint.port === port)) {
-        hits.push({ kind: "endpoint", view });
-      }
-      near.note(near.endpoints, view.id, `${view.protocol} ${endpoint.port}`);
-    }
   }
+  // There are ten times as many endpoints, and an address of a Service is that, whose endpoint it
+  // may be besides.
+  if (hits.length === 0) findEndpoints();
   hits.sort((one, other) =>
     RANKS[one.kind] - RANKS[other.kind] || (one.view.id < other.view.id ? -1 : 1)
   );
   return { hits, facts: hits.length > 0 ? factsOfHits(hits, to) : nearestFacts() };
+
+  function findEndpoints(): void {
+    for (const view of views) {
+      if (view.family !== family) continue;
+      for (const endpoint of view.endpoints) {
+        if (endpoint.ip !== ip) continue;
+        const spoken = protocol === undefined || view.protocol === protocol;
+        if (spoken && (port === undefined || endpoint.port === port)) {
+          hits.push({ kind: "endpoint", view });
+        }
+        near.note(near.endpoints, view.id, `${view.protocol} ${endpoint.port}`);
+      }
+    }
+  }
 
   function nearestFacts(): string[] {
     const facts: string[] = [];

@@ -18,6 +18,21 @@ const views = [
     SLICES,
     HERE,
   ).views,
+  // Somebody names the address of a Service as an endpoint.
+  ...resolveService(
+    sampleService({ name: "alias", clusterIP: "10.96.0.2" }),
+    [sampleSlice([sampleEndpoint("10.96.0.20")])],
+    HERE,
+  ).views,
+  ...resolveService(
+    sampleService({
+      name: "store",
+      clusterIP: "10.96.0.20",
+      ports: [{ name: "http", protocol: "TCP", port: 8080, nodePort: 0 }],
+    }),
+    [],
+    HERE,
+  ).views,
   ...resolveService(
     sampleService({
       name: "dns",
@@ -52,6 +67,7 @@ const HITS: readonly (readonly [string, number | undefined, string])[] = [
   ["198.51.100.7", 80, `externalIP ${WEB}`],
   ["192.0.2.1", 30080, `nodePort ${WEB}`],
   ["10.0.0.2", 8080, `endpoint ${WEB}`],
+  ["10.96.0.20", 8080, "clusterIP default/store:http/TCP/IPv4"],
   ["10.96.0.10", undefined, "clusterIP default/dns:dns/UDP/IPv4"],
 ];
 for (const [ip, port, hit] of HITS) {

@@ -1,6 +1,6 @@
 /**
  * What somebody who looks inside may ask the running proxy. It is read, and nothing of it changes;
- * what answers is imported at the first question.
+ * what answers is no part of the start.
  *
  * @module
  */
@@ -40,10 +40,18 @@ const DEADLINE_MS = 60_000;
 /** Milliseconds of a sync from which on it is told of: most are over before anybody asks. */
 const LONG_SYNC_MS = 500;
 
+/**
+ * Milliseconds after a full sync at which what explains is imported: after the rush, and before the
+ * garbage of the sync is collected (host/collector.ts), so that the import's goes along.
+ */
+const IMPORT_MS = 500;
+
 /** Answers questions. */
 export class Insight {
   readonly #options: InsightOptions;
   readonly #facts: ExplainFacts;
+  #prepared = false;
+  #cancel: () => void = () => {};
 
   /** @param options The running proxy. */
   constructor(options: InsightOptions) {
@@ -66,6 +74,24 @@ export class Insight {
       conntrack,
       now: () => performance.now(),
     };
+  }
+
+  /**
+   * Has what explains imported in a quiet moment: whoever asks for the first time has something that
+   * does not work, and should not wait for the compiler. To be called once the rules are in place.
+   */
+  prepare(): void {
+    if (this.#prepared) return;
+    this.#prepared = true;
+    this.#cancel = this.#options.clock.after(IMPORT_MS, () => {
+      // What cannot be imported now is told to whoever asks.
+      parts().catch(() => {});
+    });
+  }
+
+  /** Imports nothing more by itself. */
+  stop(): void {
+    this.#cancel();
   }
 
   /** A sync that goes on or has failed; a change that waits for its turn is the tracker's. */
@@ -103,8 +129,7 @@ export class Insight {
    * @throws {WeirError} WEIR_QUESTION_INVALID when it cannot be understood.
    */
   async explain(words: QuestionWords): Promise<Explanation> {
-    const { readQuestion } = await import("./question.ts");
-    const { explain } = await import("./explain.ts");
+    const [{ readQuestion }, { explain }] = await parts();
     return await explain(readQuestion(words), this.#facts);
   }
 
@@ -131,6 +156,11 @@ export class Insight {
     const { topServices } = await import("./traffic_table.ts");
     return await topServices(this.#facts);
   }
+}
+
+/** What explains. */
+function parts() {
+  return Promise.all([import("./question.ts"), import("./explain.ts")]);
 }
 
 /** Waits for the proxier's answer, and says what it may mean when there is none. */

@@ -68,6 +68,21 @@ Deno.test("a Service is explained though proxier and kernel do not answer, and i
   assert.match(told.summary.join(" "), /What the rules do is not all told: it is away\./);
 });
 
+Deno.test("what explains is got ready once, in a quiet moment, and not by a proxy that ends", async () => {
+  const { insight, clock } = proxy([sampleService(), SLICE], []);
+  assert.equal(clock.waiting, 0);
+  insight.prepare();
+  insight.prepare();
+  assert.equal(clock.waiting, 1);
+  await clock.advance(500);
+  insight.prepare();
+  assert.equal(clock.waiting, 0);
+  const other = proxy([sampleService(), SLICE], []);
+  other.insight.prepare();
+  other.insight.stop();
+  assert.equal(other.clock.waiting, 0);
+});
+
 Deno.test("a proxier that is busy is waited for two seconds", async () => {
   const { insight, clock } = proxy([sampleService(), SLICE], [], {
     proxier: { name: "busy", call: () => new Promise(() => {}) },
