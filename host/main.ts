@@ -187,21 +187,6 @@ async function proxy(
     signal,
   });
   if (beginning === undefined) return 0;
-  const tracing = openTracing({
-    env: io.env,
-    endpoint: config.telemetry.tracesEndpoint,
-    version: deno.version,
-    node: config.nodeName,
-    resource: {
-      "process.pid": Deno.pid,
-      "process.runtime.name": "deno",
-      "process.runtime.version": Deno.version.deno,
-    },
-    readFile: (path) => Deno.readTextFile(path),
-    fill: (bytes) => crypto.getRandomValues(bytes),
-    clock: systemClock,
-    log,
-  });
   const profiling = config.enableProfiling ? await startProfiling(log) : undefined;
   const clock = profiling?.clock ?? systemClock;
   const runtime = `deno${Deno.version.deno}`;
@@ -223,6 +208,23 @@ async function proxy(
       };
     },
     conntrack: conntrackUsage,
+  });
+  const tracing = openTracing({
+    env: io.env,
+    endpoint: config.telemetry.tracesEndpoint,
+    version: deno.version,
+    node: config.nodeName,
+    resource: {
+      "service.instance.id": crypto.randomUUID(),
+      "process.pid": Deno.pid,
+      "process.runtime.name": "deno",
+      "process.runtime.version": Deno.version.deno,
+    },
+    readFile: (path) => Deno.readTextFile(path),
+    count: (result, spans) => registry.metrics.traceSpans.inc({ result }, spans),
+    fill: (bytes) => crypto.getRandomValues(bytes),
+    clock: systemClock,
+    log,
   });
   const observeExec = execPluginRecorder(registry, () => Date.now());
   await runProxy(config, {

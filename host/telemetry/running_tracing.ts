@@ -8,10 +8,13 @@ import type { Clock } from "../clock.ts";
 import { TraceAudience, type TraceStore } from "./audience.ts";
 import { randomIdentifiers } from "./identifiers.ts";
 import type { Logger } from "./log.ts";
+import { masked } from "./masked.ts";
+import { SPAN_FATES, type SpanFate } from "./otlp/deliveries.ts";
 import { Quiet } from "./otlp/quiet.ts";
 import { isSampled } from "./otlp/sampling.ts";
-import { readExportSettings, type ReadVariable } from "./otlp/settings.ts";
+import { readExportSettings } from "./otlp/settings.ts";
 import { TraceSink } from "./otlp/trace_sink.ts";
+import type { ReadVariable } from "./otlp/variables.ts";
 import type { SpanAttributes } from "./span.ts";
 import { createTracing, type Tracing } from "./trace.ts";
 import { TraceRing } from "./trace_ring.ts";
@@ -30,6 +33,8 @@ export interface TracingEnvironment {
   readonly resource: SpanAttributes;
   /** Fills an array with random bytes. */
   readonly fill: (bytes: Uint8Array<ArrayBuffer>) => void;
+  /** Told what becomes of spans that are for a collector; of none when no traces are sent. */
+  readonly count: (fate: SpanFate, spans: number) => void;
   /** Reads a file as text: certificates. */
   readonly readFile: (path: string) => Promise<string>;
   readonly clock: Clock;
@@ -57,9 +62,12 @@ export interface RunningTracing {
  * @returns What the flow and the pages need of it.
  */
 export function openTracing(environment: TracingEnvironment): RunningTracing {
-  const { env, endpoint, version, node, resource, fill, readFile, clock, log } = environment;
-  const { settings, warnings } = readExportSettings(env, endpoint);
-  for (const warning of warnings) log.warn(warning);
+  const { env, endpoint, version, node, resource, fill, count, readFile, clock, log } = environment;
+  const { settings, warnings, notes } = readExportSettings(env, endpoint);
+  for (const warning of warnings) log.warn(masked(warning));
+  for (const note of notes) log.info(note);
+  // From zero, so that the first that is lost is an increase to rate().
+  for (const fate of settings === undefined ? [] : SPAN_FATES) count(fate, 0);
   const traces = new TraceRing();
   const quiet = new Quiet(clock);
   const open = settings === undefined ? undefined : async () => {
@@ -75,6 +83,7 @@ export function openTracing(environment: TracingEnvironment): RunningTracing {
       version,
       resource: described,
       readFile,
+      count,
       whenQuiet: (work) => quiet.when(work),
       clock,
       log,

@@ -139,6 +139,12 @@ export const WEIR_ROWS = {
     help: "How many Services are above --per-service-metrics and summed as _other",
     labels: [],
   },
+  traceSpans: {
+    type: "counter",
+    name: "weir_trace_spans_total",
+    help: "Spans for a collector of traces, by what became of them",
+    labels: ["result"],
+  },
   conntrackEntries: {
     type: "gauge",
     name: "weir_conntrack_entries",

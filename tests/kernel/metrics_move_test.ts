@@ -45,6 +45,8 @@ interface Step {
 interface Scene {
   readonly name: string;
   readonly flags?: readonly string[];
+  /** Of the environment, as `NAME=value`. */
+  readonly variables?: readonly string[];
   /** Of the file of `--config`, which is given when there are some. */
   readonly fields?: Readonly<Record<string, unknown>>;
   readonly apiServer?: true;
@@ -256,6 +258,20 @@ const SCENES: readonly Scene[] = [
     }],
   },
   {
+    name: "a collector that is away",
+    variables: [
+      "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9",
+      "OTEL_EXPORTER_OTLP_TIMEOUT=100",
+      "OTEL_BSP_SCHEDULE_DELAY=50",
+    ],
+    steps: [{
+      does: "there is a sync to tell of",
+      early: true,
+      act: (stage) => serving(stage).serve(changed(stage, 0)),
+      moves: ["traceSpans"],
+    }],
+  },
+  {
     name: "an API server",
     apiServer: true,
     steps: [{
@@ -353,7 +369,8 @@ async function open(scene: Scene, stack: AsyncDisposableStack): Promise<Stage> {
     );
     return { topology, agent, process, pages: new Pages(agent), weir: undefined, config };
   }
-  const weir = stack.use(await startOnManifests(topology, all));
+  const { variables = [] } = scene;
+  const weir = stack.use(await startOnManifests(topology, all, ["env", ...variables]));
   return { topology, agent, process: weir.process, pages: weir.pages, weir, config };
 }
 

@@ -10,8 +10,14 @@ export type Manner =
   | { readonly type: "takes" }
   /** 503, and when to come again, in seconds. */
   | { readonly type: "refuses"; readonly retryAfter: number }
+  /** Takes a request without so many of its spans. */
+  | { readonly type: "rejects"; readonly spans: number; readonly message: string }
+  /** What something else than a collector says. */
+  | { readonly type: "answers"; readonly status: number; readonly body: string }
   /** No answer, ever. */
-  | { readonly type: "hangs" };
+  | { readonly type: "hangs" }
+  /** An answer that goes on for ever. */
+  | { readonly type: "dribbles" };
 
 /** What a request was, besides its spans. */
 export interface ReceivedRequest {
@@ -27,6 +33,27 @@ export interface CollectorOptions {
   readonly port?: number;
   /** Certificate and key, PEM: then it speaks TLS. */
   readonly tls?: { readonly cert: string; readonly key: string };
+}
+
+/** An ExportTraceServiceResponse of protobuf with nothing but a partial success, both below 128. */
+function partialSuccess(rejected: number, message: string): Uint8Array<ArrayBuffer> {
+  const text = new TextEncoder().encode(message);
+  return new Uint8Array([0x0a, text.length + 4, 0x08, rejected, 0x12, text.length, ...text]);
+}
+
+/** A byte every few milliseconds. */
+function dribble(until: Promise<unknown>): ReadableStream<Uint8Array> {
+  let timer: ReturnType<typeof setInterval> | undefined;
+  return new ReadableStream({
+    start: (controller) => {
+      timer = setInterval(() => controller.enqueue(new Uint8Array([10])), 20);
+      void until.then(() => {
+        clearInterval(timer);
+        controller.close();
+      }).catch(() => {});
+    },
+    cancel: () => clearInterval(timer),
+  });
 }
 
 /** The collector. */
@@ -117,6 +144,21 @@ export class Collector implements AsyncDisposable {
           status: 503,
           headers: { "Retry-After": String(this.manner.retryAfter) },
         });
+      case "rejects":
+        return contentType === "application/json"
+          ? Response.json({
+            partialSuccess: {
+              rejectedSpans: String(this.manner.spans),
+              errorMessage: this.manner.message,
+            },
+          })
+          : new Response(partialSuccess(this.manner.spans, this.manner.message), {
+            headers: { "Content-Type": contentType },
+          });
+      case "answers":
+        return new Response(this.manner.body, { status: this.manner.status });
+      case "dribbles":
+        return new Response(dribble(this.#ended.promise));
       case "hangs":
         return await this.#ended.promise;
     }

@@ -181,6 +181,12 @@ export interface ReceivedSpan {
   }[];
   /** Of the status: its message when its code is that of an error. */
   readonly error: string | undefined;
+  /** How much its sender says it has left out. */
+  readonly dropped: {
+    readonly attributes: number;
+    readonly events: number;
+    readonly links: number;
+  };
 }
 
 type JsonObject = { readonly [name: string]: JsonValue };
@@ -268,6 +274,11 @@ function spansOf(request: JsonValue, readId: ReadId): ReceivedSpan[] {
             attributes: attributesOf(link["attributes"]),
           })),
           error: status["code"] === 2 ? textOf(status["message"]) : undefined,
+          dropped: {
+            attributes: Number(span["droppedAttributesCount"] ?? 0),
+            events: Number(span["droppedEventsCount"] ?? 0),
+            links: Number(span["droppedLinksCount"] ?? 0),
+          },
         };
       })
     )

@@ -109,6 +109,16 @@ export const ALERTS: readonly Alert[] = [
     description: "weir goes on with the one before. The log names what is wrong with it.",
   },
   {
+    name: "WeirTracesLost",
+    expression: `increase(${METRICS.traceSpans.name}{result!="sent"}[15m]) > 0`,
+    duration: "15m",
+    severity: "warning",
+    summary: `Traces of ${NODE} do not reach their collector ({{ $labels.result }})`,
+    description: "Syncs go on as they are. The log says once what is wrong: with `failed` the " +
+      "collector, its address or what it asks of who sends; with `rejected` what it says of " +
+      "spans; with `dropped` there are more of them than OTEL_BSP_MAX_QUEUE_SIZE.",
+  },
+  {
     name: "WeirApiServerErrors",
     expression: `sum by (instance) (rate(${METRICS.requests.name}{code!~"2.."}[10m])) / ` +
       `sum by (instance) (rate(${METRICS.requests.name}[10m])) > 0.5`,

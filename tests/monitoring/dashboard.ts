@@ -31,7 +31,7 @@ const SECTIONS: readonly (readonly [title: string, prefixes: readonly string[]])
     "kubeproxy_proxy",
     "kubernetes_health",
   ]],
-  ["Process", ["process_"]],
+  ["Process", ["process_", "weir_trace"]],
 ];
 
 /** Grafana's units, by what a metric's name ends with. */

@@ -17,16 +17,17 @@ import {
   resourceFromAttributes,
   serviceNameEnvDetector,
 } from "@opentelemetry/resources";
-import { BatchSpanProcessor } from "@opentelemetry/sdk-trace";
+import { BatchSpanProcessor, type ReadableSpan } from "@opentelemetry/sdk-trace";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { messageOf } from "../../../schemas/errors.ts";
 import type { Clock } from "../../clock.ts";
 import type { Logger } from "../log.ts";
 import { masked } from "../masked.ts";
 import type { SpanAttributes, TraceRecord } from "../span.ts";
+import { Deliveries, type Remark, type SpanFate } from "./deliveries.ts";
 import { ExportedSpan } from "./exported_span.ts";
 import { isSampled } from "./sampling.ts";
-import type { ExportSettings, TlsFiles } from "./settings.ts";
+import type { ExportSettings, TlsFile, TlsFiles } from "./settings.ts";
 
 /** What the export stands on. */
 export interface ExportOptions {
@@ -39,6 +40,8 @@ export interface ExportOptions {
   readonly readFile: (path: string) => Promise<string>;
   /** Does something when no sync is under way: what is sent is written in one go. */
   readonly whenQuiet: (work: () => void) => void;
+  /** Told what becomes of spans. */
+  readonly count: (fate: SpanFate, spans: number) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -65,71 +68,67 @@ const MOST_PENDING = 256;
 
 /** Of ExportResultCode. */
 const SUCCESS = 0;
+const FAILED = 1;
+
+/** What an exporter says of a request. */
+interface ExportResult {
+  readonly code: typeof SUCCESS | typeof FAILED;
+  readonly error?: Error;
+}
+
+type ReadFile = ExportOptions["readFile"];
 
 /** Reads the first file that is there. */
-async function readFirst(
-  paths: readonly string[],
-  readFile: ExportOptions["readFile"],
-): Promise<string> {
+async function readAuthorities(files: readonly TlsFile[], readFile: ReadFile): Promise<string> {
   let reason = "";
-  for (const path of paths) {
+  for (const { path } of files) {
     try {
       return await readFile(path);
     } catch (fault) {
       reason = messageOf(fault);
     }
   }
+  const paths = files.map(({ path }) => path).join(", ");
   throw new Error(
-    `no certificate of an authority can be read from ${
-      paths.join(", ")
-    } (${reason}): name one in ` +
+    `no certificate of an authority can be read from ${paths} (${reason}): name one in ` +
       "OTEL_EXPORTER_OTLP_CERTIFICATE and let weir read it (--allow-read)",
   );
 }
 
-async function agentOptions(tls: TlsFiles, readFile: ExportOptions["readFile"]) {
-  const { authorities, certificate, key } = tls;
+async function readNamed(file: TlsFile | undefined, readFile: ReadFile) {
+  if (file === undefined) return undefined;
+  try {
+    return await readFile(file.path);
+  } catch (fault) {
+    throw new Error(
+      `${file.variable} names "${file.path}", which cannot be read (${messageOf(fault)}): name ` +
+        "one that is there and let weir read it (--allow-read)",
+    );
+  }
+}
+
+async function agentOptions(tls: TlsFiles, readFile: ReadFile) {
+  const ca = await readAuthorities(tls.authorities, readFile);
+  const cert = await readNamed(tls.certificate, readFile);
+  const key = await readNamed(tls.key, readFile);
   return {
     keepAlive: true,
-    ca: await readFirst(authorities, readFile),
-    ...(certificate === "" ? {} : { cert: await readFile(certificate) }),
-    ...(key === "" ? {} : { key: await readFile(key) }),
+    ca,
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
   };
 }
 
-/** The endpoint is a base: a path is put behind its own, and a query stays. */
-function tracesUrl(endpoint: string): string {
-  const url = new URL(endpoint);
-  url.pathname = url.pathname.replace(/\/?$/, "/v1/traces");
-  return url.href;
-}
-
-/** Says once that the collector is away, and once that it is back. */
-class Complaints {
-  readonly #log: Logger;
-  readonly #endpoint: string;
-  #lost = 0;
-
-  constructor(log: Logger, endpoint: string) {
-    this.#log = log;
-    this.#endpoint = endpoint;
+/** What the exporter tells nobody but its log of a request that was taken. */
+function remarkOf(words: readonly string[]): Remark | undefined {
+  const text = words.join(" ");
+  if (/could not deserialize response|Failed to parse trace export response/.test(text)) {
+    return { rejected: 0, message: "what answers there is no OTLP: is the path right?" };
   }
-
-  failed(spans: number, error: unknown): void {
-    if (this.#lost === 0) {
-      const state = error === undefined ? "it does not say why" : messageOf(error);
-      this.#log.warn(`Cannot send traces to "${this.#endpoint}": ${state}`, {
-        until: "it answers, spans are dropped; nothing else waits for it",
-      });
-    }
-    this.#lost += spans;
-  }
-
-  sent(): void {
-    if (this.#lost === 0) return;
-    this.#log.info("Sending traces again", { endpoint: this.#endpoint, lostSpans: this.#lost });
-    this.#lost = 0;
-  }
+  if (!text.includes("Received Partial Success response")) return undefined;
+  // protobuf's 64 bits are a text in JSON.
+  const { rejectedSpans = 0, errorMessage = "" } = JSON.parse(words.at(-1) ?? "{}");
+  return { rejected: Number(rejectedSpans), message: String(errorMessage) };
 }
 
 /**
@@ -141,19 +140,26 @@ class Complaints {
  */
 export async function openExport(options: ExportOptions): Promise<TraceExport> {
   const { settings, clock, log, version, whenQuiet } = options;
-  const { protocol, endpoint, configured, tls, queue, sampling } = settings;
-  const shown = masked(endpoint);
+  const { protocol, url, tls, queue, sampling, limits } = settings;
+  const shown = masked(url);
+  const deliveries = new Deliveries(log, shown, options.count, () => clock.now());
   // What is wrong with its variables the exporter says while it is made; later it would repeat,
-  // for each request, what is said better below.
-  let tell = (text: string) => log.warn(text);
-  const later = (text: string) => tell(text);
+  // for each request, what is said better by others.
+  let isMade = false;
+  let remark: Remark | undefined;
+  const heard = (...words: readonly unknown[]) => {
+    const texts = words.filter((word) => typeof word === "string");
+    remark ??= remarkOf(texts);
+    if (isMade) log.v(4, texts.join(" "));
+    else log.warn(texts.join(" "));
+  };
   diag.setLogger(
-    { error: later, warn: later, info: () => {}, debug: () => {}, verbose: () => {} },
+    { error: heard, warn: heard, info: () => {}, debug: () => {}, verbose: () => {} },
     { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
   );
   const Exporter = protocol === "http/json" ? JsonExporter : ProtobufExporter;
   const exporter = new Exporter({
-    ...(configured ? { url: tracesUrl(endpoint) } : {}),
+    url,
     ...(tls === undefined ? {} : { httpAgentOptions: await agentOptions(tls, options.readFile) }),
   });
   const resource = defaultResource()
@@ -161,18 +167,35 @@ export async function openExport(options: ExportOptions): Promise<TraceExport> {
     .merge(detectResources({
       detectors: [resourceAttributesEnvDetector, serviceNameEnvDetector],
     }));
-  tell = (text) => log.v(4, text);
-  const complaints = new Complaints(log, shown);
+  isMade = true;
+  /** In the processor's queue. */
+  let waiting = 0;
+
+  /** The processor goes on after its time is over, and an answer may never come. */
+  function send(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
+    const late = new Error(`no answer within ${queue.timeout} ms`);
+    let isSettled = false;
+    const settle = (result: ExportResult) => {
+      // What was said of a request was said in this turn.
+      const said = remark;
+      remark = undefined;
+      if (isSettled) return;
+      isSettled = true;
+      cancel();
+      if (result.code === SUCCESS) deliveries.sent(spans.length, said);
+      else deliveries.failed(spans.length, result.error);
+      done(result);
+    };
+    const cancel = clock.after(queue.timeout, () => settle({ code: FAILED, error: late }));
+    exporter.export(spans, settle);
+  }
+
   const processor = new BatchSpanProcessor({
     exporter: {
-      export: (spans, done) =>
-        whenQuiet(() =>
-          exporter.export(spans, (result) => {
-            if (result.code === SUCCESS) complaints.sent();
-            else complaints.failed(spans.length, result.error);
-            done(result);
-          })
-        ),
+      export: (spans, done) => {
+        waiting -= spans.length;
+        whenQuiet(() => send(spans, done));
+      },
       shutdown: () => exporter.shutdown(),
       forceFlush: () => exporter.forceFlush(),
     },
@@ -187,8 +210,16 @@ export async function openExport(options: ExportOptions): Promise<TraceExport> {
 
   function handOver(): void {
     for (const { traceId, spans } of pending.splice(0)) {
-      const ground = { traceId, resource, scope };
-      for (const span of spans) processor.onEnd(new ExportedSpan(span, ground));
+      const ground = { traceId, resource, scope, limits };
+      for (const [index, span] of spans.entries()) {
+        // The processor drops without a word what it has no room for.
+        if (waiting >= queue.size) {
+          deliveries.dropped(spans.length - index);
+          break;
+        }
+        waiting++;
+        processor.onEnd(new ExportedSpan(span, ground));
+      }
     }
     handing = undefined;
   }
@@ -198,6 +229,7 @@ export async function openExport(options: ExportOptions): Promise<TraceExport> {
     add(trace) {
       if (!isSampled(sampling, trace.traceId)) return;
       if (pending.length < MOST_PENDING) pending.push(trace);
+      else deliveries.dropped(trace.spans.length);
       handing ??= nextTurn().then(handOver);
     },
     async stop(milliseconds) {

@@ -1,91 +1,10 @@
-/**
- * Traces over real HTTP to a strict collector. The exporter reads its variables itself, from the
- * environment.
- */
+/** Traces over real HTTP to a strict collector. */
 import assert from "node:assert/strict";
-import { Collector, type Manner } from "../../../tests/kit/collector.ts";
-import type { ReceivedSpan } from "../../../tests/kit/collector_protocol.ts";
 import { makeCertificates } from "../../../tests/kit/certificates.ts";
-import { systemClock } from "../../clock.ts";
-import { randomIdentifiers } from "../identifiers.ts";
-import { createLog } from "../log.ts";
+import { Collector } from "../../../tests/kit/collector.ts";
+import type { ReceivedSpan } from "../../../tests/kit/collector_protocol.ts";
 import type { TraceRecord } from "../span.ts";
-import { createTracing } from "../trace.ts";
-import { TraceRing } from "../trace_ring.ts";
-import { openExport } from "./export.ts";
-import { readExportSettings } from "./settings.ts";
-import { TraceSink } from "./trace_sink.ts";
-
-/** Sets variables until it is disposed of. */
-function environment(variables: Readonly<Record<string, string>>): Disposable {
-  for (const [name, value] of Object.entries(variables)) Deno.env.set(name, value);
-  return {
-    [Symbol.dispose]: () => Object.keys(variables).forEach((name) => Deno.env.delete(name)),
-  };
-}
-
-/** Tracing with an export, as the environment or the configuration asks for it. */
-function open(configured = "") {
-  const lines: string[] = [];
-  const log = createLog(
-    {
-      now: () => systemClock.now(),
-      gate: () => ({ verbosity: 0 }),
-      write: ({ severity, message, fields }) =>
-        lines.push(`${severity} ${message} ${JSON.stringify(fields)}`),
-    },
-  );
-  const { settings } = readExportSettings((name) => Deno.env.get(name), configured);
-  assert.ok(settings !== undefined);
-  const resource = { "service.name": "weir", "k8s.node.name": "node-1", "process.pid": 7 };
-  const ring = new TraceRing();
-  const sink = new TraceSink(
-    ring,
-    () =>
-      openExport({
-        settings,
-        version: "1.2.3",
-        resource,
-        readFile: (path) => Deno.readTextFile(path),
-        whenQuiet: (work) => work(),
-        clock: systemClock,
-        log,
-      }),
-    log,
-  );
-  const tracing = createTracing({
-    now: () => systemClock.now(),
-    identifiers: randomIdentifiers((bytes) => crypto.getRandomValues(bytes)),
-    finished: (trace) => sink.add(trace),
-  });
-  const said = async (pattern: RegExp) => {
-    while (!lines.some((line) => pattern.test(line))) {
-      await new Promise((resume) => setTimeout(resume, 1));
-    }
-  };
-  return { tracing, sink, ring, lines, said };
-}
-
-/** A sync of a handful of spans, of which one fails. */
-function sync({ tracing }: Pick<ReturnType<typeof open>, "tracing">): void {
-  const now = systemClock.now();
-  tracing.sync({ "weir.sync.kind": "partial", "weir.revision": 7 }, now - 2.5, (root) => {
-    const spanId = root.past("weir.event", { startedAt: now - 2.5, endedAt: now - 2.25 }, {
-      "k8s.namespace.name": "default",
-    }, {
-      events: [{ name: "received", at: now - 2.375, attributes: { ratio: 0.5, big: 2 ** 40 } }],
-    });
-    root.link([{ traceId: root.traceId, spanId, attributes: { "weir.object.name": "web" } }]);
-    root.run("weir.diff", {}, (span) => span.set({ "weir.upserts": 3, ok: true }));
-    try {
-      root.run("weir.landed", {}, () => {
-        throw new TypeError("no ☂");
-      });
-    } catch {
-      // It is what the span tells.
-    }
-  });
-}
+import { environment, open, sync } from "./opened_export.ts";
 
 /** What a collector must have of a trace, but for its times. */
 function expected({ traceId, spans }: TraceRecord): object[] {
@@ -99,7 +18,7 @@ function expected({ traceId, spans }: TraceRecord): object[] {
 
 function received(spans: readonly ReceivedSpan[]): object[] {
   return spans.map((
-    { resource: _, scope: __, startedAt: ___, endedAt: ____, events, ...span },
+    { resource: _, scope: __, startedAt: ___, endedAt: ____, dropped: _____, events, ...span },
   ) => ({
     ...span,
     events: events.map(({ name, attributes }) => ({ name, attributes })),
@@ -263,66 +182,104 @@ Deno.test("a configured endpoint keeps its path and query, and the log has neith
   assert.doesNotMatch(opened.lines.join(), /secret/);
 });
 
-/** Nobody listens there: a port that was free a moment ago. */
-function deadEnd(): string {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return `http://127.0.0.1:${listener.addr.port}`;
-}
-
-const dead: readonly (readonly [string, Manner | undefined])[] = [
-  ["is not there", undefined],
-  ["hangs", { type: "hangs" }],
-  ["answers 503 and asks to come again in an hour", { type: "refuses", retryAfter: 3_600 }],
-  ["answers 503 and asks to come again at once", { type: "refuses", retryAfter: 0 }],
-];
-
-for (const [how, manner] of dead) {
-  Deno.test(`a collector that ${how} makes none of 200 syncs late and is told of once`, async () => {
-    await using collector = new Collector();
-    if (manner !== undefined) collector.manner = manner;
-    using _ = environment({
-      OTEL_EXPORTER_OTLP_ENDPOINT: manner === undefined ? deadEnd() : collector.url,
-      OTEL_EXPORTER_OTLP_TIMEOUT: "300",
-      OTEL_BSP_SCHEDULE_DELAY: "20",
-      OTEL_BSP_MAX_EXPORT_BATCH_SIZE: "64",
-      OTEL_BSP_MAX_QUEUE_SIZE: "128",
-    });
-    const opened = open();
-    const durations: number[] = [];
-    for (let count = 0; count < 200; count++) {
-      const before = performance.now();
-      sync(opened);
-      durations.push(performance.now() - before);
-      await new Promise((resume) => setTimeout(resume, 3));
-    }
-    durations.sort((one, other) => one - other);
-    const slowest = durations.at(-3) ?? Infinity;
-    assert.ok(slowest < 20, `the third slowest of 200 syncs took ${slowest} ms`);
-    const before = performance.now();
-    await opened.sink.stop(200);
-    assert.ok(performance.now() - before < 1_000, "it ends in time");
-    const warnings = opened.lines.filter((line) => line.startsWith("warning "));
-    assert.equal(warnings.length, 1, opened.lines.join("\n"));
-    assert.match(warnings[0] ?? "", /^warning Cannot send traces to "http:\/\/127\.0\.0\.1:\d+": /);
-  });
-}
-
-Deno.test("when the collector is back it has what comes then, and the log says what was lost", async () => {
+Deno.test("spans are no larger than the variables allow, and say how much is left out", async () => {
   await using collector = new Collector();
-  collector.manner = { type: "refuses", retryAfter: 3_600 };
   using _ = environment({
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     OTEL_BSP_SCHEDULE_DELAY: "10",
+    OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: "1",
+    OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: "3",
+    OTEL_SPAN_LINK_COUNT_LIMIT: "0",
+    OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT: "1",
   });
   const opened = open();
   sync(opened);
-  await collector.until(() => collector.requests.length > 0);
-  await opened.said(/^warning /);
-  collector.manner = { type: "takes" };
-  sync(opened);
   await collector.until(() => collector.spans.length === 4);
   await opened.sink.stop(1_000);
-  assert.deepEqual(opened.lines.slice(-1), [
-    `info Sending traces again ${JSON.stringify({ endpoint: collector.url, lostSpans: 4 })}`,
+  const told = collector.spans.map(({ name, attributes, links, events, dropped }) => ({
+    ...{ name, attributes, links, dropped },
+    events: events.map(({ attributes }) => attributes),
+  }));
+  const none = { attributes: 0, events: 0, links: 0 };
+  assert.deepEqual(told, [
+    {
+      name: "weir.sync",
+      attributes: { "weir.sync.kind": "par" },
+      links: [],
+      dropped: { attributes: 1, events: 0, links: 1 },
+      events: [],
+    },
+    {
+      name: "weir.event",
+      attributes: { "k8s.namespace.name": "def" },
+      links: [],
+      dropped: none,
+      events: [{ ratio: 0.5 }],
+    },
+    {
+      name: "weir.diff",
+      attributes: { "weir.upserts": 3 },
+      links: [],
+      dropped: { ...none, attributes: 1 },
+      events: [],
+    },
+    {
+      name: "weir.landed",
+      attributes: { "error.type": "Typ" },
+      links: [],
+      dropped: none,
+      events: [{ "exception.type": "TypeError" }],
+    },
   ]);
+});
+
+Deno.test("an endpoint keeps its query, wherever it is given", async () => {
+  const asked: string[] = [];
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    (request) => {
+      asked.push(new URL(request.url).pathname + new URL(request.url).search);
+      return new Response();
+    },
+  );
+  const place = `http://127.0.0.1:${server.addr.port}`;
+  for (
+    const [name, value] of [
+      ["OTEL_EXPORTER_OTLP_ENDPOINT", `${place}/tenant?token=a`],
+      ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", `${place}/as/it/is?token=a`],
+      ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", place],
+    ] as const
+  ) {
+    using _ = environment({ [name]: value });
+    const opened = open();
+    sync(opened);
+    await opened.said(/Sending traces/);
+    await opened.sink.stop(1_000);
+  }
+  assert.deepEqual(asked, ["/tenant/v1/traces?token=a", "/as/it/is?token=a", "/"]);
+});
+
+Deno.test("a key of weir's own that cannot be read is told by its variable", async () => {
+  const { ca, server } = await makeCertificates();
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/ca`, ca);
+    await Deno.writeTextFile(`${folder}/crt`, server.certificate);
+    using _ = environment({
+      OTEL_EXPORTER_OTLP_ENDPOINT: "https://127.0.0.1:1",
+      OTEL_EXPORTER_OTLP_CERTIFICATE: `${folder}/ca`,
+      OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: `${folder}/crt`,
+      OTEL_EXPORTER_OTLP_CLIENT_KEY: `${folder}/key`,
+    });
+    const opened = open();
+    sync(opened);
+    await opened.said(/^error /);
+    assert.match(
+      opened.lines[0] ?? "",
+      /^error Cannot send traces: OTEL_EXPORTER_OTLP_CLIENT_KEY names "\S+key", which cannot be read/,
+    );
+    await opened.sink.stop(100);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

@@ -7,6 +7,7 @@
 import type { Attributes, HrTime, Link, SpanContext, SpanStatus } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import type { SpanAttributes, SpanRecord } from "../span.ts";
+import { type AttributeLimits, limited, type SpanLimits } from "./limits.ts";
 
 /** What all spans of a trace share. */
 export interface ExportGround {
@@ -14,6 +15,8 @@ export interface ExportGround {
   readonly traceId: string;
   readonly resource: ReadableSpan["resource"];
   readonly scope: ReadableSpan["instrumentationScope"];
+  /** How much of a span is sent. */
+  readonly limits: SpanLimits;
 }
 
 /** SpanKind.INTERNAL; SpanStatusCode.ERROR and UNSET; TraceFlags.SAMPLED. */
@@ -30,17 +33,19 @@ function hrTime(milliseconds: number): HrTime {
 }
 
 /** An interface is no index signature. */
-function attributesOf(attributes: SpanAttributes): Attributes {
-  return { ...attributes };
+function attributesOf(attributes: SpanAttributes, limits: AttributeLimits): Attributes {
+  return { ...limited(attributes, limits) };
+}
+
+/** How many attributes a limit leaves out. */
+function leftOut(attributes: SpanAttributes, { count }: AttributeLimits): number {
+  return Math.max(0, Object.keys(attributes).length - count);
 }
 
 /** A span of weir's for OpenTelemetry's SDK. */
 export class ExportedSpan implements ReadableSpan {
   readonly kind = INTERNAL;
   readonly ended = true;
-  readonly droppedAttributesCount = 0;
-  readonly droppedEventsCount = 0;
-  readonly droppedLinksCount = 0;
   /** Its parent; a root has none. */
   readonly parentSpanContext?: SpanContext;
   readonly #span: SpanRecord;
@@ -89,24 +94,43 @@ export class ExportedSpan implements ReadableSpan {
 
   /** What it says of itself. */
   get attributes(): Attributes {
-    return attributesOf(this.#span.attributes);
+    return attributesOf(this.#span.attributes, this.#ground.limits.attributes);
+  }
+
+  /** How many of its attributes the limits leave out. */
+  get droppedAttributesCount(): number {
+    return leftOut(this.#span.attributes, this.#ground.limits.attributes);
   }
 
   /** What it points to. */
   get links(): Link[] {
-    return this.#span.links.map(({ traceId, spanId, attributes }) => ({
+    const { links: most, linkAttributes } = this.#ground.limits;
+    return this.#span.links.slice(0, most).map(({ traceId, spanId, attributes }) => ({
       context: this.#context(traceId, spanId),
-      attributes: attributesOf(attributes),
+      attributes: attributesOf(attributes, linkAttributes),
+      droppedAttributesCount: leftOut(attributes, linkAttributes),
     }));
+  }
+
+  /** How many of its links the limits leave out. */
+  get droppedLinksCount(): number {
+    return Math.max(0, this.#span.links.length - this.#ground.limits.links);
   }
 
   /** What happened in it. */
   get events(): ReadableSpan["events"] {
-    return this.#span.events.map(({ name, at, attributes }) => ({
+    const { events: most, eventAttributes } = this.#ground.limits;
+    return this.#span.events.slice(0, most).map(({ name, at, attributes }) => ({
       name,
       time: hrTime(at),
-      attributes: attributesOf(attributes),
+      attributes: attributesOf(attributes, eventAttributes),
+      droppedAttributesCount: leftOut(attributes, eventAttributes),
     }));
+  }
+
+  /** How many of its events the limits leave out. */
+  get droppedEventsCount(): number {
+    return Math.max(0, this.#span.events.length - this.#ground.limits.events);
   }
 
   /** Of whom it tells. */

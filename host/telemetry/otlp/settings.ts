@@ -5,29 +5,37 @@
  *
  * @module
  */
-
+import { readLimits, type SpanLimits } from "./limits.ts";
+import { checkHeaders, checkResource } from "./pairs.ts";
 import type { Sampling } from "./sampling.ts";
+import { type ReadVariable, Variables } from "./variables.ts";
+
+/** A file of PEM. */
+export interface TlsFile {
+  readonly path: string;
+  /** The variable that names it; undefined when it is where systems have it. */
+  readonly variable: string | undefined;
+}
 
 /** Files of PEM. */
 export interface TlsFiles {
   /** Of the authorities that the collector's certificate is believed by; the first that is there. */
-  readonly authorities: readonly string[];
-  /** weir's own certificate, or "". */
-  readonly certificate: string;
-  /** And its key, or "". */
-  readonly key: string;
+  readonly authorities: readonly TlsFile[];
+  /** weir's own certificate, if it has one. */
+  readonly certificate: TlsFile | undefined;
+  /** And its key. */
+  readonly key: TlsFile | undefined;
 }
 
 /** How traces are sent. */
 export interface ExportSettings {
-  /** For the log; the exporter reads it itself unless `configured`. */
-  readonly endpoint: string;
-  /** The endpoint comes from the configuration and not from the environment. */
-  readonly configured: boolean;
+  /** Where, whole: with the path of traces. */
+  readonly url: string;
   readonly protocol: "http/protobuf" | "http/json";
   /** Undefined for an endpoint without TLS. */
   readonly tls: TlsFiles | undefined;
   readonly sampling: Sampling;
+  readonly limits: SpanLimits;
   readonly queue: {
     /** Spans that wait; further ones are dropped. */
     readonly size: number;
@@ -46,10 +54,9 @@ export interface ExportChoice {
   readonly settings: ExportSettings | undefined;
   /** What is wrong with the variables and what holds instead, for the log. */
   readonly warnings: readonly string[];
+  /** Variables that are set and say nothing to weir, and why, for the log. */
+  readonly notes: readonly string[];
 }
-
-/** Reads a variable. */
-export type ReadVariable = (name: string) => string | undefined;
 
 const DEFAULT_ENDPOINT = "http://localhost:4318";
 
@@ -63,75 +70,55 @@ const QUEUE = { size: 2048, batch: 128, delay: 5_000, timeout: 30_000 };
  * Where systems keep the authorities that they believe, as Go looks for them: Deno gives its own
  * list to node's https only with all of --allow-sys.
  */
-const SYSTEM_AUTHORITIES = [
+const SYSTEM_AUTHORITIES: readonly TlsFile[] = [
   "/etc/ssl/certs/ca-certificates.crt",
   "/etc/pki/tls/certs/ca-bundle.crt",
   "/etc/ssl/ca-bundle.pem",
   "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
   "/etc/ssl/cert.pem",
-];
+].map((path) => ({ path, variable: undefined }));
 
 /** Spans for which there is memory, however large a number is given: some 50 MB. */
 const MOST_WAITING = 65_536;
 
-class Reader {
-  readonly warnings: string[] = [];
-  readonly #read: ReadVariable;
+const FOR_GRPC = "it is for grpc; the endpoint's http or https decides";
 
-  constructor(read: ReadVariable) {
-    this.#read = read;
-  }
+/** Variables of the specification that have no meaning here. */
+const UNUSED: readonly (readonly [name: string, why: string])[] = [
+  ["OTEL_EXPORTER_OTLP_INSECURE", FOR_GRPC],
+  ["OTEL_EXPORTER_OTLP_TRACES_INSECURE", FOR_GRPC],
+  ["OTEL_PROPAGATORS", "a sync begins its trace itself, and nothing of it leaves the node"],
+  ["OTEL_LOG_LEVEL", "-v and --vmodule say how much is logged"],
+  ["OTEL_CONFIG_FILE", "weir's own file is given by --config"],
+  ["OTEL_EXPERIMENTAL_CONFIG_FILE", "weir's own file is given by --config"],
+];
 
-  /** An empty variable is as one that is not set, says the specification. */
-  text(...names: readonly string[]): { readonly name: string; readonly value: string } | undefined {
-    for (const name of names) {
-      const value = this.#read(name)?.trim() ?? "";
-      if (value !== "") return { name, value };
-    }
-    return undefined;
-  }
-
-  warn(name: string, value: string, state: string): void {
-    this.warnings.push(`Cannot use ${name} "${value}": ${state}`);
-  }
-
-  whole(name: string, otherwise: number, most = Number.MAX_SAFE_INTEGER): number {
-    const given = this.text(name);
-    if (given === undefined) return otherwise;
-    const number = Number(given.value);
-    if (Number.isInteger(number) && number >= 1 && number <= most) return number;
-    const range = most === Number.MAX_SAFE_INTEGER ? "from 1 on" : `from 1 to ${most}`;
-    this.warn(name, given.value, `it must be a whole number ${range}; ${otherwise} holds`);
-    return otherwise;
-  }
-}
-
-function readProtocol(reader: Reader): ExportSettings["protocol"] | undefined {
-  const given = reader.text("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL");
+function readProtocol(variables: Variables): ExportSettings["protocol"] | undefined {
+  const given = variables.choice(
+    "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+    "OTEL_EXPORTER_OTLP_PROTOCOL",
+  );
   if (given === undefined) return "http/protobuf";
   if (given.value === "http/protobuf" || given.value === "http/json") return given.value;
-  const remedy = "weir speaks http/protobuf and http/json, which collectors take on port 4318; " +
-    "no traces are sent";
-  reader.warn(given.name, given.value, remedy);
+  variables.refuse(
+    given,
+    "weir speaks http/protobuf and http/json, which collectors take on port 4318; no traces are sent",
+  );
   return undefined;
 }
 
-function readRatio(reader: Reader): Sampling {
-  const given = reader.text("OTEL_TRACES_SAMPLER_ARG");
+function readRatio(variables: Variables): Sampling {
+  const given = variables.text("OTEL_TRACES_SAMPLER_ARG");
   if (given === undefined) return { type: "always" };
   const ratio = Number(given.value);
   if (ratio >= 0 && ratio <= 1) return { type: "ratio", ratio };
-  reader.warn(
-    "OTEL_TRACES_SAMPLER_ARG",
-    given.value,
-    "it must be from 0 to 1; every trace is sent",
-  );
+  variables.refuse(given, "it must be from 0 to 1; every trace is sent");
   return { type: "always" };
 }
 
 /** A sync has no parent, so `parentbased_` makes no difference. */
-function readSampling(reader: Reader): Sampling {
-  const given = reader.text("OTEL_TRACES_SAMPLER");
+function readSampling(variables: Variables): Sampling {
+  const given = variables.choice("OTEL_TRACES_SAMPLER");
   if (given === undefined) return { type: "always" };
   switch (given.value.replace(/^parentbased_/, "")) {
     case "always_on":
@@ -139,50 +126,91 @@ function readSampling(reader: Reader): Sampling {
     case "always_off":
       return { type: "never" };
     case "traceidratio":
-      return readRatio(reader);
+      return readRatio(variables);
     default: {
       const names = "always_on, always_off and traceidratio, each also with parentbased_ before it";
-      reader.warn("OTEL_TRACES_SAMPLER", given.value, `there are ${names}; every trace is sent`);
+      variables.refuse(given, `there are ${names}; every trace is sent`);
       return { type: "always" };
     }
   }
 }
 
-function readTls(reader: Reader, endpoint: string): TlsFiles | undefined {
-  if (!/^https:/i.test(endpoint)) return undefined;
-  const file = (word: string) =>
-    reader.text(`OTEL_EXPORTER_OTLP_TRACES_${word}`, `OTEL_EXPORTER_OTLP_${word}`)?.value;
+function readTls(variables: Variables, url: string): TlsFiles | undefined {
+  if (!/^https:/i.test(url)) return undefined;
+  const file = (word: string): TlsFile | undefined => {
+    const given = variables.text(`OTEL_EXPORTER_OTLP_TRACES_${word}`, `OTEL_EXPORTER_OTLP_${word}`);
+    return given && { path: given.value, variable: given.name };
+  };
   const authorities = file("CERTIFICATE");
+  const certificate = file("CLIENT_CERTIFICATE");
+  const key = file("CLIENT_KEY");
+  for (const [one, other] of [[certificate, key], [key, certificate]]) {
+    if (one?.variable === undefined || other !== undefined) continue;
+    const missing = one === key
+      ? "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"
+      : "OTEL_EXPORTER_OTLP_CLIENT_KEY";
+    const given = { name: one.variable, value: one.path };
+    variables.refuse(given, `${missing} belongs to it and is not set; neither is used`);
+  }
+  const isWhole = certificate !== undefined && key !== undefined;
   return {
     authorities: authorities === undefined ? SYSTEM_AUTHORITIES : [authorities],
-    certificate: file("CLIENT_CERTIFICATE") ?? "",
-    key: file("CLIENT_KEY") ?? "",
+    certificate: isWhole ? certificate : undefined,
+    key: isWhole ? key : undefined,
   };
 }
 
+/** What `OTEL_TRACES_EXPORTER`, which is a list, says of OTLP; undefined when it is not set. */
+function readExporter(variables: Variables): "otlp" | "none" | undefined {
+  const given = variables.choice("OTEL_TRACES_EXPORTER");
+  if (given === undefined) return undefined;
+  const names = given.value.split(",").map((name) => name.trim()).filter((name) => name !== "");
+  const isOtlp = names.includes("otlp");
+  if (names.some((name) => name !== "otlp" && name !== "none")) {
+    const held = isOtlp ? "otlp holds" : "no traces are sent";
+    variables.refuse(given, `there are otlp and none; ${held}`);
+  }
+  return isOtlp ? "otlp" : "none";
+}
+
+/** An endpoint for all signals is a base: the path of traces is put behind its own. */
+function tracesUrl(base: string): string {
+  const url = new URL(base);
+  url.pathname = url.pathname.replace(/\/?$/, "/v1/traces");
+  return url.href;
+}
+
 /** Whether anybody asks for traces: by an endpoint, or by naming the exporter. */
-function readEndpoint(
-  reader: Reader,
-  configured: string,
-): Pick<ExportSettings, "endpoint" | "configured"> | undefined {
-  const exporter = reader.text("OTEL_TRACES_EXPORTER");
-  if (exporter !== undefined && exporter.value !== "otlp") {
-    if (exporter.value !== "none") {
-      reader.warn(exporter.name, exporter.value, "there are otlp and none; no traces are sent");
-    }
-    return undefined;
-  }
-  const given = reader.text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT");
+function readUrl(variables: Variables, configured: string): string | undefined {
+  const exporter = readExporter(variables);
+  if (exporter === "none") return undefined;
+  const ofTraces = variables.text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+  const given = ofTraces ?? variables.text("OTEL_EXPORTER_OTLP_ENDPOINT");
   if (given === undefined) {
-    if (configured !== "") return { endpoint: configured, configured: true };
-    return exporter === undefined ? undefined : { endpoint: DEFAULT_ENDPOINT, configured: false };
+    if (configured !== "") return tracesUrl(configured);
+    return exporter === undefined ? undefined : tracesUrl(DEFAULT_ENDPOINT);
   }
-  const protocol = URL.parse(given.value)?.protocol;
-  if (protocol === "http:" || protocol === "https:") {
-    return { endpoint: given.value, configured: false };
+  const url = URL.parse(given.value);
+  if (url?.protocol === "http:" || url?.protocol === "https:") {
+    return ofTraces === undefined ? tracesUrl(url.href) : url.href;
   }
-  reader.warn(given.name, given.value, "it must be a URL with http or https; no traces are sent");
+  variables.refuse(given, "it must be a URL with http or https; no traces are sent");
   return undefined;
+}
+
+function readQueue(variables: Variables): ExportSettings["queue"] {
+  const size = variables.whole(["OTEL_BSP_MAX_QUEUE_SIZE"], QUEUE.size, {
+    least: 1,
+    most: MOST_WAITING,
+  });
+  const name = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
+  const batch = variables.whole([name], Math.min(QUEUE.batch, size), { least: 1, most: size });
+  return {
+    size,
+    batch,
+    delay: variables.whole(["OTEL_BSP_SCHEDULE_DELAY"], QUEUE.delay, { least: 0 }),
+    timeout: variables.whole(["OTEL_BSP_EXPORT_TIMEOUT"], QUEUE.timeout, { least: 1 }),
+  };
 }
 
 /**
@@ -193,24 +221,23 @@ function readEndpoint(
  * @returns How, if at all, and what is wrong with the variables.
  */
 export function readExportSettings(read: ReadVariable, configured = ""): ExportChoice {
-  const reader = new Reader(read);
-  const { warnings } = reader;
-  const none = { settings: undefined, warnings };
-  if (reader.text("OTEL_SDK_DISABLED")?.value.toLowerCase() === "true") return none;
-  const endpoint = readEndpoint(reader, configured);
-  if (endpoint === undefined) return none;
-  const protocol = readProtocol(reader);
+  const variables = new Variables(read);
+  const { warnings } = variables;
+  const none = { settings: undefined, warnings, notes: [] };
+  const isDisabled = variables.flag("OTEL_SDK_DISABLED");
+  const url = isDisabled ? undefined : readUrl(variables, configured);
+  if (url === undefined) return none;
+  const protocol = readProtocol(variables);
   if (protocol === undefined) return none;
-  const sampling = readSampling(reader);
+  const sampling = readSampling(variables);
   if (sampling.type === "never") return none;
-  const size = reader.whole("OTEL_BSP_MAX_QUEUE_SIZE", QUEUE.size, MOST_WAITING);
-  const batch = reader.whole("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", QUEUE.batch);
-  const queue = {
-    size,
-    batch: Math.min(batch, size),
-    delay: reader.whole("OTEL_BSP_SCHEDULE_DELAY", QUEUE.delay),
-    timeout: reader.whole("OTEL_BSP_EXPORT_TIMEOUT", QUEUE.timeout),
-  };
-  const tls = readTls(reader, endpoint.endpoint);
-  return { settings: { ...endpoint, protocol, tls, sampling, queue }, warnings };
+  const queue = readQueue(variables);
+  const limits = readLimits(variables);
+  const tls = readTls(variables, url);
+  checkHeaders(variables);
+  checkResource(variables);
+  const notes = UNUSED.flatMap(([name, why]) =>
+    variables.text(name) === undefined ? [] : [`${name} has no effect: ${why}`]
+  );
+  return { settings: { url, protocol, tls, sampling, limits, queue }, warnings, notes };
 }

@@ -43,7 +43,8 @@ export class TraceSink {
   }
 
   /**
-   * Sends what waits.
+   * Sends what waits. An export that is still being loaded is let go: what a process of some
+   * milliseconds did is not worth a wait.
    *
    * @param milliseconds How long that may take.
    * @returns Settles when it is done or the time is over; never rejects.
@@ -58,7 +59,9 @@ export class TraceSink {
       for (const trace of this.#ring.last(Infinity).toReversed()) opened.add(trace);
       this.#export = opened;
     } catch (thrown) {
-      this.#log.error(`Cannot send traces: ${messageOf(thrown)}`);
+      this.#log.error(`Cannot send traces: ${messageOf(thrown)}`, {
+        until: "weir is started anew, none are sent",
+      });
     }
   }
 }
