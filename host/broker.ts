@@ -23,7 +23,10 @@ import type { GrantedCapability } from "./capabilities/capability.ts";
 
 /** What the operator allows one plugin. */
 export interface PluginPolicy {
-  /** Tables that it may own: those listed, or `own`: any one table that is not reserved. */
+  /**
+   * Tables that it may own: those listed, or `own`: any one table that is not reserved. In either
+   * case one that is there and that weir has not made is nobody's to be given (nft/claim.ts).
+   */
   readonly nft?: { readonly tables: "own" | readonly string[] };
   /** Tracked flows that it may have removed: stale ones of service ports. */
   readonly conntrack?: { readonly flows: "services" };
@@ -218,7 +221,10 @@ export function decideGrants(manifest: PluginManifest, policy: PluginPolicy): Gr
 
 /** Makes capabilities out of grants; the lead of the flow passes them in. */
 export interface CapabilityFactories {
-  readonly nft: (grant: NonNullable<Grants["nft"]>) => GrantedCapability;
+  /** Rejects with WEIR_TABLE_FOREIGN when the table is there and somebody else's. */
+  readonly nft: (
+    grant: NonNullable<Grants["nft"]>,
+  ) => GrantedCapability | Promise<GrantedCapability>;
   readonly conntrack: (grant: NonNullable<Grants["conntrack"]>) => GrantedCapability;
   readonly sysctl: (grant: NonNullable<Grants["sysctl"]>) => GrantedCapability;
 }
@@ -232,10 +238,14 @@ export type BoundCapabilities = ReadonlyMap<string, GrantedCapability>;
  * @param grants What {@linkcode decideGrants} returned.
  * @param factories One for each capability.
  * @returns The capabilities by name; to be closed when the plugin ends.
+ * @throws {WeirError} What a factory throws.
  */
-export function bindGrants(grants: Grants, factories: CapabilityFactories): BoundCapabilities {
+export async function bindGrants(
+  grants: Grants,
+  factories: CapabilityFactories,
+): Promise<BoundCapabilities> {
   const bound = new Map<string, GrantedCapability>();
-  if (grants.nft !== undefined) bound.set("nft", factories.nft(grants.nft));
+  if (grants.nft !== undefined) bound.set("nft", await factories.nft(grants.nft));
   if (grants.conntrack !== undefined) bound.set("conntrack", factories.conntrack(grants.conntrack));
   if (grants.sysctl !== undefined) bound.set("sysctl", factories.sysctl(grants.sysctl));
   return bound;

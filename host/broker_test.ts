@@ -219,17 +219,17 @@ for (const [what, input, expected] of MANIFESTS) {
   });
 }
 
-Deno.test("only what was granted is bound", () => {
+Deno.test("only what was granted is bound", async () => {
   const made: unknown[] = [];
   const factory = (grant: unknown) => {
     made.push(grant);
     return { invoke: () => Promise.resolve({ value: {} }), close() {} };
   };
   const factories = { nft: factory, conntrack: factory, sysctl: factory };
-  assert.deepEqual([...bindGrants({}, factories).keys()], []);
-  assert.deepEqual([...bindGrants(nft("weir"), factories).keys()], ["nft"]);
-  assert.deepEqual([...bindGrants(conntrack, factories).keys()], ["conntrack"]);
-  assert.deepEqual([...bindGrants(sysctl(MAX), factories).keys()], ["sysctl"]);
+  assert.deepEqual([...(await bindGrants({}, factories)).keys()], []);
+  assert.deepEqual([...(await bindGrants(nft("weir"), factories)).keys()], ["nft"]);
+  assert.deepEqual([...(await bindGrants(conntrack, factories)).keys()], ["conntrack"]);
+  assert.deepEqual([...(await bindGrants(sysctl(MAX), factories)).keys()], ["sysctl"]);
   assert.deepEqual(made, [
     { version: 1, table: "weir" },
     { version: 1 },

@@ -8,7 +8,14 @@ const TABLE = {
   family: "ip",
   table: "kube-proxy",
 } as const;
-const OWN = { place: "nftables", owner: "weir", family: "ip", table: "weir" } as const;
+const OWN = {
+  place: "nftables",
+  owner: "weir",
+  family: "ip",
+  table: "weir",
+  handle: 7n,
+  madeFor: { role: "proxier", plugin: "proxier-nftables" },
+} as const;
 const SET = { place: "ipset", owner: "kube-proxy", name: "KUBE-CLUSTER-IP" } as const;
 const IPVS = { place: "ipvs", owner: "kube-proxy", virtualServers: 2, connections: 1 } as const;
 const LINK = { place: "link", owner: "kube-proxy", name: "kube-ipvs0" } as const;

@@ -75,6 +75,17 @@ export class ConfiguredPlugins {
   }
 
   /**
+   * Names all plugins of a configuration besides the proxier.
+   *
+   * @param config The configuration.
+   * @returns What they are called in logs, metrics and the marks of tables.
+   */
+  assistantNames(config: DetectorConfig): readonly string[] {
+    return [this.#detectorOf(config), tunerOf(config, this.#options.ground.home)]
+      .map(({ name }) => name);
+  }
+
+  /**
    * Starts the proxier of a configuration.
    *
    * @param config The configuration.

@@ -9,6 +9,7 @@ import { WeirError } from "../schemas/errors.ts";
 import type { NodeFeatures, PluginManifest } from "../schemas/manifest.ts";
 import type { Limits } from "../schemas/wire.ts";
 import { bindGrants, type CapabilityFactories, decideGrants, DEFAULT_POLICIES } from "./broker.ts";
+import type { TableOwner } from "./capabilities/nft/mark.ts";
 import type { Clock } from "./clock.ts";
 import type { PluginRoster } from "./plugin_roster.ts";
 import type { Profiling } from "./profiles/profiling.ts";
@@ -99,8 +100,8 @@ export interface PluginGround {
   readonly version: string;
   readonly node: NodeFeatures;
   readonly limits: Limits;
-  /** Makes what a plugin of this name is granted. */
-  readonly capabilities: (plugin: string) => CapabilityFactories;
+  /** Makes what this plugin is granted. */
+  readonly capabilities: (owner: TableOwner) => CapabilityFactories;
   readonly clock: Clock;
   /** A number from 0 up to 1, for jitter. */
   readonly random: () => number;
@@ -175,7 +176,7 @@ export async function startPlugin(
     reference: source.name,
     version: ground.version,
     node: ground.node,
-    grant: (manifest) => {
+    grant: async (manifest) => {
       if (manifest.kind !== role.kind) {
         throw new WeirError(
           "WEIR_PLUGIN_REFUSED",
@@ -184,7 +185,18 @@ export async function startPlugin(
       }
       const grants = decideGrants(manifest, source.policy ?? DEFAULT_POLICIES[manifest.kind]);
       admit({ manifest, grants });
-      return { grants, capabilities: bindGrants(grants, ground.capabilities(source.name)) };
+      const owner = { role: role.kind, plugin: source.name };
+      try {
+        return { grants, capabilities: await bindGrants(grants, ground.capabilities(owner)) };
+      } catch (cause) {
+        if (!(cause instanceof WeirError) || cause.code !== "WEIR_TABLE_FOREIGN") throw cause;
+        const state = `${cause.message}, then start weir again`;
+        throw new WeirError(
+          "WEIR_PLUGIN_REFUSED",
+          `Cannot start plugin "${source.name}": ${state}`,
+          { cause },
+        );
+      }
     },
     limits,
     clock,

@@ -41,11 +41,12 @@ export class Proxier {
   constructor(options: ProxierOptions) {
     const { source, ground, jail, onReady } = options;
     this.name = source.name;
-    const capabilities: PluginGround["capabilities"] = (plugin) => {
-      const factories = ground.capabilities(plugin);
-      const nft: typeof factories.nft = (grant) => {
+    const capabilities: PluginGround["capabilities"] = (owner) => {
+      const factories = ground.capabilities(owner);
+      const nft: typeof factories.nft = async (grant) => {
+        const capability = await factories.nft(grant);
         this.#tables.add(grant.table);
-        return this.#gated(factories.nft(grant));
+        return this.#gated(capability);
       };
       return { ...factories, nft };
     };

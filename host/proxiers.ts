@@ -36,10 +36,10 @@ export type StartProxier = (
 /** What proxiers stand on. */
 export interface ProxiersOptions {
   /**
-   * Tables that a proxier of an earlier weir on this node may have left: they would come first, and
-   * nobody keeps them up to date.
+   * Finds the tables that weir has made for plugins of an earlier life: they would come first, and
+   * nobody keeps them up to date. Those of the one in force may be among them.
    */
-  readonly formerTables: readonly string[];
+  readonly formerTables: () => Promise<readonly string[]>;
   /** Deletes a table that nobody owns any more, in every family; tells whether there was one. */
   readonly deleteTable: (table: string) => Promise<boolean>;
   /** The one in force has started and knows nothing. */
@@ -69,7 +69,7 @@ export class Proxiers {
   #inForce: RunningProxier;
   /** Who is called instead, while it is tried. */
   #tried: RunningProxier | undefined;
-  #former: readonly string[];
+  #lookedForFormer = false;
   /** All that have a process, or may have. */
   readonly #running = new Set<RunningProxier>();
 
@@ -81,7 +81,6 @@ export class Proxiers {
    */
   constructor(start: StartProxier, options: ProxiersOptions) {
     this.#options = options;
-    this.#former = options.formerTables;
     this.#inForce = this.#start(start);
   }
 
@@ -142,7 +141,7 @@ export class Proxiers {
       throw thrown;
     }
     log.info("Another proxier programs the kernel", { proxier: next.name, former: former.name });
-    if (!shareTable(next, former)) await this.#cleanUp(former, next);
+    if (!shareTable(next, former)) await this.#cleanUp(former);
     await this.#end(former);
   }
 
@@ -151,9 +150,9 @@ export class Proxiers {
    * nothing.
    */
   programmed(): void {
-    const former = this.#former;
-    this.#former = [];
-    void this.#deleteTables(former, this.#inForce);
+    if (this.#lookedForFormer) return;
+    this.#lookedForFormer = true;
+    void this.#deleteFormer();
   }
 
   /**
@@ -206,7 +205,7 @@ export class Proxiers {
       this.#inForce = next;
     } catch (thrown) {
       former.silence(false);
-      if (!shared) await this.#cleanUp(next, former);
+      if (!shared) await this.#cleanUp(next);
       if (!late) throw thrown;
       throw new WeirError(
         "WEIR_PLUGIN_TIMEOUT",
@@ -220,7 +219,7 @@ export class Proxiers {
   }
 
   /** Removes what a proxier has written: by itself, and in any case the tables it was granted. */
-  async #cleanUp(proxier: RunningProxier, remaining: RunningProxier): Promise<void> {
+  async #cleanUp(proxier: RunningProxier): Promise<void> {
     const { log } = this.#options;
     try {
       if (proxier.state?.type === "ready") await proxier.call("cleanup", null);
@@ -232,17 +231,29 @@ export class Proxiers {
     }
     // It could write again.
     await this.#end(proxier);
-    await this.#deleteTables(proxier.tables, remaining);
+    await this.#deleteTables(proxier.tables);
   }
 
-  async #deleteTables(tables: Iterable<string>, remaining: RunningProxier): Promise<void> {
+  async #deleteFormer(): Promise<void> {
+    const { formerTables, log } = this.#options;
+    try {
+      await this.#deleteTables(await formerTables());
+    } catch (thrown) {
+      log.error("Cannot look for tables of former plugins; run `weir cleanup` with weir stopped", {
+        err: messageOf(thrown),
+      });
+    }
+  }
+
+  async #deleteTables(tables: Iterable<string>): Promise<void> {
     const { deleteTable, log } = this.#options;
     for (const table of tables) {
-      if (remaining.tables.has(table)) continue;
+      // Also a successor's, which is only tried so far.
+      if ([...this.#running].some((proxier) => proxier.tables.has(table))) continue;
       try {
-        if (await deleteTable(table)) log.info("Deleted a table of a former proxier", { table });
+        if (await deleteTable(table)) log.info("Deleted a table of a former plugin", { table });
       } catch (thrown) {
-        log.error("Cannot delete a table of a former proxier; delete it with nft", {
+        log.error("Cannot delete a table of a former plugin; delete it with nft", {
           table,
           err: messageOf(thrown),
         });

@@ -73,7 +73,7 @@ async function stage(fails: Readonly<Record<string, readonly string[]>> = {}) {
     return proxier;
   };
   const proxiers: Proxiers = new Proxiers(source("weir"), {
-    formerTables: ["weir", "hello"],
+    formerTables: () => Promise.resolve(["weir", "hello"]),
     deleteTable: (table) => {
       told.push(`delete ${table}`);
       return Promise.resolve(false);
@@ -220,10 +220,10 @@ Deno.test("of two with one name only the one in force shows its states", async (
 });
 
 Deno.test("what proxiers of an earlier weir left goes once, when another has programmed everything", async () => {
-  const { proxiers, told } = await stage();
+  const { clock, proxiers, told } = await stage();
   proxiers.programmed();
   proxiers.programmed();
-  await Promise.resolve();
+  await clock.advance(0);
   assert.deepEqual(told, ["delete hello"]);
 });
 

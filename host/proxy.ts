@@ -6,13 +6,11 @@
  */
 import type { WeirConfig } from "../schemas/config.ts";
 import type { ProxierSettings } from "../schemas/view.ts";
-import type { CapabilityFactories } from "./broker.ts";
 import { conntrackCapability } from "./capabilities/conntrack/conntrack.ts";
 import { ConntrackKernel } from "./capabilities/conntrack/kernel.ts";
 import { loadConntrack } from "./capabilities/conntrack/load.ts";
-import { OWNED_TABLES, ownerOfTable } from "./capabilities/leftovers/ownership.ts";
 import { withLeftoverStore } from "./capabilities/leftovers/store.ts";
-import { deleteTable } from "./capabilities/nft/delete_table.ts";
+import { deleteTable, formerTables } from "./capabilities/nft/delete_table.ts";
 import type { CommitRecord } from "./capabilities/nft/kernel.ts";
 import { nftCapability } from "./capabilities/nft/nft.ts";
 import { openNft } from "./capabilities/nft/open.ts";
@@ -28,6 +26,7 @@ import { NodePorts } from "./node_ports/node_ports.ts";
 import { NodeCheck } from "./process/node_check.ts";
 import { standaloneNode } from "./process/standalone_node.ts";
 import { boundAddress } from "./process/node_ip.ts";
+import type { PluginGround } from "./plugins.ts";
 import { Proxiers } from "./proxiers.ts";
 import type { ProxyEnvironment } from "./proxy_environment.ts";
 import { followConfigFile } from "./reload/config_file.ts";
@@ -130,14 +129,16 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
 
   // The plugins. Their code is loaded while the source lists.
   const watch = (plugin: string, event: SandboxEvent) => pluginMetrics.event(plugin, event);
-  const capabilities = (plugin: string): CapabilityFactories => ({
-    nft: (grant) => {
+  const capabilities: PluginGround["capabilities"] = (owner) => ({
+    nft: async (grant) => {
+      await kernel.mustBeFree({ table: grant.table, owner });
       tables.add(grant.table);
-      const observe = (record: CommitRecord) => pluginMetrics.commit(plugin, record);
-      return nftCapability(grant, { kernel, observe });
+      const observe = (record: CommitRecord) => pluginMetrics.commit(owner.plugin, record);
+      return nftCapability(grant, { owner, kernel, observe });
     },
     conntrack: () => conntrackCapability({ request: (ids) => reconciler.request(ids) }),
-    sysctl: (grant) => loggedSysctl(grant, { plugin, log, clock, limits: config.limits }),
+    sysctl: (grant) =>
+      loggedSysctl(grant, { plugin: owner.plugin, log, clock, limits: config.limits }),
   });
   const plugins = new ConfiguredPlugins({
     ground: { ...environment, capabilities },
@@ -152,7 +153,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     log,
   });
   const proxiers = new Proxiers(plugins.startProxier(config), {
-    formerTables: OWNED_TABLES.filter((name) => ownerOfTable(name) === "weir"),
+    formerTables: () => formerTables(kernel, plugins.assistantNames(config)),
     deleteTable: async (name) => {
       tables.delete(name);
       return await deleteTable(kernel, name);

@@ -41,6 +41,8 @@ export const ERROR_CODES = {
   WEIR_NFT_ENCODE: "an nftables transaction holds something that cannot be encoded",
   /** The kernel refused an nftables command. */
   WEIR_NFT_KERNEL: "the kernel refused an nftables command",
+  /** A plugin wants a table of nftables that weir has not made for it. */
+  WEIR_TABLE_FOREIGN: "the nftables table that a plugin wants is somebody else's",
   /** A setting of the kernel cannot be read or changed. */
   WEIR_SYSCTL: "a setting of the kernel cannot be read or changed",
   /** A netlink socket cannot be opened, written or read. */

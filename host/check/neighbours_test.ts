@@ -8,7 +8,14 @@ const TABLE = {
   family: "ip",
   table: "kube-proxy",
 } as const;
-const OWN = { place: "nftables", owner: "weir", family: "ip", table: "weir" } as const;
+const OWN = {
+  place: "nftables",
+  owner: "weir",
+  family: "ip",
+  table: "weir",
+  handle: 7n,
+  madeFor: { role: "proxier", plugin: "proxier-nftables" },
+} as const;
 
 function running(revision: number, waitingMs?: number): () => Promise<PendingSync> {
   return async () => ({

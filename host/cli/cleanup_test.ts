@@ -9,7 +9,14 @@ const TABLE = {
   family: "ip",
   table: "kube-proxy",
 } as const;
-const OWN = { place: "nftables", owner: "weir", family: "ip6", table: "weir" } as const;
+const OWN = {
+  place: "nftables",
+  owner: "weir",
+  family: "ip6",
+  table: "weir",
+  handle: 7n,
+  madeFor: { role: "proxier", plugin: "proxier-nftables" },
+} as const;
 const CHAINS = {
   place: "iptables-nft",
   owner: "kube-proxy",
@@ -49,14 +56,14 @@ const REPORTS: readonly (readonly [string, readonly CleanupOutcome[], boolean, s
       fate: { type: "removed" },
     })),
     true,
-    `kube-proxy  nftables         ip table kube-proxy                  removed
-weir        nftables         ip6 table weir                       removed
-kube-proxy  iptables-nft     ip nat: 1 chain, 2 jumps             removed
-kube-proxy  iptables-legacy  ip6 filter: 2 chains, 1 jump         removed
-kube-proxy  ipset            set KUBE-CLUSTER-IP                  removed
-kube-proxy  nfacct           counter localhost_nps_accepted_pkts  removed
-kube-proxy  ipvs             1 virtual server, 0 connections      removed
-kube-proxy  link             device kube-ipvs0                    removed
+    `kube-proxy  nftables         ip table kube-proxy                             removed
+weir        nftables         ip6 table weir of the proxier proxier-nftables  removed
+kube-proxy  iptables-nft     ip nat: 1 chain, 2 jumps                        removed
+kube-proxy  iptables-legacy  ip6 filter: 2 chains, 1 jump                    removed
+kube-proxy  ipset            set KUBE-CLUSTER-IP                             removed
+kube-proxy  nfacct           counter localhost_nps_accepted_pkts             removed
+kube-proxy  ipvs             1 virtual server, 0 connections                 removed
+kube-proxy  link             device kube-ipvs0                               removed
 
 Removed 7 leftovers of kube-proxy and 1 of weir.
 `,
@@ -65,7 +72,7 @@ Removed 7 leftovers of kube-proxy and 1 of weir.
     "a dry run says that nothing was changed",
     [{ leftover: OWN, fate: { type: "listed" } }],
     true,
-    `weir  nftables  ip6 table weir  would remove
+    `weir  nftables  ip6 table weir of the proxier proxier-nftables  would remove
 
 Would remove 1 leftover of weir; nothing was changed.
 `,

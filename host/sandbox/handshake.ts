@@ -32,7 +32,7 @@ export interface HandshakeOptions {
   readonly version: string;
   readonly node: NodeFeatures;
   /** Decides and binds the grants, or throws WEIR_PLUGIN_REFUSED. */
-  readonly grant: (manifest: PluginManifest) => Granted;
+  readonly grant: (manifest: PluginManifest) => Granted | Promise<Granted>;
   readonly limits: Limits;
   readonly clock: Clock;
 }
@@ -116,7 +116,7 @@ export async function greet(
       await Promise.race([reply(reader, admission, options), late.promise]),
       version,
     );
-    const granted = options.grant(manifest);
+    const granted = await options.grant(manifest);
     send(sandbox, { type: "grant", grants: granted.grants });
     return { manifest, ...granted };
   } finally {

@@ -40,7 +40,7 @@ export async function tuneOnce(
   await loadConntrack();
   const ground: PluginGround = {
     ...options,
-    capabilities: (plugin) => ({
+    capabilities: ({ plugin }) => ({
       nft: ungranted,
       conntrack: ungranted,
       sysctl: (grant) => loggedSysctl(grant, { ...options, plugin }),

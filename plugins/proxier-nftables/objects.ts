@@ -157,9 +157,7 @@ function spaceObjects(owner: Table, address: "ipv4_addr" | "ipv6_addr", space: S
 }
 
 function objects(family: IpFamily): FamilyObjects {
-  const owner = table(family === "IPv4" ? "ip" : "ip6", TABLE_NAME, {
-    comment: "rules of weir's nftables proxier",
-  });
+  const owner = table(family === "IPv4" ? "ip" : "ip6", TABLE_NAME);
   const address = family === "IPv4" ? "ipv4_addr" : "ipv6_addr";
   const { daddr } = header(family);
   return {

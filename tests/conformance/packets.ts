@@ -172,7 +172,10 @@ export class PacketCluster implements AsyncDisposable {
   open(plugin: Plugin): AsyncDisposable & { readonly nft: NftAnswerer } {
     const { namespace } = this.#topology.node;
     const kernel = namespace.inside(() => new NftKernel({ now: () => performance.now() }));
-    const capability = nftCapability(grantOf(plugin), { kernel });
+    const capability = nftCapability(grantOf(plugin), {
+      owner: { role: "proxier", plugin: plugin.manifest.name },
+      kernel,
+    });
     return {
       nft: (...call) => capability.invoke(...call),
       [Symbol.asyncDispose]: () => kernel.close(),

@@ -117,10 +117,10 @@ export async function runHostile(code: PluginCode, options: HostileOptions): Pro
     version: "0.1.0",
     mode: "warm",
     node: { os: "linux", kernel: options.attack },
-    grant: (manifest) => {
+    grant: async (manifest) => {
       const grants = decideGrants(manifest, DEFAULT_POLICIES[manifest.kind]);
       const invoke = options.nft ?? (() => Promise.resolve({ value: {} }));
-      const capabilities = bindGrants(grants, {
+      const capabilities = await bindGrants(grants, {
         nft: () => ({ invoke, close() {} }),
         conntrack: () => conntrackCapability({ request: () => {} }),
         sysctl: (grant) => sysctlCapability(grant, (options.sysctl ?? fakeSysctls({})).files),

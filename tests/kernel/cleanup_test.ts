@@ -83,20 +83,29 @@ Deno.test("a node on which every mode has run once, and weir, is clean after one
   const node = { namespace };
   await putForeign(node, "nft");
   await putKubelet(node, "legacy");
+  // What is called as weir's tables are, and was not made by it, is somebody else's.
+  await nft(node, 'add table inet weir { comment "ours"; }; add chain inet weir firewall');
   const before = await stateOf(node);
   for (const mode of ["ipvs", "userspace"] as const) {
     await putKubeProxy(node, { mode, backend: "nft" }, SERVICES);
   }
   await putKubeProxy(node, { mode: "iptables", backend: "legacy" }, SERVICES);
   await putKubeProxy(node, { mode: "nftables" }, SERVICES);
-  await nft(node, "add table ip weir; add chain ip weir services; add table ip6 weir");
+  for (const [family, table] of [["ip", "weir"], ["ip6", "weir"], ["inet", "third-party"]]) {
+    const mark = `comment "weir: proxier some-plugin";`;
+    await nft(node, `add table ${family} ${table} { ${mark} }; add chain ${family} ${table} c`);
+  }
   // The dummy device's kind is not in every kernel; what tells is its name.
   using other = NetworkNamespace.create("other");
   createVeth({ name: "kube-ipvs0", namespace }, { name: "peer", namespace: other });
   const { code, stdout } = await weir(node, "--cleanup");
   assert.equal(code, 0, stdout);
+  assert.match(
+    stdout,
+    /^weir +nftables +inet table third-party of the proxier some-plugin +removed$/m,
+  );
   assert.match(stdout, /^kube-proxy +link +device kube-ipvs0 +removed$/m);
-  assert.match(stdout, /^Removed \d+ leftovers of kube-proxy and 2 of weir\.$/m);
+  assert.match(stdout, /^Removed \d+ leftovers of kube-proxy and 3 of weir\.$/m);
   assert.equal(await stateOf(node), before);
 });
 

@@ -22,6 +22,7 @@ import plainProxier from "./plain_proxier/plugin.ts";
 import { PLAIN } from "./program.ts";
 
 const GRANT = { version: 1, table: "plain" } as const;
+const OWNER = { role: "proxier", plugin: "test" } as const;
 
 /** A node with a proxier that uses conntrack. */
 export interface ConntrackNode extends AsyncDisposable {
@@ -95,7 +96,7 @@ export async function startConntrackNode(
     observe: (report) => reports.push(report),
   });
   stack.defer(() => reconciler.stop());
-  const capability = nftCapability(GRANT, { kernel: nft });
+  const capability = nftCapability(GRANT, { owner: OWNER, kernel: nft });
   const plugin = stack.use(
     await loopback(plainProxier, {
       nft: (method, params, attachment) => capability.invoke(method, params, attachment),

@@ -20,6 +20,7 @@ import type { Topology } from "../kit/packet/topology.ts";
 import { NODE_NAME, type NodeProgram } from "./program.ts";
 
 const GRANT = { version: 1, table: "weir" } as const;
+const OWNER = { role: "proxier", plugin: "test" } as const;
 
 function keyOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
   return `${namespace}/${name}`;
@@ -75,7 +76,7 @@ export const startInProcess = async (
   const { namespace } = topology.node;
   const kernel = namespace.inside(() => new NftKernel({ now: () => performance.now() }));
   stack.defer(() => kernel.close());
-  const capability = nftCapability(GRANT, { kernel });
+  const capability = nftCapability(GRANT, { owner: OWNER, kernel });
   const nft = nftClient(GRANT, async (_, method, params, attachment = new Uint8Array(0)) => {
     const answer = await capability.invoke(method, params, attachment);
     return { value: answer.value, attachment: answer.attachment ?? new Uint8Array(0) };

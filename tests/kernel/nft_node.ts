@@ -11,6 +11,7 @@ import { nftCapability } from "../../host/capabilities/nft/nft.ts";
 import { type NftClient, nftClient } from "weir";
 
 const GRANT = { version: 1, table: "weir" } as const;
+const OWNER = { role: "proxier", plugin: "test" } as const;
 
 /** A network namespace with the nft capability in it, and the nft program. */
 export interface NftNode extends AsyncDisposable {
@@ -47,7 +48,7 @@ export interface NftNode extends AsyncDisposable {
 export function nftNode(name: string): NftNode {
   const namespace = NetworkNamespace.create(name);
   const kernel = namespace.inside(() => new NftKernel({ now: () => performance.now() }));
-  const capability = nftCapability(GRANT, { kernel });
+  const capability = nftCapability(GRANT, { owner: OWNER, kernel });
   async function execute(command: readonly string[], stdin = ""): Promise<string> {
     const [program, ...args] = namespace.command(command);
     const child = new Deno.Command(program, {

@@ -83,7 +83,7 @@ const BOTH: readonly ServicePortView[] = FAMILIES.map((family) => {
 /** What `nft list table ip weir` shows, with its elements in no order of their own. */
 const LISTING = `
 table ip weir {
-	comment "rules of weir's nftables proxier"
+	comment "weir: proxier test"
 	set cluster-ips {
 		type ipv4_addr
 		size 3072

@@ -172,10 +172,10 @@ export async function loopback(plugin: Plugin, options: LoopbackOptions = {}): P
     reference: plugin.manifest.name,
     version: "0.0.0",
     node: options.node ?? { os: "linux", kernel: "6.18.0" },
-    grant: (manifest) => {
+    grant: async (manifest) => {
       const grants = decideGrants(manifest, options.policy ?? DEFAULT_POLICIES[manifest.kind]);
       const conntrack = conntrackCapability({ request: (ids) => options.conntrack?.(ids) });
-      const capabilities = bindGrants(grants, {
+      const capabilities = await bindGrants(grants, {
         nft: () => nft,
         conntrack: () => conntrack,
         sysctl: (grant) => sysctlCapability(grant, options.sysctl ?? fakeSysctls({}).files),

@@ -5,19 +5,37 @@
  * @module
  */
 
+import type { NftFamily } from "../../../schemas/capability.ts";
+import type { TableOwner } from "../nft/mark.ts";
+
 /** Who left it. */
 export type Owner = "kube-proxy" | "weir";
 
 /** A family of rules: IPv4 or IPv6, as the kernel's tables are called. */
 export type RuleFamily = "ip" | "ip6";
 
-/** A whole table of nf_tables. */
-export interface TableLeftover {
+/** kube-proxy's table of nf_tables, as a whole. */
+export interface ProxyTableLeftover {
   readonly place: "nftables";
-  readonly owner: Owner;
+  readonly owner: "kube-proxy";
   readonly family: RuleFamily;
   readonly table: string;
 }
+
+/** A table of nf_tables that weir has made for a plugin, as a whole. */
+export interface OwnTableLeftover {
+  readonly place: "nftables";
+  readonly owner: "weir";
+  readonly family: NftFamily;
+  readonly table: string;
+  /** The kernel's number for it, which no later table gets again. */
+  readonly handle: bigint;
+  /** For whom it was made, as its mark says. */
+  readonly madeFor: TableOwner;
+}
+
+/** A whole table of nf_tables. */
+export type TableLeftover = ProxyTableLeftover | OwnTableLeftover;
 
 /** A rule of somebody's chain that leads into one of kube-proxy's chains. */
 export interface Jump {
@@ -140,8 +158,11 @@ function count(number: number, one: string, many: string): string {
  */
 export function describeLeftover(leftover: Leftover): string {
   switch (leftover.place) {
-    case "nftables":
-      return `${leftover.family} table ${leftover.table}`;
+    case "nftables": {
+      const name = `${leftover.family} table ${leftover.table}`;
+      if (leftover.owner === "kube-proxy") return name;
+      return `${name} of the ${leftover.madeFor.role} ${leftover.madeFor.plugin}`;
+    }
     case "iptables-nft":
     case "iptables-legacy": {
       const { family, table, chains, jumps } = leftover;

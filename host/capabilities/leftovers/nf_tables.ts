@@ -13,10 +13,12 @@ import {
   readMessages,
   readText,
 } from "../netlink_message.ts";
-import { NFT_ATTRIBUTES, NFT_SUBSYSTEM, type NftKernel } from "../nft/kernel.ts";
+import { deleteFound } from "../nft/delete_table.ts";
+import type { NftKernel } from "../nft/kernel.ts";
+import { NFT_ATTRIBUTES, NFT_SUBSYSTEM } from "../nft/listing.ts";
 import { isAbsent, isGone } from "./refusal.ts";
 import type { Jump, NftChainsLeftover, RuleFamily, TableLeftover } from "./leftover.ts";
-import { IPTABLES_TABLES, isKubeProxyChain, OWNED_TABLES, ownerOfTable } from "./ownership.ts";
+import { IPTABLES_TABLES, isKubeProxyChain, KUBE_PROXY_TABLE } from "./ownership.ts";
 
 // Source: include/uapi/linux/netfilter/nf_tables.h.
 const NFT_MSG = { DELTABLE: 2, DELCHAIN: 5, DELRULE: 8 } as const;
@@ -57,40 +59,45 @@ export function targetOfRule(rule: Uint8Array): string | undefined {
   return undefined;
 }
 
-/** A family that the kernel was built without has nothing in it. */
-async function listOf(
-  kernel: NftKernel,
-  what: "tables" | "chains" | "rules",
-  family: RuleFamily,
-  table: string,
-): Promise<readonly Uint8Array[]> {
+/** What the kernel was built without has nothing in it. */
+async function unlessAbsent<T>(list: () => Promise<readonly T[]>): Promise<readonly T[]> {
   try {
-    const found = await kernel.list({ what, family }, table);
-    return [...readMessages(found)].map(({ bytes }) => bytes);
+    return await list();
   } catch (fault) {
     if (fault instanceof NetlinkError && isAbsent(fault.errno)) return [];
     throw fault;
   }
 }
 
+function listOf(
+  kernel: NftKernel,
+  what: "chains" | "rules",
+  family: RuleFamily,
+  table: string,
+): Promise<readonly Uint8Array[]> {
+  return unlessAbsent(async () => {
+    const found = await kernel.list({ what, family }, table);
+    return [...readMessages(found)].map(({ bytes }) => bytes);
+  });
+}
+
 /**
- * Finds the tables that have an owner.
+ * Finds the tables that are kube-proxy's or weir's as a whole: weir's by their mark, whatever they
+ * are called.
  *
  * @param kernel nf_tables of the namespace.
  * @returns One leftover for each.
  * @throws {NetlinkError} When the kernel refuses.
  */
 export async function findTables(kernel: NftKernel): Promise<readonly TableLeftover[]> {
-  const found: TableLeftover[] = [];
-  for (const table of OWNED_TABLES) {
-    const owner = ownerOfTable(table);
-    if (owner === undefined) continue;
-    for (const family of ["ip", "ip6"] as const) {
-      if ((await listOf(kernel, "tables", family, table)).length === 0) continue;
-      found.push({ place: "nftables", owner, family, table });
+  const all = await unlessAbsent(() => kernel.tables());
+  return all.flatMap(({ family, name: table, handle, owner }): readonly TableLeftover[] => {
+    if (owner !== undefined) {
+      return [{ place: "nftables", owner: "weir", family, table, handle, madeFor: owner }];
     }
-  }
-  return found;
+    if (table !== KUBE_PROXY_TABLE || family === "inet") return [];
+    return [{ place: "nftables", owner: "kube-proxy", family, table }];
+  });
 }
 
 /**
@@ -166,8 +173,11 @@ async function commit(kernel: NftKernel, writers: readonly MessageWriter[]): Pro
  */
 export async function removeTable(
   kernel: NftKernel,
-  { family, table }: TableLeftover,
+  leftover: TableLeftover,
 ): Promise<void> {
+  // A table that has come in its place meanwhile is somebody else's.
+  if (leftover.owner === "weir") return await deleteFound(kernel, leftover);
+  const { family, table } = leftover;
   await commit(kernel, [message(NFT_MSG.DELTABLE, family).text(NFTA_TABLE_NAME, table)]);
 }
 

@@ -1,6 +1,6 @@
 /**
- * What belongs to whom, by name: the names that kube-proxy (1.24 and later, every mode) and weir
- * give to what they make. Nothing else is ever touched.
+ * What is kube-proxy's, by name: the names that it (1.24 and later, every mode) gives to what it
+ * makes. What is weir's has a mark (nft/mark.ts). Nothing else is ever touched.
  *
  * Not in these lists is what the kubelet makes or shares with kube-proxy, though it is called
  * KUBE- too: KUBE-MARK-MASQ, KUBE-MARK-DROP, KUBE-FIREWALL, KUBE-KUBELET-CANARY, KUBE-IPTABLES-HINT
@@ -8,13 +8,8 @@
  *
  * @module
  */
-import type { Owner } from "./leftover.ts";
-
-/** The tables of nf_tables that are somebody's as a whole. */
-const TABLES: ReadonlyMap<string, Owner> = new Map([["kube-proxy", "kube-proxy"], [
-  "weir",
-  "weir",
-]]);
+/** kube-proxy's table of nf_tables, in the families ip and ip6. */
+export const KUBE_PROXY_TABLE = "kube-proxy";
 
 /** The tables in which kube-proxy makes chains by iptables. */
 export const IPTABLES_TABLES = ["filter", "nat", "mangle"] as const;
@@ -83,19 +78,6 @@ const COUNTERS: ReadonlySet<string> = new Set([
 
 /** The dummy device of the IPVS mode. */
 export const IPVS_DEVICE = "kube-ipvs0";
-
-/**
- * Whose a table of nf_tables is.
- *
- * @param name Its name, in the families ip and ip6.
- * @returns The owner, or undefined when it is nobody's we know.
- */
-export function ownerOfTable(name: string): Owner | undefined {
-  return TABLES.get(name);
-}
-
-/** The names of all tables that have an owner. */
-export const OWNED_TABLES: readonly string[] = [...TABLES.keys()];
 
 /**
  * Whether a chain of iptables is kube-proxy's.

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isKubeProxyChain, isKubeProxyCounter, isKubeProxySet, ownerOfTable } from "./ownership.ts";
+import { isKubeProxyChain, isKubeProxyCounter, isKubeProxySet } from "./ownership.ts";
 
 const CHAINS: readonly (readonly [string, boolean])[] = [
   ["KUBE-SERVICES", true],
@@ -42,13 +42,6 @@ for (const [set, theirs] of SETS) {
     assert.equal(isKubeProxySet(set), theirs);
   });
 }
-
-Deno.test("only the tables kube-proxy and weir have an owner", () => {
-  assert.deepEqual(
-    ["kube-proxy", "weir", "filter", "nat", "kube-proxy-2", "hello"].map(ownerOfTable),
-    ["kube-proxy", "weir", undefined, undefined, undefined, undefined],
-  );
-});
 
 Deno.test("only the two counters of kube-proxy are its own", () => {
   assert.deepEqual(

@@ -4,6 +4,7 @@
  * @module
  */
 import { MessageWriter } from "../netlink_message.ts";
+import { writeMark } from "./mark.ts";
 import { batch, be32, message, newChain, newMap, newRule, newTable } from "./sample.ts";
 
 const WEIR = { table: "weir", family: 2 };
@@ -192,6 +193,17 @@ export const ATTACKS: readonly [name: string, bytes: Uint8Array, says: RegExp][]
   // What a table may be.
   ["a dormant table", message(0, CREATE, WEIR, (t) => t.bytes(2, be32(1))), /FLAGS/],
   ["an owned table", message(0, CREATE, WEIR, (t) => t.bytes(2, be32(2))), /FLAGS/],
+
+  [
+    "a table with a mark of its own writing",
+    message(0, CREATE, WEIR, (t) => t.bytes(6, writeMark({ role: "proxier", plugin: "other" }))),
+    /NEWTABLE: attribute 6 is not allowed/,
+  ],
+  [
+    "a mark that hides behind the nested flag",
+    message(0, CREATE, WEIR, (t) => t.bytes(0x8006, writeMark({ role: "proxier", plugin: "o" }))),
+    /NEWTABLE: attribute 6 is not allowed/,
+  ],
 
   // Chains.
   ["an ingress hook", newChain(WEIR, "c", 5), /HOOK, HOOKNUM: the value 5/],

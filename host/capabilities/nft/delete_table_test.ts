@@ -23,7 +23,9 @@ Deno.test("a table goes from every family that has it, and no other does", async
     { table: "weir", family: 10 },
     { table: "other", family: 10 },
   ];
-  await kernel.commit(batch(newTable(inet), newChain(inet, "input", 1), newTable(ip6)), 3);
+  const claim = { table: "weir", owner: { role: "proxier", plugin: "test" } } as const;
+  const tables = batch(newTable(inet), newChain(inet, "input", 1), newTable(ip6));
+  await kernel.commit(tables, 3, { claim });
   await kernel.commit(newTable(other), 1);
   assert.equal(await has("weir"), "inet ip6");
   assert.equal(await deleteTable(kernel, "weir"), true);

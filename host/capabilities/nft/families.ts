@@ -10,7 +10,8 @@ import type { IpFamily } from "../../../schemas/kube.ts";
 import { errnoName, errnoOf } from "../errno.ts";
 import { errno, fixed, libc } from "../libc.ts";
 import { MessageWriter, NLM_F } from "../netlink_message.ts";
-import { NFT_SUBSYSTEM, NftKernel } from "./kernel.ts";
+import { NftKernel } from "./kernel.ts";
+import { NFT_SUBSYSTEM } from "./listing.ts";
 import { nftRefusal } from "./open.ts";
 
 /** What the kernel can do. */

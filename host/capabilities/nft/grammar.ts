@@ -319,8 +319,9 @@ export const MESSAGE_KINDS: ReadonlyMap<number, MessageKind> = new Map([
     name: "NEWTABLE",
     flags: NEW,
     // Neither dormant, which an outsider could not tell from a fault, nor owned: an owned table
-    // dies with the socket, and rules must survive the host.
-    fields: fields({ 1: ["NAME", TABLE], 2: ["FLAGS", bits(0)], 6: ["USERDATA", USERDATA] }, [1]),
+    // dies with the socket, and rules must survive the host. Its user data is the host's to write:
+    // it says whose the table is (mark.ts).
+    fields: fields({ 1: ["NAME", TABLE], 2: ["FLAGS", bits(0)] }, [1]),
   }],
   [2, { name: "DELTABLE", flags: DELETE, fields: TABLE_DELETE }],
   [3, {

@@ -8,59 +8,49 @@ import { WeirError } from "../../../schemas/errors.ts";
 import type { TraceSpan } from "../../telemetry/trace.ts";
 import type { NftFailure, NftList } from "../../../schemas/capability.ts";
 import { errnoName, errnoOf } from "../errno.ts";
+import { type FoundTable, refuseForeign, stampTables, type TableClaim } from "./claim.ts";
 import type { DeclaredSizes } from "./declared.ts";
 import { fixed } from "../libc.ts";
+import { listObjects, listTables, NFT_ATTRIBUTES, NFT_SUBSYSTEM } from "./listing.ts";
+import { type TableOwner, writeMark } from "./mark.ts";
 import { NETLINK, NetlinkError, NetlinkSocket } from "../netlink.ts";
 import {
   type Acknowledgement,
   MessageWriter,
-  type NetlinkMessage,
   NLM_F,
   NLMSG,
-  NLMSG_HEADER,
   readAcknowledgement,
   readAttributes,
-  readText,
 } from "../netlink_message.ts";
 
-/** NFNL_SUBSYS_NFTABLES. Source: include/uapi/linux/netfilter/nfnetlink.h. */
-export const NFT_SUBSYSTEM = 10;
 const NFNL_MSG_BATCH_BEGIN = 16;
 const NFNL_MSG_BATCH_END = 17;
+/** NFNL_BATCH_GENID: the batch is refused when the generation is another by then. */
+const NFNL_BATCH_GENID = 1;
 const BATCH_EDGE = 20;
-/** Where the attributes of an nf_tables message begin: after nlmsghdr and nfgenmsg. */
-export const NFT_ATTRIBUTES = 20;
-
-/** NFPROTO_*, by the names of the grant. Source: include/uapi/linux/netfilter.h. */
-const FAMILY = { inet: 1, ip: 2, ip6: 10 } as const;
-
-/** What is asked for (NFT_MSG_GET…) and what comes back (NFT_MSG_NEW…). */
-const LISTS = {
-  tables: { ask: 1, answer: 0 },
-  chains: { ask: 4, answer: 3 },
-  rules: { ask: 7, answer: 6 },
-  sets: { ask: 10, answer: 9 },
-  elements: { ask: 13, answer: 12 },
-} as const;
+const BATCH_GENERATION = 8;
 
 /** NFT_MSG_NEWGEN: the end of a commit, with who made it. */
 export const NFT_MSG_NEWGEN = 15;
 const NFT_MSG_GETGEN = 16;
 const NFTA_GEN_ID = 1;
-/** In every kind of nf_tables message the attribute 1 is the table's name. */
-const NFTA_TABLE = 1;
-const NFTA_SET_ELEM_LIST_SET = 2;
 
 /** The sequence number of every question for the generation. */
 const GENERATION = 0x67656e;
 
-/** The most bytes of one list: some three million elements, which the kernel can hold many times. */
-const LIST_BYTES = 256 << 20;
-
 /** Answers that are read in one go: some 20 µs each. */
 const ANSWERS_AT_ONCE = 256;
 
+/**
+ * How often a batch is sent again whose claim somebody else's commit has made uncertain. nft(8)
+ * does so without an end.
+ */
+const CLAIM_TRIES = 100;
+/** How often a table is listed again that was replaced meanwhile. */
+const LIST_TRIES = 20;
+
 const ENOENT = errnoOf("ENOENT");
+const ERESTART = errnoOf("ERESTART");
 const ENOBUFS = errnoOf("ENOBUFS");
 
 /** What one commit was, for metrics and traces. */
@@ -73,6 +63,18 @@ export interface CommitRecord {
   readonly milliseconds: number;
   /** Name of the errno with which the kernel refused it, or "" when it succeeded. */
   readonly refused: string;
+}
+
+/** How a batch is executed. */
+export interface CommitOptions {
+  /** For whom it is; absent when it is weir's own. */
+  readonly claim?: TableClaim | undefined;
+  /** `large` when few messages make the kernel work for long. */
+  readonly work?: "large" | undefined;
+  /** Told of this one, as whoever opened the kernel is. */
+  readonly observe?: ((record: CommitRecord) => void) | undefined;
+  /** The steps become children of it. */
+  readonly span?: TraceSpan | undefined;
 }
 
 /** Someone who wants to know of every commit before it starts and after it is over. */
@@ -99,11 +101,16 @@ export interface NftKernelOptions {
   readonly observe?: (record: CommitRecord) => void;
 }
 
-/** Writes one edge of a batch: nlmsghdr and nfgenmsg. */
-function batchEdge(type: number, sequence: number): Uint8Array<ArrayBuffer> {
-  const bytes = fixed(BATCH_EDGE);
+/** Writes one edge of a batch: nlmsghdr and nfgenmsg, and the generation that it is for. */
+function batchEdge(type: number, sequence: number, generation?: number): Uint8Array<ArrayBuffer> {
+  const bytes = fixed(BATCH_EDGE + (generation === undefined ? 0 : BATCH_GENERATION));
   const view = new DataView(bytes.buffer);
-  view.setUint32(0, BATCH_EDGE, true);
+  if (generation !== undefined) {
+    view.setUint16(BATCH_EDGE, BATCH_GENERATION, true);
+    view.setUint16(BATCH_EDGE + 2, NFNL_BATCH_GENID, true);
+    view.setUint32(BATCH_EDGE + 4, generation);
+  }
+  view.setUint32(0, bytes.length, true);
   view.setUint16(4, type, true);
   view.setUint16(6, NLM_F.REQUEST, true);
   view.setUint32(8, sequence, true);
@@ -165,60 +172,32 @@ export class NftKernel {
    * @param messages Checked nf_tables messages; their sequence numbers, ports and the last one's
    * acknowledgement flag are set in place.
    * @param count How many they are.
-   * @param how `work` is `large` when they make the kernel work for long though they are few;
-   * `observe` is told of this one, as whoever opened the kernel is; the steps become children of
-   * `span`.
+   * @param how With a claim the tables that they make are marked, and nothing is done where the
+   * name is somebody else's.
    * @returns When the kernel has done all of it.
    * @throws {WeirError} WEIR_NFT_KERNEL when the kernel refuses, with an {@linkcode NftFailure} as
-   * its cause; WEIR_NETLINK when it does not even take the bytes. Nothing is changed then.
+   * its cause; WEIR_TABLE_FOREIGN when the claimed table is somebody else's; WEIR_NETLINK when the
+   * kernel does not even take the bytes. Nothing is changed then.
    */
   commit(
     messages: Uint8Array<ArrayBuffer>,
     count: number,
-    how: {
-      readonly work?: "large" | undefined;
-      readonly observe?: ((record: CommitRecord) => void) | undefined;
-      readonly span?: TraceSpan | undefined;
-    } = {},
+    how: CommitOptions = {},
   ): Promise<void> {
-    const { work, observe, span } = how;
+    const { claim, span } = how;
     const queued = span?.begin("weir.capability.queue");
     return this.#queued(async () => {
       queued?.end();
-      const first = this.#sequences(count + 2) + 1;
-      number(messages, first);
-      const parts = [
-        batchEdge(NFNL_MSG_BATCH_BEGIN, first - 1),
-        messages,
-        batchEdge(NFNL_MSG_BATCH_END, first + count),
-      ];
-      const bytes = messages.length + 2 * BATCH_EDGE;
-      const started = this.#options.now();
-      for (const watcher of this.#watchers) watcher.before(bytes);
-      let failure: NftFailure | undefined;
-      let refused = "unknown";
-      const sending = span?.begin("weir.netlink.send", { "weir.bytes": bytes });
-      let reading: TraceSpan | undefined;
-      try {
-        await this.#socket.send(parts, work);
-        sending?.end();
-        reading = span?.begin("weir.netlink.acknowledge");
-        failure = await this.#outcome(first, count);
-        refused = failure?.name ?? "";
-      } catch (fault) {
-        if (fault instanceof NetlinkError) refused = errnoName(fault.errno);
-        throw fault;
-      } finally {
-        sending?.end();
-        reading?.end();
-        const outcome = refused === "" ? "committed" : "refused";
-        for (const watcher of this.#watchers) watcher.after(outcome);
-        const milliseconds = this.#options.now() - started;
-        const record = { messages: count, bytes, milliseconds, refused };
-        this.#options.observe?.(record);
-        observe?.(record);
-      }
-      if (failure !== undefined) {
+      const parts = claim === undefined
+        ? [messages]
+        : stampTables(messages, writeMark(claim.owner));
+      for (let tries = 1;; tries++) {
+        const generation = claim === undefined ? undefined : await this.#generationOf(claim);
+        const { failure, record } = await this.#send(parts, count, generation, how);
+        const stale = failure?.errno === ERESTART && failure.message < 0;
+        if (stale && tries < CLAIM_TRIES) continue;
+        this.#observe(record, how);
+        if (failure === undefined) return;
         throw new WeirError(
           "WEIR_NFT_KERNEL",
           `Cannot commit nftables message "${failure.message} of ${count}": the kernel says ` +
@@ -227,6 +206,72 @@ export class NftKernel {
         );
       }
     });
+  }
+
+  /**
+   * A generation in which a claim can be granted. A batch for this generation finds the tables as
+   * they were seen here: the kernel compares under the mutex under which it executes.
+   */
+  async #generationOf(claim: TableClaim): Promise<number> {
+    const generation = readGeneration(this.#socket);
+    refuseForeign(await listTables(this.#socket, this.#sequences(1)), claim);
+    return generation;
+  }
+
+  /**
+   * Looks whether a claim could be granted now. Each commit looks anew.
+   *
+   * @param claim The table's name, and who wants it.
+   * @throws {WeirError} WEIR_TABLE_FOREIGN when it is somebody else's, with what helps.
+   */
+  async mustBeFree(claim: TableClaim): Promise<void> {
+    refuseForeign(await this.tables(), claim);
+  }
+
+  async #send(
+    messages: readonly Uint8Array<ArrayBuffer>[],
+    count: number,
+    generation: number | undefined,
+    how: CommitOptions,
+  ): Promise<{ readonly failure: NftFailure | undefined; readonly record: CommitRecord }> {
+    const first = this.#sequences(count + 2) + 1;
+    number(messages, first);
+    const parts = [
+      batchEdge(NFNL_MSG_BATCH_BEGIN, first - 1, generation),
+      ...messages,
+      batchEdge(NFNL_MSG_BATCH_END, first + count),
+    ];
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+    const started = this.#options.now();
+    const recordOf = (refused: string) => {
+      const milliseconds = this.#options.now() - started;
+      return { messages: count, bytes, milliseconds, refused };
+    };
+    for (const watcher of this.#watchers) watcher.before(bytes);
+    let outcome: "committed" | "refused" = "refused";
+    const sending = how.span?.begin("weir.netlink.send", { "weir.bytes": bytes });
+    let reading: TraceSpan | undefined;
+    try {
+      await this.#socket.send(parts, how.work);
+      sending?.end();
+      reading = how.span?.begin("weir.netlink.acknowledge");
+      const failure = await this.#outcome(first, count);
+      if (failure === undefined) outcome = "committed";
+      return { failure, record: recordOf(failure?.name ?? "") };
+    } catch (fault) {
+      const refused = fault instanceof NetlinkError ? errnoName(fault.errno) : "unknown";
+      this.#observe(recordOf(refused), how);
+      throw fault;
+    } finally {
+      sending?.end();
+      reading?.end();
+      for (const watcher of this.#watchers) watcher.after(outcome);
+    }
+  }
+
+  #observe(record: CommitRecord, { observe }: CommitOptions): void {
+    this.#options.observe?.(record);
+    observe?.(record);
   }
 
   /** Reads all answers to a batch, which are there when the send returns. */
@@ -263,53 +308,48 @@ export class NftKernel {
    *
    * @param request What, of which family.
    * @param table The table's name.
+   * @param owner Who asks, and may see nothing of somebody else's table; absent for weir itself.
    * @returns The kernel's messages one after the other; empty when the table or set is not there.
    * @throws {NetlinkError} When the kernel refuses.
-   * @throws {WeirError} WEIR_NETLINK when it is longer than 256 MiB.
+   * @throws {WeirError} WEIR_NETLINK when it is longer than 256 MiB; WEIR_TABLE_FOREIGN when the
+   * table is somebody else's.
    */
-  list(request: NftList, table: string): Promise<Uint8Array> {
+  list(request: NftList, table: string, owner?: TableOwner): Promise<Uint8Array> {
     return this.#queued(async () => {
-      const { ask, answer } = LISTS[request.what];
-      const single = request.what === "tables";
-      const message = new MessageWriter(
-        NFT_SUBSYSTEM << 8 | ask,
-        NLM_F.REQUEST | (single ? NLM_F.ACK : NLM_F.DUMP),
-        this.#sequences(1),
-      ).fixed([FAMILY[request.family], 0, 0, 0]).text(NFTA_TABLE, table);
-      if (request.what === "elements") message.text(NFTA_SET_ELEM_LIST_SET, request.set);
-      let found: Uint8Array[] = [];
-      let bytes = 0;
-      // Kernels differ in what a dump is filtered by: look at every message.
-      const take = (reply: NetlinkMessage) => {
-        if (
-          reply.type === (NFT_SUBSYSTEM << 8 | answer) &&
-          reply.bytes[NLMSG_HEADER] === FAMILY[request.family] && tableOf(reply) === table
-        ) {
-          bytes += reply.bytes.length;
-          // The dump goes on to its end: the socket can do no other before.
-          if (bytes <= LIST_BYTES) found.push(reply.bytes);
-          else found = [];
-        }
+      if (owner === undefined) {
+        return await listObjects(this.#socket, this.#sequences(1), request, table);
+      }
+      const handle = async () => {
+        const found = await listTables(this.#socket, this.#sequences(1));
+        refuseForeign(found, { table, owner });
+        return found.find(({ name, family }) => name === table && family === request.family)
+          ?.handle;
       };
-      const action = `list ${request.what} "${request.family} ${table}"`;
-      try {
-        if (single) this.#socket.request(action, message.finish()).forEach(take);
-        else {
-          await this.#socket.dump(action, message.finish(), take, () => {
-            found = [];
-            bytes = 0;
-          });
-        }
-      } catch (fault) {
-        if (fault instanceof NetlinkError && fault.errno === ENOENT) return new Uint8Array(0);
-        throw fault;
+      // Of a table that was there before and after, everything in between is.
+      let before = await handle();
+      for (let tries = 1; tries <= LIST_TRIES; tries++) {
+        if (before === undefined) return new Uint8Array(0);
+        const listed = await listObjects(this.#socket, this.#sequences(1), request, table);
+        const after = await handle();
+        if (after === before) return listed;
+        before = after;
       }
-      if (bytes > LIST_BYTES) {
-        const state = `it has ${bytes} bytes, the limit is ${LIST_BYTES}`;
-        throw new WeirError("WEIR_NETLINK", `Cannot ${action}: ${state}`);
-      }
-      return joined(found);
+      throw new NetlinkError(
+        `list ${request.what} "${request.family} ${table}"`,
+        ERESTART,
+        `the table was replaced during each of ${LIST_TRIES} listings`,
+      );
     });
+  }
+
+  /**
+   * Lists the tables of the families ip, ip6 and inet.
+   *
+   * @returns All of them, everybody's.
+   * @throws {NetlinkError} When the kernel refuses.
+   */
+  tables(): Promise<readonly FoundTable[]> {
+    return this.#queued(() => listTables(this.#socket, this.#sequences(1)));
   }
 
   /**
@@ -334,16 +374,20 @@ export class NftKernel {
 }
 
 /** Sets sequence numbers, clears ports, and asks for one acknowledgement, the last message's. */
-function number(messages: Uint8Array<ArrayBuffer>, first: number): void {
-  const view = new DataView(messages.buffer, messages.byteOffset, messages.byteLength);
-  let last = 0;
+function number(parts: readonly Uint8Array<ArrayBuffer>[], first: number): void {
   let sequence = first;
-  for (let at = 0; at < messages.length; at += view.getUint32(at, true)) {
-    view.setUint32(at + 8, sequence++, true);
-    view.setUint32(at + 12, 0, true);
-    last = at;
+  let acknowledge = () => {};
+  for (const part of parts) {
+    const view = new DataView(part.buffer, part.byteOffset, part.byteLength);
+    let last = 0;
+    for (let at = 0; at < part.length; at += view.getUint32(at, true)) {
+      view.setUint32(at + 8, sequence++, true);
+      view.setUint32(at + 12, 0, true);
+      last = at;
+    }
+    acknowledge = () => view.setUint16(last + 6, view.getUint16(last + 6, true) | NLM_F.ACK, true);
   }
-  view.setUint16(last + 6, view.getUint16(last + 6, true) | NLM_F.ACK, true);
+  acknowledge();
 }
 
 /**
@@ -368,25 +412,4 @@ export function readGeneration(socket: NetlinkSocket): number {
 
 function asFailure({ errno, detail }: Acknowledgement, message: number): NftFailure {
   return { message, errno, name: errnoName(errno), detail };
-}
-
-/**
- * The table that an nf_tables message is about.
- *
- * @param message Of the nf_tables subsystem.
- * @returns Its name, or undefined when it names none, as NEWGEN does not.
- */
-export function tableOf(message: NetlinkMessage): string | undefined {
-  const name = readAttributes(message.bytes, NFT_ATTRIBUTES).get(NFTA_TABLE);
-  return name === undefined ? undefined : readText(name);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }

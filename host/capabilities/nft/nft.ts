@@ -13,6 +13,7 @@ import type { CapabilityAnswer, GrantedCapability } from "../capability.ts";
 import { checkBatch, type CheckResult } from "./check.ts";
 import { type DeclaredSizes, declareSizes } from "./declared.ts";
 import type { CommitRecord, NftKernel } from "./kernel.ts";
+import type { TableOwner } from "./mark.ts";
 
 /** The most bytes of one commit: what fits the socket's buffer of 64 MiB beside its overhead. */
 const MAX_COMMIT_BYTES = 48 << 20;
@@ -32,6 +33,8 @@ const NOTHING_DECLARED: DeclaredSizes = new Map();
 
 /** What the capability stands on. */
 export interface NftCapabilityOptions {
+  /** For whom the table is, which is what its mark says. */
+  readonly owner: TableOwner;
   /** nf_tables of the node; shared by all plugins, closed by whoever opened it. */
   readonly kernel: NftKernel;
   /** The most bytes of one commit; 48 MiB when absent. */
@@ -107,7 +110,7 @@ export function nftCapability(
   grant: NonNullable<Grants["nft"]>,
   options: NftCapabilityOptions,
 ): GrantedCapability {
-  const { kernel, maxCommitBytes: maxBytes = MAX_COMMIT_BYTES, observe } = options;
+  const { owner, kernel, maxCommitBytes: maxBytes = MAX_COMMIT_BYTES, observe } = options;
   let state: "open" | "closed" = "open";
   let last: Promise<unknown> = Promise.resolve();
 
@@ -131,7 +134,7 @@ export function nftCapability(
       throw exceeded(`commit to table "${table}"`, reason);
     }
     const work = added > LARGE_DECLARED ? "large" : undefined;
-    await kernel.commit(bytes, messages, { work, observe, span });
+    await kernel.commit(bytes, messages, { claim: { table, owner }, work, observe, span });
     kernel.declared.set(table, after);
   }
 
@@ -167,7 +170,7 @@ export function nftCapability(
     if (request.what === "elements" && !/^[\x21-\x7e]{1,255}$/.test(request.set)) {
       throw exceeded(`list set "${request.set}"`, "its name is not 1 to 255 printable characters");
     }
-    return { value: {}, attachment: await kernel.list(request, grant.table) };
+    return { value: {}, attachment: await kernel.list(request, grant.table, owner) };
   }
 
   return {

@@ -4,7 +4,8 @@ import { NetworkNamespace } from "../namespace.ts";
 import { MessageWriter, NLM_F, readAttributes, readMessages } from "../netlink_message.ts";
 import { NETLINK, NetlinkSocket } from "../netlink.ts";
 import { ATTACKS } from "./attack.ts";
-import { NftKernel, tableOf } from "./kernel.ts";
+import { NftKernel } from "./kernel.ts";
+import { tableOf } from "./listing.ts";
 import { nftCapability } from "./nft.ts";
 import {
   batch,
@@ -18,6 +19,7 @@ import {
   newTable,
 } from "./sample.ts";
 
+const OWNER = { role: "proxier", plugin: "test" } as const;
 const WEIR = { table: "weir", family: 2 };
 const OTHER = { table: "other", family: 2 };
 const NOTHING = new Uint8Array(0);
@@ -75,7 +77,7 @@ async function besideAnother() {
     return [...names].sort();
   };
   return {
-    capability: nftCapability({ version: 1, table: "weir" }, { kernel }),
+    capability: nftCapability({ version: 1, table: "weir" }, { owner: OWNER, kernel }),
     kernel,
     listOther,
     tables,
@@ -219,7 +221,7 @@ Deno.test("sets of declared sizes cannot take all of the kernel's memory", async
     code: "WEIR_NFT_KERNEL",
   });
   // Nor does a plugin's next life begin with nothing.
-  const next = nftCapability({ version: 1, table: "weir" }, { kernel: node.kernel });
+  const next = nftCapability({ version: 1, table: "weir" }, { owner: OWNER, kernel: node.kernel });
   await assert.rejects(commit(next, sized("c", size), sized("d", size), sized("e", size)), most);
   await commit(next, deleteTable(WEIR), newTable(WEIR), sized("a", size), sized("b", size));
   await commit(next, deleteTable(WEIR));
@@ -285,6 +287,7 @@ Deno.test("commits that wait when a grant is withdrawn are not made", async () =
 Deno.test("a limit of size is kept, and a withdrawn grant is over", async () => {
   await using node = await besideAnother();
   const small = nftCapability({ version: 1, table: "weir" }, {
+    owner: OWNER,
     kernel: node.kernel,
     maxCommitBytes: 64,
   });

@@ -35,7 +35,7 @@ export const FAMILY = { inet: 1, ip: 2, ip6: 10 } as const;
 export const HOOK = { prerouting: 0, input: 1, forward: 2, output: 3, postrouting: 4 } as const;
 
 /** enum nft_table_attributes. */
-export const TABLE = { NAME: 1, FLAGS: 2, USERDATA: 6 } as const;
+export const TABLE = { NAME: 1, FLAGS: 2 } as const;
 /** enum nft_chain_attributes. */
 export const CHAIN = { TABLE: 1, NAME: 3, HOOK: 4, POLICY: 5, TYPE: 7, USERDATA: 12 } as const;
 /** enum nft_hook_attributes. */

@@ -69,10 +69,7 @@ function begin(writer: MessageWriter, type: number, flags: number, table: Table)
 function encodeTable(writer: MessageWriter, verb: "add" | "delete", table: Table): void {
   begin(writer, verb === "add" ? MESSAGE.NEWTABLE : MESSAGE.DELTABLE, create(verb), table);
   writer.string(TABLE.NAME, table.name);
-  if (verb === "add") {
-    writer.be32(TABLE.FLAGS, 0);
-    if (table.comment !== "") writer.bytes(TABLE.USERDATA, commentUserdata(table.comment));
-  }
+  if (verb === "add") writer.be32(TABLE.FLAGS, 0);
   writer.endMessage();
 }
 

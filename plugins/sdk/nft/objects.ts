@@ -17,8 +17,6 @@ export interface Table {
   readonly family: NftFamily;
   /** The granted table's name. */
   readonly name: string;
-  /** Shown by listings; "" for none. */
-  readonly comment: string;
 }
 
 /** Where a base chain hooks into the kernel. */
@@ -144,8 +142,7 @@ export interface Layout {
  *
  * @param family Address family.
  * @param name As granted.
- * @param options A comment that listings show.
- * @returns The table.
+ * @returns The table. Its comment is the host's: it says for which plugin weir has made it.
  *
  * @example
  * ```ts
@@ -155,12 +152,8 @@ export interface Layout {
  * assert.equal(table("ip", "hello").name, "hello");
  * ```
  */
-export function table(
-  family: NftFamily,
-  name: string,
-  options: { readonly comment?: string } = {},
-): Table {
-  return { kind: "table", family, name, comment: options.comment ?? "" };
+export function table(family: NftFamily, name: string): Table {
+  return { kind: "table", family, name };
 }
 
 /**

@@ -175,8 +175,7 @@ function printElements(batch: ElementBatch, from: number, to: number, most: numb
 }
 
 function printTable(verb: string, table: Table): string {
-  const comment = verb === "add" && table.comment !== "" ? ` { comment "${table.comment}" ; }` : "";
-  return `${verb} table ${table.family} ${table.name}${comment}`;
+  return `${verb} table ${table.family} ${table.name}`;
 }
 
 /**

@@ -286,7 +286,7 @@ export class Transaction {
   #object(verb: "add" | "delete" | "flush", object: NftObject): void {
     this.#try(() => {
       checkName(object.kind, object.name);
-      checkComment(object.comment);
+      if (object.kind !== "table") checkComment(object.comment);
     });
     if (object.kind === "table") this.#structural({ kind: "table", verb, table: object });
     else if (object.kind === "chain") this.#structural({ kind: "chain", verb, chain: object });

@@ -132,7 +132,7 @@ Deno.test("a set whose elements count says so", () => {
 
 Deno.test("each command prints as nft reads it", () => {
   const tx = transaction();
-  tx.add(table("ip", "weir", { comment: "ours" }));
+  tx.add(T);
   tx.delete(T);
   tx.flush(T);
   tx.add(chain(T, "c", {
@@ -160,7 +160,7 @@ Deno.test("each command prints as nft reads it", () => {
   tx.deleteElement(counts, ["10.0.0.1", "udp", 53]);
   assert.equal(
     String(tx),
-    `add table ip weir { comment "ours" ; }
+    `add table ip weir
 delete table ip weir
 flush table ip weir
 add chain ip weir c { type nat hook output priority -100 ; policy drop ; comment "entry" ; }
