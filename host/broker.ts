@@ -238,7 +238,7 @@ export type BoundCapabilities = ReadonlyMap<string, GrantedCapability>;
  * @param grants What {@linkcode decideGrants} returned.
  * @param factories One for each capability.
  * @returns The capabilities by name; to be closed when the plugin ends.
- * @throws {WeirError} What a factory throws.
+ * @throws {WeirError} WEIR_TABLE_FOREIGN when a table is somebody else's.
  */
 export async function bindGrants(
   grants: Grants,

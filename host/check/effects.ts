@@ -11,7 +11,9 @@ import type { GrantedCapability } from "../capabilities/capability.ts";
 import { ConntrackKernel } from "../capabilities/conntrack/kernel.ts";
 import { claimInstance } from "../capabilities/instance.ts";
 import { withLeftoverStore } from "../capabilities/leftovers/store.ts";
+import type { TableClaim } from "../capabilities/nft/claim.ts";
 import { probeFamilies } from "../capabilities/nft/families.ts";
+import { NftKernel } from "../capabilities/nft/kernel.ts";
 import { conntrackUsage, forwards } from "../capabilities/sysctl/readings.ts";
 import { readSystemFile } from "../capabilities/system_file.ts";
 import { ask } from "../cli/ask.ts";
@@ -46,6 +48,19 @@ export interface CheckMachine {
 
 /** Milliseconds for everything that is asked of the API server. */
 const API_PATIENCE_MS = 20_000;
+
+/** Refuses what a start would refuse. Why nf_tables cannot be had is told of the kernel. */
+async function mustBeFree(claim: TableClaim): Promise<void> {
+  let kernel: NftKernel | undefined;
+  try {
+    kernel = new NftKernel({ now: () => performance.now() });
+    await kernel.mustBeFree(claim);
+  } catch (thrown) {
+    if (thrown instanceof WeirError && thrown.code === "WEIR_TABLE_FOREIGN") throw thrown;
+  } finally {
+    await kernel?.close();
+  }
+}
 
 /** A plugin is not called here, so that nothing is asked of a capability. */
 const NOTHING: GrantedCapability = {
@@ -86,7 +101,14 @@ export function checkQuestions(
     version,
     node: { os: "linux", kernel: release },
     limits: config.limits,
-    capabilities: () => ({ nft: () => NOTHING, conntrack: () => NOTHING, sysctl: () => NOTHING }),
+    capabilities: (owner) => ({
+      nft: async ({ table }) => {
+        await mustBeFree({ table, owner });
+        return NOTHING;
+      },
+      conntrack: () => NOTHING,
+      sysctl: () => NOTHING,
+    }),
     clock: systemClock,
     random: Math.random,
     log: silent,

@@ -175,7 +175,7 @@ const SCENES: readonly Scene[] = [
   },
   {
     name: "a table that is somebody else's own",
-    owned: "add table ip weir { flags owner; }",
+    owned: 'add table ip weir { flags owner; comment "weir: proxier other"; }',
     steps: [{
       does: "it is to be programmed",
       act: (stage) => serving(stage).write(changed(stage, 0)),

@@ -62,7 +62,7 @@ Deno.test("a manifests folder that is missing is waited for, said once, and read
   using namespace = NetworkNamespace.create("node");
   await using folder = await ManifestFolder.create();
   await Deno.remove(folder.path);
-  await nft({ namespace }, "add table ip weir");
+  await nft({ namespace }, 'add table ip weir { comment "weir: proxier other"; }');
   const rules = await nft({ namespace }, "list ruleset");
   await using weir = new WeirProcess(namespace, { flags: [`--manifests=${folder.path}`] });
   await weir.said(/^E.*Cannot read manifests folder .*: No such file or directory/m);

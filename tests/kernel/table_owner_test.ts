@@ -47,6 +47,14 @@ Deno.test("a plugin that wants a table of the operator's is refused, with what h
     /plugin is parked.*there is ip mysite, which weir has not made; rename the table in the plugin or, if nobody needs it, delete it by `nft delete table ip mysite`, then start weir again/,
   );
   assert.equal((await weir.pages.health("healthz")).status, 503);
+  const flags = ["--manifests=examples/demo", "--hostname-override=node"];
+  const check = [...taskCommand(), "check", ...flags, `--proxy-mode=${copy.path}`];
+  const { code, stdout } = await runInside(place, check);
+  assert.equal(code, 1);
+  assert.match(
+    stdout,
+    /✘ proxier \S+ does not start\n +→ .*there is ip mysite, which weir has not/,
+  );
   assert.equal(await nft(place, "list ruleset"), FIREWALL);
 
   weir.process.kill("SIGTERM");

@@ -3,15 +3,22 @@
  * between a look and a commit.
  */
 import assert from "node:assert/strict";
-import { NetworkNamespace } from "../namespace.ts";
-import { NETLINK, NetlinkSocket } from "../netlink.ts";
-import { MessageWriter, NLM_F, readMessages } from "../netlink_message.ts";
-import { deleteTable, formerTables } from "./delete_table.ts";
-import { NftKernel } from "./kernel.ts";
-import type { TableOwner } from "./mark.ts";
-import { nftCapability } from "./nft.ts";
-import * as sample from "./sample.ts";
-import { batch, message, newChain, newElements, newMap, newTable } from "./sample.ts";
+import { NetworkNamespace } from "../../host/capabilities/namespace.ts";
+import { NETLINK, NetlinkSocket } from "../../host/capabilities/netlink.ts";
+import { MessageWriter, NLM_F, readMessages } from "../../host/capabilities/netlink_message.ts";
+import { deleteTable, formerTables } from "../../host/capabilities/nft/delete_table.ts";
+import { NftKernel } from "../../host/capabilities/nft/kernel.ts";
+import type { TableOwner } from "../../host/capabilities/nft/mark.ts";
+import { nftCapability } from "../../host/capabilities/nft/nft.ts";
+import * as sample from "../../host/capabilities/nft/sample.ts";
+import {
+  batch,
+  message,
+  newChain,
+  newElements,
+  newMap,
+  newTable,
+} from "../../host/capabilities/nft/sample.ts";
 
 const SITE = { table: "mysite", family: 2 };
 const SITE6 = { table: "mysite", family: 10 };
