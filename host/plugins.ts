@@ -16,6 +16,7 @@ import type { Profiling } from "./profiles/profiling.ts";
 import { loadPlugin } from "./sandbox/code.ts";
 import type { Observe, PluginStateName } from "./sandbox/event.ts";
 import { type Jail, keepsCapabilities, probeJail } from "./sandbox/jail.ts";
+import { Origins } from "./sandbox/origins.ts";
 import { sandboxCommand, startSandbox } from "./sandbox/process.ts";
 import { type SupervisedPlugin, supervisePlugin } from "./sandbox/supervisor.ts";
 import type { Logger } from "./telemetry/log.ts";
@@ -170,6 +171,7 @@ export async function startPlugin(
   log.v(1, "Loaded plugin", { sha256: code.sha256, bytes: code.text.length });
   const inspectable = profiling !== undefined;
   const sandbox = { deno, jail: bars, limits, clock, inspectable };
+  const origins = new Origins(source.name, code, home);
   let inState = (_: PluginStateName) => {};
   let admit: ReturnType<PluginRoster["enrol"]> = () => {};
   const plugin = supervisePlugin({
@@ -206,6 +208,7 @@ export async function startPlugin(
       role.observe(event);
     },
     inspectable,
+    named: (told) => origins.name(told),
     start: () => startSandbox(code.text, sandbox),
     mode: role.mode,
     random: ground.random,
@@ -214,6 +217,6 @@ export async function startPlugin(
   const { name } = source;
   const enrolment = { name, kind: role.kind, mode: role.mode, sha256: code.sha256 };
   if (ground.roster !== undefined) admit = ground.roster.enrol(enrolment, plugin);
-  if (profiling !== undefined) inState = profiling.add(source.name, code.text, plugin);
+  if (profiling !== undefined) inState = profiling.add(source.name, origins, plugin);
   return plugin;
 }

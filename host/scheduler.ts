@@ -242,22 +242,33 @@ export class Scheduler {
   }
 }
 
-/** A frame of V8's stack traces: the function, and where in its text. */
-const FRAME = /^ {4}at (?:async )?(\S+) \(.*:(\d+:\d+)\)$/m;
+/** A frame of a stack trace: the function, the file, the line and, of a bundle, the column. */
+const FRAME = /^ {4}at (?:async )?(?:(.+?) \()?(\S.*?):(\d+)(:\d+)?\)?$/gm;
+
+/** What a plugin is made with, and the engine: it is rather the caller that went wrong. */
+const FOREIGN = /^(plugins\/sdk\/|schemas\/|ext:|node:)/;
 
 /**
- * Finds the place in a plugin's bundle at which a failed sync failed.
+ * Finds the place in a plugin at which a failed sync failed: of its author's files, if some are in
+ * the stack.
  *
  * @param thrown What it failed with.
- * @returns For example `programme, 3359:11 of its bundle`; undefined when no plugin threw.
+ * @returns For example `programme, plugins/mine/rules.ts:33`, or `programme, 3359:11 of its bundle`
+ * where the sources are not known; undefined when no plugin threw.
  */
 export function failedAt(thrown: unknown): string | undefined {
   const cause: unknown = thrown instanceof WeirError && thrown.code === "WEIR_PLUGIN_FAILED"
     ? thrown.cause
     : undefined;
   if (typeof cause !== "object" || cause === null || !("stack" in cause)) return undefined;
-  const [, name, place] = FRAME.exec(String(cause.stack)) ?? [];
-  return name === undefined ? undefined : `${name}, ${place} of its bundle`;
+  const frames = [...String(cause.stack).matchAll(FRAME)];
+  const frame = frames.find(([, , file = ""]) => !FOREIGN.test(file)) ?? frames[0];
+  if (frame === undefined) return undefined;
+  const [, name, file = "", line = "", column = ""] = frame;
+  const place = /^(data|blob):/.test(file)
+    ? `${line}${column} of its bundle`
+    : `${file}:${line}${column}`;
+  return name === undefined ? place : `${name}, ${place}`;
 }
 
 /**

@@ -329,12 +329,16 @@ Deno.test("When that fails the next sync comes all the same", async () => {
   assert.deepEqual(stage.started, ["apply@0"]);
 });
 
-Deno.test("where a plugin threw is told by its function and the place in its bundle", () => {
+Deno.test("where a plugin threw is told by its function and the line of its author, or of its bundle", () => {
   const thrownBy = (stack: string) =>
     new WeirError("WEIR_PLUGIN_FAILED", "Cannot resync", { cause: { stack } });
   const frames = "TypeError: no y\n    at inner (data:text/javascript;base64,Lx…:33:11)\n" +
     "    at Object.resync (data:text/javascript;base64,Lx…:40:5)";
   assert.equal(failedAt(thrownBy(frames)), "inner, 33:11 of its bundle");
+  const sourced = "TypeError: no y\n    at commit (plugins/sdk/nft/client.ts:8)\n" +
+    "    at async Object.resync (/opt/my plugin/plugin.ts:12)\n    at ext:core/01_core.js:3:4";
+  assert.equal(failedAt(thrownBy(sourced)), "Object.resync, /opt/my plugin/plugin.ts:12");
+  assert.equal(failedAt(thrownBy("E\n    at schemas/ip.ts:3")), "schemas/ip.ts:3");
   assert.equal(failedAt(thrownBy("")), undefined);
   assert.equal(failedAt(new Error("the kernel is busy")), undefined);
 });

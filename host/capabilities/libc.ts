@@ -66,6 +66,18 @@ const SYMBOLS = {
   unshare: { parameters: ["i32"], result: "i32" },
   /** Variadic in C; on Linux it takes its arguments as any other. */
   syscall: { parameters: ["i64", "i32", "buffer", "usize"], result: "i64" },
+  prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
+  landlockCreateRuleset: {
+    name: "syscall",
+    parameters: ["i64", "buffer", "usize", "u32"],
+    result: "i64",
+  },
+  landlockAddRule: {
+    name: "syscall",
+    parameters: ["i64", "i32", "i32", "buffer", "u32"],
+    result: "i64",
+  },
+  landlockRestrictSelf: { name: "syscall", parameters: ["i64", "i32", "u32"], result: "i64" },
   /** glibc has it, musl has not. */
   malloc_trim: { parameters: ["usize"], result: "i32", optional: true },
 } as const;

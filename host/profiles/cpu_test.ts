@@ -7,7 +7,11 @@ import type { CpuProfile } from "./v8.ts";
 const naming: Naming = ({ functionName, url }) => ({ name: functionName, file: url, line: 0 });
 
 function node(id: number, functionName: string, children: number[] = []) {
-  return { id, callFrame: { functionName, url: "file:///a.ts", lineNumber: 0 }, children };
+  return {
+    id,
+    callFrame: { functionName, url: "file:///a.ts", lineNumber: 0, columnNumber: 0 },
+    children,
+  };
 }
 
 /** main → work → deep, and main → work alone; the thread waits in between. */

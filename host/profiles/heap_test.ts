@@ -11,7 +11,12 @@ function node(
   selfSize: number,
   children: readonly HeapNode[] = [],
 ): HeapNode {
-  return { id, callFrame: { functionName, url: "", lineNumber: 0 }, selfSize, children };
+  return {
+    id,
+    callFrame: { functionName, url: "", lineNumber: 0, columnNumber: 0 },
+    selfSize,
+    children,
+  };
 }
 
 function told(samples: readonly StackSample[]) {

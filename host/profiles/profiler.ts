@@ -22,8 +22,8 @@ export interface ProfilerOptions {
   readonly subject: string;
   /** Opens the process' inspector; asked again after it has failed. */
   readonly open: () => Promise<Inspector>;
-  /** Finds words for its functions. */
-  readonly naming: Naming;
+  /** Finds words for its functions, once for each profile: what that takes is kept by nobody. */
+  readonly naming: () => Promise<Naming>;
   readonly clock: Clock;
 }
 
@@ -130,7 +130,7 @@ export class Profiler {
     const recorded = await this.#record(seconds, SAMPLE_MICROS, signal);
     return this.#last = {
       types: CPU_TYPES,
-      samples: cpuSamples(recorded, naming),
+      samples: cpuSamples(recorded, await naming()),
       period: { type: "cpu", unit: "nanoseconds", value: SAMPLE_MICROS * 1000 },
       program: this.subject,
       startedAt,
@@ -149,7 +149,7 @@ export class Profiler {
    */
   async timeline(seconds: number, signal: AbortSignal): Promise<string> {
     const recorded = await this.#record(seconds, TIMELINE_MICROS, signal);
-    return timeline(recorded, this.#options.naming, this.subject);
+    return timeline(recorded, await this.#options.naming(), this.subject);
   }
 
   /**
@@ -239,7 +239,7 @@ export class Profiler {
   async #heapSamples(): Promise<StackSample[]> {
     const answer = await this.#post("HeapProfiler.getSamplingProfile");
     const profile = this.#read(HeapProfileSchema, answer);
-    return heapSamples(profile, this.#options.naming, HEAP_BYTES);
+    return heapSamples(profile, await this.#options.naming(), HEAP_BYTES);
   }
 
   #heapProfile(

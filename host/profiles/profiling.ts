@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../clock.ts";
 import type { PluginStateName } from "../sandbox/event.ts";
+import type { Origins } from "../sandbox/origins.ts";
 import type { SupervisedPlugin } from "../sandbox/supervisor.ts";
 import { openInspector } from "./inspector.ts";
 import type { Profile } from "./pprof.ts";
@@ -38,7 +39,7 @@ export class Profiling {
     this.host = new Profiler({
       subject: "weir",
       open: openInspector,
-      naming: hostNaming(home),
+      naming: () => Promise.resolve(hostNaming(home)),
       clock,
     });
   }
@@ -72,15 +73,15 @@ export class Profiling {
    * Makes a plugin known. Another of the same name takes its place.
    *
    * @param name Its name in logs and metrics.
-   * @param code Its bundled text.
+   * @param origins Where its text comes from.
    * @param plugin The plugin.
    * @returns To be told each state that it comes into.
    */
-  add(name: string, code: Uint8Array, plugin: ProfiledPlugin): (state: PluginStateName) => void {
+  add(name: string, origins: Origins, plugin: ProfiledPlugin): (state: PluginStateName) => void {
     const profiler = new Profiler({
       subject: name,
       open: async () => ({ post: (method, params) => plugin.inspect(method, params) }),
-      naming: bundleNaming(name, code),
+      naming: async () => bundleNaming(await origins.read()),
       clock: this.#clock,
     });
     this.#plugins.set(name, { plugin, profiler });

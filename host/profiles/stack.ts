@@ -5,6 +5,7 @@
  * @module
  */
 import { printable } from "../printable.ts";
+import { type FindOrigin, packaged } from "../sandbox/origins.ts";
 import type { CallFrame } from "./v8.ts";
 
 /** A function of a stack. */
@@ -41,11 +42,6 @@ function named(file: string, { functionName, lineNumber }: CallFrame, exact = tr
   return { name: `${path}.${name}`, file, line: exact ? Math.max(0, line) : 0 };
 }
 
-/** `npm/hono/4.13.19/dist/hono.js` of wherever Deno keeps packages. */
-function packaged(url: string): string | undefined {
-  return /\/npm\/[^/]+\/(.*)$/.exec(url)?.[1];
-}
-
 /**
  * Names functions of the host.
  *
@@ -62,41 +58,20 @@ export function hostNaming(home: URL): Naming {
   };
 }
 
-/** Where a part of a bundle begins. */
-interface Section {
-  /** Counts from 0. */
-  readonly line: number;
-  readonly file: string;
-}
-
-/** The bundler writes the path of each file above what it took of it. */
-function sectionsOf(code: Uint8Array): readonly Section[] {
-  return new TextDecoder().decode(code).split("\n").flatMap((content, line) => {
-    const [, file] = /^\/\/ (\S+\.[cm]?[jt]sx?)$/.exec(content) ?? [];
-    return file === undefined ? [] : [{ line, file: packaged(file) ?? file }];
-  });
-}
-
 /**
- * Names functions of a plugin: the one text is taken apart into the files it was made of. Lines
- * stay those of the text.
+ * Names functions of a plugin by the files that its author wrote, as far as they are known.
  *
- * @param plugin The plugin's name.
- * @param code Its bundled text.
+ * @param find Finds where a place of the plugin's text comes from.
  * @returns The naming.
  */
-export function bundleNaming(plugin: string, code: Uint8Array): Naming {
-  let found: readonly Section[] | undefined;
+export function bundleNaming(find: FindOrigin): Naming {
   return (told) => {
-    const { lineNumber } = told;
     const url = printable(told.url);
     const frame = { ...told, functionName: printable(told.functionName) };
     // The bootstrap imports the plugin from a blob:, itself it comes as a data:.
     if (url.startsWith("data:")) return named("bootstrap.js", frame);
     if (!url.startsWith("blob:")) return named(url.replace(/^(ext|node):/, "$1/"), frame);
-    // Nobody may ever ask.
-    found ??= sectionsOf(code);
-    const section = found.findLast(({ line }) => line <= lineNumber);
-    return named(section?.file ?? `${plugin}.js`, frame);
+    const { part, file, line } = find(frame.lineNumber, frame.columnNumber);
+    return { ...named(part, { ...frame, lineNumber: line - 1 }), file };
   };
 }

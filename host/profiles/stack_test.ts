@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { FindOrigin } from "../sandbox/origins.ts";
 import { bundleNaming, hostNaming } from "./stack.ts";
 
 const HOME = new URL("file:///opt/weir/");
@@ -15,42 +16,40 @@ const HOST: readonly (readonly [string, string, string, string, number])[] = [
 
 for (const [functionName, url, name, file, line] of HOST) {
   Deno.test(`"${functionName}" of "${url}" is called ${name}`, () => {
-    const frame = hostNaming(HOME)({ functionName, url, lineNumber: 11 });
+    const frame = hostNaming(HOME)({ functionName, url, lineNumber: 11, columnNumber: 0 });
     assert.equal(frame.name, name);
     if (file !== "") assert.equal(frame.file, file);
     assert.equal(frame.line, line);
   });
 }
 
-const BUNDLE = new TextEncoder().encode(`var early = 1;
-// schemas/ip.ts
-function parseIp() {}
-// a comment about words.
-// plugins/mine/plugin.ts
-function resync() {}
-`);
+const find: FindOrigin = (line, column) => ({
+  part: "schemas/ip.ts",
+  file: column === 4 ? "schemas/ip.ts" : "mine.js",
+  line: line + 100,
+});
 
-const PLUGIN: readonly (readonly [string, number, string, string])[] = [
-  ["blob:null/1", 0, "mine.f", "mine.js"],
-  ["blob:null/1", 2, "schemas/ip.f", "schemas/ip.ts"],
-  ["blob:null/1", 3, "schemas/ip.f", "schemas/ip.ts"],
-  ["blob:null/1", 5, "plugins/mine/plugin.f", "plugins/mine/plugin.ts"],
-  ["data:text/javascript;base64,AAAA", 5, "bootstrap.f", "bootstrap.js"],
-  ["ext:core/01_core.js", 5, "ext/core/01_core.f", "ext/core/01_core.js"],
+const PLUGIN: readonly (readonly [string, string, number, string, string, number])[] = [
+  ["f", "blob:null/1", 4, "schemas/ip.f", "schemas/ip.ts", 105],
+  ["", "blob:null/1", 4, "schemas/ip.(anonymous@105)", "schemas/ip.ts", 105],
+  ["f", "blob:null/1", 3, "schemas/ip.f", "mine.js", 105],
+  ["f", "data:text/javascript;base64,AAAA", 4, "bootstrap.f", "bootstrap.js", 6],
+  ["f", "ext:core/01_core.js", 4, "ext/core/01_core.f", "ext/core/01_core.js", 6],
 ];
 
-for (const [url, lineNumber, name, file] of PLUGIN) {
-  Deno.test(`a plugin's function at line ${lineNumber} of "${url}" is called ${name}`, () => {
-    const frame = bundleNaming("mine", BUNDLE)({ functionName: "f", url, lineNumber });
-    assert.deepEqual(frame, { name, file, line: lineNumber + 1 });
+for (const [functionName, url, columnNumber, name, file, line] of PLUGIN) {
+  Deno.test(`a plugin's "${functionName}" at column ${columnNumber} of "${url}" is called ${name}`, () => {
+    const frame = bundleNaming(find)({ functionName, url, lineNumber: 5, columnNumber });
+    assert.deepEqual(frame, { name, file, line });
   });
 }
 
 Deno.test("what a plugin calls its functions moves nobody's cursor", () => {
-  const frame = bundleNaming("mine", BUNDLE)({
+  const frame = bundleNaming(find)({
     functionName: "\x1b[2K",
     url: "blob:null/\x9b",
     lineNumber: 0,
+    columnNumber: 4,
   });
-  assert.equal(frame.name, "mine.\\u001b[2K");
+  assert.equal(frame.name, "schemas/ip.\\u001b[2K");
 });

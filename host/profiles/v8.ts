@@ -14,6 +14,8 @@ const CallFrameSchema = v.object({
   url: v.string(),
   /** Counts from 0; -1 where there is no line. */
   lineNumber: v.pipe(v.number(), v.safeInteger()),
+  /** Counts from 0; -1 where there is no line. */
+  columnNumber: v.pipe(v.number(), v.safeInteger()),
 });
 
 /** Where a function of a stack is. */

@@ -46,7 +46,12 @@ interface Served extends AsyncDisposable {
 function serve(): Served {
   const tasks = new Tasks({ home, clock: systemClock });
   const profiler = (subject: string) =>
-    new Profiler({ subject, open: openInspector, naming: hostNaming(home), clock: systemClock });
+    new Profiler({
+      subject,
+      open: openInspector,
+      naming: () => Promise.resolve(hostNaming(home)),
+      clock: systemClock,
+    });
   const host = profiler("weir");
   const app = pprofRoutes({
     subjects: {

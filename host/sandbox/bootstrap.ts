@@ -168,6 +168,8 @@ async function run(): Promise<void> {
 try {
   await run();
 } catch (thrown) {
-  end(thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown));
+  const told = thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown);
+  // The text itself, of which the host quotes only the last bytes.
+  end(told.replace(/(base64,)[\w+/=]+/g, "$1......"));
 }
 exit(0);

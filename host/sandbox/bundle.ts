@@ -25,11 +25,31 @@ export interface BundleOptions {
 /** What of weir's own folder a plugin may import. */
 const WEIR = ["mod.ts", "plugins/sdk/", "schemas/"];
 
+/** Where a source map is kept. */
+export interface KeptMap {
+  readonly file: URL;
+  /** 64 hex digits. */
+  readonly sha256: string;
+}
+
+/** A plugin's text. */
+export interface Bundle {
+  /** One ES module. */
+  readonly text: Uint8Array;
+  /** From which sources it was made; undefined where that is not known. */
+  readonly map: KeptMap | undefined;
+}
+
+/** What says how weir's own folder is bundled. */
+const SETTINGS = ["deno.json", "deno.lock", "package.json", ".npmrc"];
+
 /** What is remembered of an earlier bundle: the files it was made of and their hashes. */
 const RecordSchema = v.object({
   deno: v.string(),
   files: v.record(v.string(), v.string()),
   bundle: v.string(),
+  /** The source map's hash. */
+  map: v.nullable(v.pipe(v.string(), v.hexadecimal())),
 });
 
 type Record = v.InferOutput<typeof RecordSchema>;
@@ -50,10 +70,10 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
  *
  * @param entry The plugin's file, a `file:` URL.
  * @param options Programs and folders.
- * @returns The text, one ES module without imports but `node:`.
+ * @returns The text, one ES module without imports but `node:`, and its source map.
  * @throws {WeirError} WEIR_PLUGIN_LOAD when the graph is not acceptable or does not bundle.
  */
-export async function bundlePlugin(entry: URL, options: BundleOptions): Promise<Uint8Array> {
+export async function bundlePlugin(entry: URL, options: BundleOptions): Promise<Bundle> {
   await Deno.mkdir(options.cache, { recursive: true });
   const name = await sha256(new TextEncoder().encode(`${options.home.href}\n${entry.href}`));
   const recordFile = new URL(`${name}.json`, options.cache);
@@ -61,19 +81,25 @@ export async function bundlePlugin(entry: URL, options: BundleOptions): Promise<
   if (kept !== undefined) return kept;
   const roots = [new URL("./", entry), ...WEIR.map((path) => new URL(path, options.home))];
   // The bundler comes before everyone else who reads the files: it alone is kept inside the roots.
-  let text = await runBundler(entry, roots, options);
+  let made = await runBundler(entry, roots, options, "text");
   // A file may change while it is being bundled: the texts before and after must agree.
   for (let attempt = 0; attempt < 3; attempt++) {
     const files = await hashFiles(await graphOf(entry, roots, options));
-    const before = text;
-    text = await runBundler(entry, roots, options);
+    const before = made;
+    made = await runBundler(entry, roots, options, "mapped").catch(() =>
+      // What a map takes may be out of reach; the text alone was not, a moment ago.
+      runBundler(entry, roots, options, "text")
+    );
+    const { text, map } = made;
     const hash = await sha256(text);
-    if (await sha256(before) !== hash) continue;
+    if (await sha256(before.text) !== hash) continue;
     const bundle = `${hash}.js`;
     await writeWhole(new URL(bundle, options.cache), text);
-    const record: Record = { deno: Deno.version.deno, files, bundle };
+    const mapHash = map.length === 0 ? null : await sha256(map);
+    if (mapHash !== null) await writeWhole(new URL(`${mapHash}.map`, options.cache), map);
+    const record: Record = { deno: Deno.version.deno, files, bundle, map: mapHash };
     await writeWhole(recordFile, new TextEncoder().encode(JSON.stringify(record)));
-    return text;
+    return { text, map: keptMap(record, options.cache) };
   }
   throw failure(entry, "its files keep changing");
 }
@@ -84,8 +110,12 @@ function failure(entry: URL, state: string, cause?: unknown): WeirError {
   });
 }
 
+function keptMap({ map }: Record, cache: URL): KeptMap | undefined {
+  return map === null ? undefined : { file: new URL(`${map}.map`, cache), sha256: map };
+}
+
 /** The kept bundle if nothing it was made of has changed. */
-async function keptBundle(recordFile: URL, cache: URL): Promise<Uint8Array | undefined> {
+async function keptBundle(recordFile: URL, cache: URL): Promise<Bundle | undefined> {
   try {
     const json: unknown = JSON.parse(await Deno.readTextFile(recordFile));
     const record = v.parse(RecordSchema, json);
@@ -93,7 +123,9 @@ async function keptBundle(recordFile: URL, cache: URL): Promise<Uint8Array | und
     const now = await hashFiles(Object.keys(record.files));
     if (JSON.stringify(now) !== JSON.stringify(record.files)) return undefined;
     const text = await Deno.readFile(new URL(record.bundle, cache));
-    return `${await sha256(text)}.js` === record.bundle ? text : undefined;
+    return `${await sha256(text)}.js` === record.bundle
+      ? { text, map: keptMap(record, cache) }
+      : undefined;
   } catch {
     // Missing, torn or of another version: it is made anew.
     return undefined;
@@ -124,17 +156,25 @@ async function graphOf(
   return [...graphFiles(new TextDecoder().decode(json), entry.href, roots), config.href];
 }
 
-const PlacesSchema = v.object({ npmCache: v.string() });
+const PlacesSchema = v.object({ npmCache: v.string(), denoDir: v.string() });
+
+/** What the bundler makes: the text, and with "mapped" its source map where that can be had. */
+interface Made {
+  readonly text: Uint8Array;
+  /** JSON of `SourceMapSchema`; empty without. */
+  readonly map: Uint8Array;
+}
 
 /** Bundles in a process that may read the roots and npm's packages, and nothing else. */
 async function runBundler(
   entry: URL,
   roots: readonly URL[],
   options: BundleOptions,
-): Promise<Uint8Array> {
+  what: "text" | "mapped",
+): Promise<Made> {
   const { home } = options;
   const json = await runDeno(entry, "info", ["--json"], options);
-  const { npmCache } = v.parse(PlacesSchema, JSON.parse(new TextDecoder().decode(json)));
+  const { npmCache, denoDir } = v.parse(PlacesSchema, JSON.parse(new TextDecoder().decode(json)));
   // Deno looks where a link leads; that the roots themselves are reached by links is the
   // operator's will.
   const real = await Promise.all(roots.map((root) => Deno.realPath(root).catch(() => npmCache)));
@@ -142,40 +182,52 @@ async function runBundler(
   const comma = readable.find((path) => path.includes(","));
   // It would part one permission into two.
   if (comma !== undefined) throw failure(entry, `the path "${comma}" has a comma`);
-  return await runDeno(entry, "run", [
+  const mapped = what === "mapped";
+  // What Deno reads of its own accord, whoever asks it to bundle.
+  const settings = SETTINGS.map((file) => fileURLToPath(new URL(file, home)));
+  const made = await runDeno(entry, "run", [
     "--quiet",
     "--no-prompt",
     "--no-remote",
     "--unstable-bundle",
     `--allow-read=${readable.join(",")}`,
+    // To give up what it may read beside that, and to know where npm's settings are.
+    ...(mapped ? ["--allow-ffi", "--allow-env=HOME"] : []),
     "--config",
     new URL("deno.json", home).pathname,
     lockOption(entry, home),
-    new URL("./bundler_child.ts", import.meta.url).href,
+    new URL("../bundler_child.ts", import.meta.url).href,
     entry.href,
+    home.href,
+    ...(mapped ? [`${MAP_BYTES}`, ...readable, denoDir, ...settings] : []),
   ], options);
+  const end = PREFIX_BYTES + new DataView(made.buffer).getUint32(0, true);
+  const text = made.subarray(end);
+  const { codeBytes } = options.limits ?? LIMITS;
+  if (text.length > codeBytes) throw failure(entry, `it has more than ${codeBytes} bytes`);
+  return { map: made.subarray(PREFIX_BYTES, end), text };
 }
 
 async function runDeno(
   entry: URL,
   command: "info" | "run",
   args: readonly string[],
-  { deno, limits = LIMITS }: BundleOptions,
-): Promise<Uint8Array> {
+  { deno, home, limits = LIMITS }: BundleOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
   const { bundleMs, codeBytes } = limits;
   const late = AbortSignal.timeout(bundleMs);
   const what = command === "run" ? "bundler" : "deno info";
   try {
-    const child = spawnBounded([deno, command, ...args], late);
+    const child = spawnBounded([deno, command, ...args], fileURLToPath(home), late);
     // The graph of much code is larger than its text, by far less than this.
-    const most = command === "run" ? codeBytes : 4 * codeBytes;
+    const most = command === "run" ? PREFIX_BYTES + MAP_BYTES + codeBytes : 4 * codeBytes;
     const stop = () => child.kill("SIGKILL");
     const [said, stdout, { success }] = await Promise.all([
       upTo(child.stderr, ERROR_BYTES, stop),
       upTo(child.stdout, most, stop),
       child.status,
     ]);
-    if (stdout === undefined) throw failure(entry, `it has more than ${most} bytes`);
+    if (stdout === undefined) throw failure(entry, `it has more than ${codeBytes} bytes`);
     if (success && !late.aborted) return stdout;
     if (late.aborted) throw failure(entry, `${what} has not ended after ${bundleMs} ms`);
     const lines = new TextDecoder().decode(said).trim().split("\n");
@@ -189,10 +241,16 @@ async function runDeno(
  * Starts a program with a bound on its memory, where the node has a program for that: a file of
  * the plugin's folder may be a link to a device that never ends.
  */
-function spawnBounded(command: readonly string[], signal: AbortSignal): Deno.ChildProcess {
+function spawnBounded(
+  command: readonly string[],
+  cwd: string,
+  signal: AbortSignal,
+): Deno.ChildProcess {
   const spawn = ([program = "", ...args]: readonly string[]) =>
     new Deno.Command(program, {
       args,
+      // The text names its files from there, and a pin is to hold wherever weir was started.
+      cwd,
       env: { NO_COLOR: "1" },
       stdin: "null",
       stdout: "piped",
@@ -206,6 +264,10 @@ function spawnBounded(command: readonly string[], signal: AbortSignal): Deno.Chi
   }
 }
 
+/** The bundler says first how long the map is, then the map, then the text. */
+const PREFIX_BYTES = 4;
+/** Bytes of a source map; one that is larger is left out. That of weir's proxier has 110,000. */
+const MAP_BYTES = 1 << 20;
 /** RLIMIT_DATA of Deno while it bundles; it takes some 100 MB. */
 const MEMORY_BYTES = 1 << 30;
 /** Bytes that a program may say on stderr. */
@@ -216,7 +278,7 @@ async function upTo(
   stream: ReadableStream<Uint8Array>,
   most: number,
   stop: () => void,
-): Promise<Uint8Array | undefined> {
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of stream) {

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
 import { messageOf, WeirError } from "../../schemas/errors.ts";
 import { LIMITS } from "../../schemas/wire.ts";
-import { type BundleOptions, bundlePlugin, sha256 } from "./bundle.ts";
+import { type Bundle, type BundleOptions, bundlePlugin, type KeptMap, sha256 } from "./bundle.ts";
 import { parseReference, type PluginReference } from "./reference.ts";
 
 /** A plugin's text, ready for a sandbox. */
@@ -16,6 +17,10 @@ export interface PluginCode {
   readonly text: Uint8Array;
   /** The text's hash, 64 hex digits: what an operator may pin. */
   readonly sha256: string;
+  /** Where a text that was taken as it is comes from; undefined for what weir has bundled. */
+  readonly ready: string | undefined;
+  /** From which sources a bundle was made; undefined where that is not known. */
+  readonly map: KeptMap | undefined;
 }
 
 /** What loading stands on. */
@@ -43,7 +48,7 @@ export async function loadPlugin(reference: string, options: LoadOptions): Promi
   const refuse = (state: string, cause?: unknown) =>
     new WeirError("WEIR_PLUGIN_LOAD", `Cannot load plugin "${reference}": ${state}`, { cause });
   const parsed = parseReference(reference, options.base);
-  const text = await read(parsed, options).catch((cause) => {
+  const { ready, text, map } = await read(parsed, options).catch((cause) => {
     throw cause instanceof WeirError ? cause : refuse(messageOf(cause), cause);
   });
   if (text.length > LIMITS.codeBytes) {
@@ -53,13 +58,20 @@ export async function loadPlugin(reference: string, options: LoadOptions): Promi
   if (parsed.sha256 !== undefined && parsed.sha256 !== hash) {
     throw refuse(`its sha256 is ${hash}, pinned is ${parsed.sha256}`);
   }
-  return { reference, text, sha256: hash };
+  return { reference, text, sha256: hash, ready, map };
 }
 
-async function read({ url, sha256 }: PluginReference, options: LoadOptions): Promise<Uint8Array> {
-  if (url.protocol === "https:") return await download(url, options.fetch);
-  const ready = sha256 !== undefined && /\.m?js$/.test(url.pathname);
-  return ready ? await Deno.readFile(url) : await bundlePlugin(url, options);
+async function read(
+  { url, sha256 }: PluginReference,
+  options: LoadOptions,
+): Promise<Bundle & Pick<PluginCode, "ready">> {
+  if (url.protocol === "https:") {
+    return { ready: url.href, text: await download(url, options.fetch), map: undefined };
+  }
+  if (sha256 === undefined || !/\.m?js$/.test(url.pathname)) {
+    return { ready: undefined, ...await bundlePlugin(url, options) };
+  }
+  return { ready: fileURLToPath(url), text: await Deno.readFile(url), map: undefined };
 }
 
 async function download(url: URL, get: typeof fetch): Promise<Uint8Array> {

@@ -56,6 +56,8 @@ export interface CallOptions {
 export interface ConnectionOptions extends HandshakeOptions {
   readonly log: Log;
   readonly observe: Observe;
+  /** Names places of the plugin's text by its sources; if left out they are as the plugin says. */
+  readonly named?: (told: string) => Promise<string>;
   /** Whether V8's profilers answer in the sandbox; they do not if left out. */
   readonly inspectable?: boolean;
   /** The plugin's metrics so far, which its connections share: a new life brings no new room. */
@@ -149,8 +151,7 @@ export class Connection {
       this.#die("WEIR_PLUGIN_DIED", how);
       for (const capability of handshake.capabilities.values()) capability.close();
       const { code, reason } = this.#death ?? { code: "WEIR_PLUGIN_DIED", reason: how };
-      const stderr = sandbox.stderr();
-      return { code, reason: stderr === "" ? reason : `${reason}; stderr: ${stderr}` };
+      return { code, reason: reason + await lastSaid(sandbox, options) };
     });
   }
 
@@ -175,9 +176,9 @@ export class Connection {
     } catch (thrown) {
       sandbox.kill();
       await sandbox.exited;
-      const stderr = sandbox.stderr();
-      if (!(thrown instanceof WeirError) || stderr === "") throw thrown;
-      throw new WeirError(thrown.code, `${thrown.message}; stderr: ${stderr}`, { cause: thrown });
+      if (!(thrown instanceof WeirError)) throw thrown;
+      const message = thrown.message + await lastSaid(sandbox, options);
+      throw new WeirError(thrown.code, message, { cause: thrown });
     }
   }
 
@@ -439,7 +440,11 @@ export class Connection {
       this.#calls.delete(message.id);
       this.#finish(call, "WEIR_PLUGIN_FAILED", message.spans && message);
       const { error } = message;
-      call.reject(this.#error("WEIR_PLUGIN_FAILED", call.method, error.message, error));
+      const { named = asTold } = this.#options;
+      void named(error.stack).then((stack) => {
+        const cause = { ...error, stack };
+        call.reject(this.#error("WEIR_PLUGIN_FAILED", call.method, error.message, cause));
+      });
       return;
     }
     const result = v.safeParse(CALL_RESULTS[call.method], message.value, {
@@ -453,6 +458,19 @@ export class Connection {
     this.#finish(call, "ok", message.spans && message);
     call.resolve(result.output);
   }
+}
+
+function asTold(told: string): Promise<string> {
+  return Promise.resolve(told);
+}
+
+/** What a plugin that is gone has written to stderr, ready to stand behind the reason. */
+async function lastSaid(
+  sandbox: Sandbox,
+  { named = asTold }: ConnectionOptions,
+): Promise<string> {
+  const stderr = sandbox.stderr();
+  return stderr === "" ? "" : `; stderr: ${await named(stderr)}`;
 }
 
 function broken(what: string): WeirError {

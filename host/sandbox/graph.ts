@@ -6,6 +6,8 @@
 import * as v from "valibot";
 import { WeirError } from "../../schemas/errors.ts";
 
+const ResolvedSchema = v.optional(v.object({ specifier: v.optional(v.string()) }));
+
 const GraphSchema = v.object({
   roots: v.array(v.string()),
   modules: v.array(v.object({
@@ -13,8 +15,22 @@ const GraphSchema = v.object({
     kind: v.optional(v.string()),
     local: v.nullish(v.string()),
     error: v.optional(v.string()),
+    dependencies: v.optional(
+      v.array(v.object({ code: ResolvedSchema, type: ResolvedSchema })),
+      [],
+    ),
+    maybeSourceMapDependency: v.optional(v.object({ dependency: ResolvedSchema })),
   })),
 });
+
+/** What only a comment about a source map names: the bundler does not take it in. */
+function namedAsMaps({ modules }: v.InferOutput<typeof GraphSchema>): ReadonlySet<string> {
+  const imported = modules.flatMap(({ dependencies }) =>
+    dependencies.flatMap(({ code, type }) => [code?.specifier, type?.specifier])
+  );
+  const maps = modules.map((module) => module.maybeSourceMapDependency?.dependency?.specifier);
+  return new Set(maps.filter((map) => map !== undefined)).difference(new Set(imported));
+}
 
 /**
  * Reads the graph and refuses what a plugin must not be bundled from. The bundler is kept inside
@@ -37,7 +53,9 @@ export function graphFiles(
   const refuse = (state: string) =>
     new WeirError("WEIR_PLUGIN_LOAD", `Cannot load plugin "${reference}": ${state}`);
   const files: string[] = [];
+  const maps = namedAsMaps(graph);
   for (const { specifier, error } of graph.modules) {
+    if (maps.has(specifier)) continue;
     if (error !== undefined) throw refuse(error);
     if (specifier.startsWith("npm:")) continue;
     if (specifier.startsWith("node:")) {

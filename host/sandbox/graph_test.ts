@@ -19,6 +19,21 @@ Deno.test("a graph of own files, weir's and packages gives the files to watch", 
   ]);
 });
 
+Deno.test("a file that only a comment names as a source map is not in the graph", () => {
+  const named = (specifier: string) => ({
+    maybeSourceMapDependency: { dependency: { specifier } },
+  });
+  const map = { kind: "external", specifier: "file:///etc/shadow" };
+  const plugin = {
+    kind: "esm",
+    specifier: "file:///opt/plugin/plugin.js",
+    ...named(map.specifier),
+  };
+  assert.deepEqual(graphFiles(graph(plugin, map), "p", roots), [plugin.specifier]);
+  const importing = { ...plugin, dependencies: [{ code: { specifier: map.specifier } }] };
+  assert.throws(() => graphFiles(graph(importing, map), "p", roots), /outside of its folder/);
+});
+
 const REFUSED: readonly (readonly [string, object, RegExp])[] = [
   ["a file elsewhere", { specifier: "file:///etc/shadow", kind: "external" }, /outside of its/],
   ["a file beside its folder", { specifier: "file:///opt/plugin-two/x.ts" }, /outside of its/],

@@ -3,9 +3,12 @@ import { systemClock } from "../../host/clock.ts";
 import { formatProfile } from "../../host/profiles/pprof.ts";
 import { Profiler } from "../../host/profiles/profiler.ts";
 import { bundleNaming } from "../../host/profiles/stack.ts";
+import { Origins } from "../../host/sandbox/origins.ts";
 import { hostileCode, type HostileOptions, runHostile } from "./sandbox.ts";
 
 const code = await hostileCode("handlers.ts");
+const sources = (await Deno.readTextFile(new URL("./plugins/handlers.ts", import.meta.url)))
+  .split("\n");
 const snapshot = {
   revision: 1,
   settings: {
@@ -24,10 +27,11 @@ const never = new AbortController().signal;
 async function runProfiled(attack: string, limits: HostileOptions["limits"] = {}) {
   const hostile = await runHostile(code, { attack, limits, inspectable: true });
   await hostile.ready;
+  const origins = new Origins("hostile", code, new URL("../../", import.meta.url));
   const profiler = new Profiler({
     subject: "hostile",
     open: async () => ({ post: (method, params) => hostile.plugin.inspect(method, params) }),
-    naming: bundleNaming("hostile", code.text),
+    naming: async () => bundleNaming(await origins.read()),
     clock: systemClock,
   });
   return {
@@ -61,8 +65,9 @@ Deno.test("a CPU profile of a plugin shows the function that was busy, in the fi
   const shown = formatProfile("profile", await profiling);
   const [, top = ""] = shown.split("\n\n");
   // V8 may have put the one function into the other.
-  const busy = /tests\/hostile\/plugins\/handlers\.grind(s|BetweenAwaits)\t.+\/handlers\.ts:\d+$/m;
-  assert.match(top, busy, shown);
+  const busy = /handlers\.grind(s|BetweenAwaits)\ttests\/hostile\/plugins\/handlers\.ts:(\d+)$/m;
+  const [, , line] = busy.exec(top) ?? [];
+  assert.match(sources[Number(line) - 1] ?? "", /grind/, shown);
 });
 
 Deno.test("a heap profile of a plugin shows who keeps objects", async () => {
@@ -70,7 +75,13 @@ Deno.test("a heap profile of a plugin shows who keeps objects", async () => {
   await profiled.profiler.watchHeap();
   await profiled.attack();
   const shown = formatProfile("heap", await profiled.profiler.heap(true));
-  assert.match(shown, /handlers\.hoardForGood\t/);
+  assert.match(shown, /handlers\.hoardForGood\ttests\/hostile\/plugins\/handlers\.ts:\d+$/m);
+  // 300,000 of three parts each, of which V8 may allocate some together.
+  const counts = [...shown.matchAll(/^(\d+) \d+ @\n#\t\S+hoardForGood\t/gm)].map(([, n]) =>
+    Number(n)
+  );
+  const objects = counts.reduce((sum, count) => sum + count, 0);
+  assert.ok(objects > 250_000 && objects < 1_100_000, shown);
 });
 
 for (const attack of ["forges commands", "forges commands by toJSON"]) {

@@ -11,6 +11,7 @@ import { sysctlCapability } from "../../host/capabilities/sysctl/sysctl.ts";
 import { systemClock } from "../../host/clock.ts";
 import type { SandboxEvent } from "../../host/sandbox/event.ts";
 import { type Jail, probeJail } from "../../host/sandbox/jail.ts";
+import { Origins } from "../../host/sandbox/origins.ts";
 import { sandboxCommand, startSandbox } from "../../host/sandbox/process.ts";
 import { type SupervisedPlugin, supervisePlugin } from "../../host/sandbox/supervisor.ts";
 import { LIMITS, type Limits } from "../../schemas/wire.ts";
@@ -63,17 +64,15 @@ export interface Hostile extends AsyncDisposable {
  */
 export async function hostileCode(name: string): Promise<PluginCode> {
   const cache = await Deno.makeTempDir({ prefix: "weir-hostile-" });
-  try {
-    return await loadPlugin(name, {
-      deno,
-      home,
-      cache: new URL(`file://${cache}/`),
-      base: new URL("./plugins/", import.meta.url),
-      fetch,
-    });
-  } finally {
-    await Deno.remove(cache, { recursive: true });
-  }
+  // The source map is read when it is asked for.
+  addEventListener("unload", () => Deno.removeSync(cache, { recursive: true }));
+  return await loadPlugin(name, {
+    deno,
+    home,
+    cache: new URL(`file://${cache}/`),
+    base: new URL("./plugins/", import.meta.url),
+    fetch,
+  });
 }
 
 /**
@@ -83,7 +82,13 @@ export async function hostileCode(name: string): Promise<PluginCode> {
  * @returns Its code.
  */
 export function rawCode(text: string): PluginCode {
-  return { reference: "raw", text: new TextEncoder().encode(text), sha256: "" };
+  return {
+    reference: "raw",
+    text: new TextEncoder().encode(text),
+    sha256: "",
+    ready: undefined,
+    map: undefined,
+  };
 }
 
 let jail: Promise<Jail> | undefined;
@@ -112,6 +117,7 @@ export async function runHostile(code: PluginCode, options: HostileOptions): Pro
   const inspectable = options.inspectable ?? false;
   const allowed = await machineJail();
   const ready = Promise.withResolvers<void>();
+  const origins = new Origins("hostile", code, home);
   const plugin = supervisePlugin({
     reference: code.reference,
     version: "0.1.0",
@@ -135,6 +141,7 @@ export async function runHostile(code: PluginCode, options: HostileOptions): Pro
       for (const look of watchers) look();
     },
     inspectable,
+    named: (told) => origins.name(told),
     start: () =>
       startSandbox(code.text, { deno, jail: allowed, limits, clock: systemClock, inspectable }),
     // The middle of the jitter.
