@@ -8,7 +8,7 @@ import type { Child } from "hono/jsx";
 import type { PageFacts } from "./facts.ts";
 import { SCRIPT } from "./script.ts";
 import { STYLE } from "./style.ts";
-import { duration } from "./words.ts";
+import { moment, shown } from "./words.ts";
 
 /** The views that the navigation leads to, in its order. */
 const VIEWS = [
@@ -24,11 +24,13 @@ export type ViewPath = (typeof VIEWS)[number]["path"];
 
 /** A view within its frame. */
 export interface DocumentProps {
-  readonly facts: Pick<PageFacts, "node" | "version" | "now" | "startedAt">;
+  readonly facts: Pick<PageFacts, "node" | "version" | "health" | "startedAt">;
   /** Of this view, for the tab. */
   readonly title: string;
   /** Where in the navigation it is. */
   readonly at: ViewPath;
+  /** Differs whenever the view would. */
+  readonly seen: string;
   readonly children?: Child;
 }
 
@@ -59,8 +61,9 @@ function Mark() {
  * @param props The view.
  * @returns A whole document.
  */
-export function Document({ facts, title, at, children }: DocumentProps) {
-  const node = facts.node();
+export function Document({ facts, title, at, seen, children }: DocumentProps) {
+  const node = shown(facts.node(), 260);
+  const healthy = facts.health().code === 200;
   return (
     <>
       {raw("<!DOCTYPE html>")}
@@ -73,7 +76,7 @@ export function Document({ facts, title, at, children }: DocumentProps) {
           <link rel="icon" href={ICON} />
           <style>{raw(STYLE)}</style>
         </head>
-        <body>
+        <body data-seen={seen}>
           <a class="skip" href="#main">Skip to the content</a>
           <header>
             <div>
@@ -90,15 +93,21 @@ export function Document({ facts, title, at, children }: DocumentProps) {
                 </ul>
               </nav>
               <div class="liveness">
+                <div id="alarm" data-live="" role="status">
+                  {healthy ? "" : <a class="alarm" href="/">✗ Unhealthy</a>}
+                </div>
                 <span id="live" role="status"></span>
               </div>
             </div>
           </header>
-          <main id="main" tabindex={-1}>{children}</main>
+          <main id="main" tabindex={-1}>
+            <p id="stale" class="notes" role="alert" hidden></p>
+            {children}
+          </main>
           <footer>
             <p>
-              weir {facts.version} on node <code>{node}</code>, up for{" "}
-              {duration(facts.now() - facts.startedAt)}. This page only reads; so do{" "}
+              weir {facts.version} on node <code>{node}</code>, running since{" "}
+              <span class="mono">{moment(facts.startedAt)}</span>. This page only reads; so do{" "}
               <a href="/metrics">/metrics</a>, <a href="/configz">/configz</a> and{" "}
               <a href="/statusz">/statusz</a>.
             </p>

@@ -21,14 +21,17 @@ export const MOST_LISTENERS = 16;
 
 /** Milliseconds between two looks. */
 const LOOK_MS = 250;
-/** Milliseconds after which a line is sent in any case, so that a dead connection is seen. */
+/**
+ * Milliseconds after which a page is told in any case: times and rates have gone on, and a page that
+ * hears nothing knows that the connection is dead.
+ */
 const BEAT_MS = 15_000;
 
 const encoder = new TextEncoder();
 /** A browser that loses the connection comes again after so long. */
 const HELLO = encoder.encode("retry: 2000\n\n");
 const NEWS = encoder.encode("event: news\ndata:\n\n");
-const BEAT = encoder.encode(":\n\n");
+const BEAT = encoder.encode("event: beat\ndata:\n\n");
 
 /** One that listens. */
 interface Listener {
@@ -60,14 +63,18 @@ export class Live {
    * Lets one more listen.
    *
    * @param closing Ends the stream.
+   * @param seen The version of what is shown there; undefined for the present one.
    * @returns A stream of server-sent events, or undefined when too many listen.
    */
-  listen(closing: AbortSignal): ReadableStream<Uint8Array<ArrayBuffer>> | undefined {
+  listen(
+    closing: AbortSignal,
+    seen?: string,
+  ): ReadableStream<Uint8Array<ArrayBuffer>> | undefined {
     if (this.#listeners.size >= MOST_LISTENERS || closing.aborted) return undefined;
     const { version, clock } = this.#options;
     const leave = () => listener.close();
     const listener: Listener = {
-      told: version(),
+      told: seen ?? version(),
       spokenAt: clock.now(),
       send: undefined,
       close: () => {},

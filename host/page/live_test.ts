@@ -36,6 +36,21 @@ Deno.test("a listener is told that something is new, once for all changes since 
   assert.equal(await next, "event: news\ndata:\n\n");
 });
 
+Deno.test("one whose page is older than the present is told so at once, one whose is not, is not", async () => {
+  const { clock, closing, live, change } = stage();
+  change();
+  const listen = (seen: string) => live.listen(closing.signal, seen)?.getReader() ?? assert.fail();
+  const [older, present] = [listen("0"), listen("1")];
+  await read(older);
+  await read(present);
+  const told = read(older);
+  let quiet = true;
+  void read(present).then(() => quiet = false);
+  await clock.advance(250);
+  assert.equal(await told, "event: news\ndata:\n\n");
+  assert.equal(quiet, true);
+});
+
 Deno.test("for one that does not read nothing piles up, and it misses nothing when it reads", async () => {
   const { clock, listen, change } = stage();
   const reader = listen();
@@ -59,7 +74,7 @@ Deno.test("a quiet connection has a sign of life from time to time", async () =>
   await read(reader);
   const told = read(reader);
   await clock.advance(15_000);
-  assert.equal(await told, ":\n\n");
+  assert.equal(await told, "event: beat\ndata:\n\n");
 });
 
 Deno.test("so many listen at most, and one that leaves makes room", async () => {

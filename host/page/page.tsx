@@ -33,6 +33,15 @@ export interface PageBindings {
   readonly closing: AbortSignal;
 }
 
+/** What a request comes with, and what is known of it while it is answered. */
+interface PageEnvironment {
+  readonly Bindings: PageBindings;
+  readonly Variables: {
+    /** The version of what it is told, or of what came before. */
+    readonly seen: string;
+  };
+}
+
 /** A view, before it is framed. */
 interface View {
   readonly at: ViewPath;
@@ -41,10 +50,22 @@ interface View {
   readonly status?: 404;
 }
 
+/** A short text that differs, but for one in four thousand million, when another does (FNV-1a). */
+function digest(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) {
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  }
+  return (hash >>> 0).toString(36);
+}
+
 /** Differs whenever a view would. */
-function versionOf({ revisions, tracker, traces, plugins, health, profiles }: PageFacts): string {
+function versionOf(
+  { revisions, tracker, traces, plugins, health, profiles, startedAt }: PageFacts,
+): string {
   const { services, endpointSlices } = tracker.pending;
-  return [
+  return digest([
+    startedAt,
     revisions.revision,
     tracker.size,
     services + endpointSlices,
@@ -52,7 +73,7 @@ function versionOf({ revisions, tracker, traces, plugins, health, profiles }: Pa
     health().code,
     ...plugins().map(({ name, state, restarts }) => `${name} ${state.type} ${restarts}`),
     ...[...profiles?.().values() ?? []].map((profile) => profile?.startedAt),
-  ].join("|");
+  ].join("|"));
 }
 
 function notFound(at: ViewPath, what: string): View {
@@ -69,21 +90,26 @@ function notFound(at: ViewPath, what: string): View {
 export async function pageApp(
   facts: PageFacts,
   clock: Clock,
-): Promise<Hono<{ Bindings: PageBindings }>> {
+): Promise<Hono<PageEnvironment>> {
   const headers = await pageHeaders(STYLE, SCRIPT);
   const live = new Live({ version: () => versionOf(facts), clock });
   const text = (context: Context, body: string, status: 403 | 503) =>
     context.body(`${body}\n`, status, { ...headers, "Content-Type": "text/plain; charset=utf-8" });
-  const framed = (context: Context, { at, title, body, status = undefined }: View) =>
+  const framed = (
+    context: Context<PageEnvironment>,
+    { at, title, body, status = undefined }: View,
+  ) =>
     context.html(
-      <Document facts={facts} at={at} title={title}>{body}</Document>,
+      <Document facts={facts} at={at} title={title} seen={context.get("seen")}>{body}</Document>,
       status ?? 200,
       headers,
     );
   const { traces, plugins, profiles } = facts;
-  return new Hono<{ Bindings: PageBindings }>()
-    .use(async (_context, next) => {
+  return new Hono<PageEnvironment>()
+    .use(async (context, next) => {
       facts.looked();
+      // Before anything is read: what changes meanwhile is news to who is shown this.
+      context.set("seen", versionOf(facts));
       await next();
     })
     .get("/", (context) =>
@@ -160,7 +186,7 @@ export async function pageApp(
       if (site !== "same-origin") return text(context, "Only the page itself may listen", 403);
       const type = { ...headers, "Content-Type": "text/event-stream" };
       if (context.req.method === "HEAD") return context.body(null, 200, type);
-      const stream = live.listen(context.env.closing);
+      const stream = live.listen(context.env.closing, context.req.query("seen"));
       if (stream === undefined) return text(context, "Too many pages listen", 503);
       return context.body(stream, 200, type);
     });

@@ -1,68 +1,89 @@
 /**
- * The page's script: it keeps what is shown up to date and searches while one types. Without it
- * everything can be read, and a search takes a press of Enter.
+ * The page's script: it keeps what is shown up to date, says when it no longer is, and searches
+ * while one types. Without it everything can be read, and a search takes a press of Enter.
  *
  * It is written as a browser runs it, because the page's policy lets a browser run this text only.
  *
  * @module
  */
+import { MERGE } from "./merge.ts";
 
 /** The text. */
 export const SCRIPT = `"use strict";
 (() => {
   const status = document.getElementById("live");
+  const stale = document.getElementById("stale");
   const button = document.createElement("button");
-  let source, timer, busy = false, again = false, paused = false, refreshedAt = 0;
-
+  const told = document.createElement("p");
+  let source, timer, staleTimer, busy = false, again = false, paused = false, refreshedAt = 0;
+  // When what is shown was known to be true, and when weir was heard last.
+  let trueAt = Date.now(), heardAt = trueAt;
+${MERGE}
   function say(text, state) {
-    status.textContent = text;
+    if (status.textContent !== text) status.textContent = text;
     status.dataset.state = state;
   }
 
-  function focusKey(element) {
-    if (element.localName === "summary") return "summary of " + element.parentElement.id;
-    return element.id || element.getAttribute("href") || element.getAttribute("aria-label");
+  function clock(at) {
+    return new Date(at).toISOString().slice(11, 19) + " UTC";
   }
 
-  function replace(part, fresh) {
-    if (part.isEqualNode(fresh)) return;
-    const active = part.contains(document.activeElement) ? focusKey(document.activeElement) : null;
-    const open = new Set([...part.querySelectorAll("details[open]")].map((each) => each.id));
-    const scrolled = [...part.querySelectorAll("[data-scroll]")].map((each) => each.scrollLeft);
-    const next = document.importNode(fresh, true);
-    for (const each of next.querySelectorAll("details")) each.open = each.open || open.has(each.id);
-    part.replaceWith(next);
-    [...next.querySelectorAll("[data-scroll]")].forEach((each, at) => each.scrollLeft = scrolled[at] || 0);
-    if (active === null) return;
-    const all = next.querySelectorAll("a, button, summary, [tabindex]");
-    const again = [...all].find((each) => focusKey(each) === active);
-    if (again) again.focus({ preventScroll: true });
+  function heard() {
+    heardAt = Date.now();
   }
 
+  // Nobody may take for the present what is the past.
+  function away() {
+    say("weir does not answer", "away");
+    // A restart takes a moment, and is no news.
+    staleTimer ??= setTimeout(() => {
+      stale.textContent = "weir does not answer. What is shown here was so at " + clock(trueAt) +
+        ", and may not be any more.";
+      stale.hidden = false;
+      document.body.dataset.stale = "";
+    }, 3000);
+  }
+
+  function present() {
+    clearTimeout(staleTimer);
+    staleTimer = undefined;
+    stale.hidden = true;
+    delete document.body.dataset.stale;
+  }
+
+  // True when weir answered.
   async function refresh() {
     if (busy) {
       again = true;
-      return;
+      return true;
     }
     busy = true;
+    let answered = true;
     try {
-      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      const answer = await fetch(location.href, {
+        headers: { Accept: "text/html" },
+        signal: AbortSignal.timeout(10_000),
+      });
       if (!answer.ok && answer.status !== 404) throw new Error(answer.statusText);
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       document.title = fresh.title;
+      document.body.dataset.seen = fresh.body.dataset.seen;
       for (const part of document.querySelectorAll("[data-live]")) {
         const next = fresh.getElementById(part.id);
-        if (next) replace(part, next);
+        if (next) merge(part, next);
       }
-      refreshedAt = Date.now();
+      trueAt = refreshedAt = Date.now();
+      present();
     } catch {
-      say("weir does not answer", "away");
+      answered = false;
+      away();
     }
     busy = false;
     if (again) {
       again = false;
-      refresh();
+      return await refresh();
     }
+    return answered;
   }
 
   // However fast things change, nobody reads faster than this.
@@ -70,23 +91,49 @@ export const SCRIPT = `"use strict";
     if (timer || paused || document.hidden) return;
     timer = setTimeout(() => {
       timer = undefined;
-      refresh();
+      if (!paused) refresh();
     }, Math.max(0, 500 - (Date.now() - refreshedAt)));
   }
 
+  // Too many pages listen: this one asks by itself.
+  async function poll(lost) {
+    if (paused || source !== lost) return;
+    if (document.hidden || await refresh()) say("Every 5 s", "live");
+    setTimeout(() => !paused && source === lost && listen(), 5000);
+  }
+
   function listen() {
-    source = new EventSource("/live");
-    source.onopen = () => {
+    source?.close();
+    heard();
+    // A browser that finds the connection lost asks by the same address: then the page is older.
+    const own = source = new EventSource("/live?seen=" + document.body.dataset.seen);
+    own.onopen = () => {
+      heard();
       say("Live", "live");
-      refreshSoon();
+      if (!stale.hidden || staleTimer) refreshSoon();
     };
-    source.addEventListener("news", refreshSoon);
-    source.onerror = () => {
-      say("weir does not answer", "away");
-      // A browser gives up after an answer such as 503: too many pages listen.
-      if (source.readyState === EventSource.CLOSED) setTimeout(() => !paused && listen(), 5000);
+    own.addEventListener("news", () => {
+      heard();
+      refreshSoon();
+    });
+    // Nothing is new, but times and rates have gone on.
+    own.addEventListener("beat", () => {
+      heard();
+      refreshSoon();
+    });
+    own.onerror = () => {
+      // A browser gives up after an answer such as 503.
+      if (own.readyState === EventSource.CLOSED) poll(own);
+      else away();
     };
   }
+
+  // A node without power says nothing: no connection ends by that.
+  setInterval(() => {
+    if (paused || source.readyState === EventSource.CLOSED || Date.now() - heardAt < 40_000) return;
+    away();
+    listen();
+  }, 5000);
 
   button.type = "button";
   button.textContent = "Pause";
@@ -96,23 +143,35 @@ export const SCRIPT = `"use strict";
     button.setAttribute("aria-pressed", String(paused));
     if (paused) {
       source.close();
-      say("Paused", "paused");
-    } else listen();
+      say("Paused at " + clock(Date.now()), "paused");
+    } else {
+      listen();
+      refreshSoon();
+    }
   });
   status.after(button);
 
   document.addEventListener("visibilitychange", refreshSoon);
   addEventListener("pagehide", () => source.close());
-  addEventListener("pageshow", (event) => event.persisted && !paused && listen());
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted || paused) return;
+    listen();
+    refreshSoon();
+  });
 
   const form = document.getElementById("search");
   if (form) {
+    told.className = "unseen";
+    told.setAttribute("role", "status");
+    form.after(told);
     let typing;
-    const search = () => {
+    const search = async () => {
       const query = new URLSearchParams(new FormData(form));
       for (const [name, value] of [...query]) if (value === "") query.delete(name);
       history.replaceState(null, "", query.size ? "?" + query : location.pathname);
-      refresh();
+      await refresh();
+      // Only who has searched is told how much was found: the cluster's changes would never end.
+      told.textContent = document.getElementById("count").textContent;
     };
     form.addEventListener("input", () => {
       clearTimeout(typing);

@@ -103,7 +103,7 @@ export function ServiceTable({ search, result }: ServiceTableProps) {
         <button type="submit">Search</button>
       </form>
       <div id="found" data-live="">
-        <p role="status">
+        <p id="count">
           {searched ? `${count(found)} of ${counted(all, "Service")}` : counted(all, "Service")}
         </p>
         {rows.length === 0

@@ -41,6 +41,10 @@ nav a { display: block; padding: .35rem .7rem; border-radius: .4rem; color: var(
 nav a:hover { background: var(--ground); }
 nav a[aria-current] { background: var(--ground); box-shadow: inset 0 -3px var(--accent); font-weight: 600; }
 .liveness { margin-left: auto; display: flex; align-items: center; gap: .6rem; color: var(--soft); }
+.alarm { display: inline-block; padding: .2rem .7rem; border-radius: .4rem; border: 2px solid currentColor; color: var(--bad); font-weight: 650; }
+#stale { border: 2px solid var(--bad); font-weight: 600; }
+[data-stale] main > :not(#stale) { filter: grayscale(1); }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; margin: 0; }
 #live:not(:empty)::before { content: "●"; margin-right: .35rem; color: var(--good); }
 #live[data-state=paused]::before { content: "❚❚"; color: var(--soft); }
 #live[data-state=away]::before { content: "▲"; color: var(--bad); }

@@ -119,6 +119,76 @@ Deno.test("a picture follows its endpoints, and what one has opened and where on
   assert.equal(await rules.evaluate((element) => element === document.activeElement), true);
 });
 
+Deno.test("what stays the same stays in place: under a finger, and while it is copied", async () => {
+  await weir.write([]);
+  await using seen = await visit(browser, `${PAGE}/services`);
+  const { page } = seen;
+  await live(page);
+  await page.evaluate(() => {
+    const link = document.querySelector("a[href='/services/shop/search']");
+    const address = link?.closest("tr")?.querySelector("td.mono");
+    if (address) getSelection()?.selectAllChildren(address);
+  });
+  const pressed = await page.getByRole("link", { name: "shop/search" }).elementHandle();
+  await weir.write(shopService("aaa", 40, [sampleEndpoint("10.244.1.40")]));
+  await page.getByRole("link", { name: "shop/aaa" }).waitFor();
+  assert.equal(await page.evaluate(() => String(getSelection())), "10.96.0.14");
+  assert.equal(await pressed?.evaluate((element) => element.isConnected), true);
+  await weir.write([]);
+  await page.getByRole("link", { name: "shop/aaa" }).waitFor({ state: "detached" });
+  assert.equal(await page.evaluate(() => String(getSelection())), "10.96.0.14");
+});
+
+Deno.test("a reader who cannot see is told what a search found, and not of every change", async () => {
+  await weir.write([]);
+  await using seen = await visit(browser, `${PAGE}/services`);
+  const { page } = seen;
+  await live(page);
+  const told = page.locator("#search + [role=status]");
+  assert.equal(await told.textContent(), "");
+  await page.getByRole("searchbox").fill("cart");
+  await page.locator("#search + [role=status]", { hasText: /^1 of \d+ Services$/ }).waitFor();
+  await weir.write(shopService("cart-2", 40, []));
+  await page.getByRole("link", { name: "shop/cart-2" }).waitFor();
+  assert.match(await told.textContent() ?? "", /^1 of /);
+});
+
+Deno.test("a page that is one too many to be told of news asks by itself", async () => {
+  await weir.write([]);
+  await using all = new AsyncDisposableStack();
+  for (let listener = 1; listener <= 16; listener++) {
+    const { body } = await fetch(`${PAGE}/live`);
+    all.defer(async () => await body?.cancel());
+  }
+  await using seen = await visit(browser, `${PAGE}/services`);
+  await seen.page.getByText("Every 5 s").waitFor();
+  await weir.write(shopService("voucher", 40, []));
+  await seen.page.getByRole("link", { name: "shop/voucher" }).waitFor();
+  assert.equal(await seen.page.locator("#stale").isVisible(), false);
+});
+
+Deno.test("a weir that hangs is no weir that lives: the page says since when it knows nothing", async () => {
+  await using seen = await visit(browser, "about:blank");
+  const { page } = seen;
+  await page.clock.install();
+  await page.goto(PAGE);
+  await live(page);
+  weir.process.kill("SIGSTOP");
+  try {
+    await page.clock.runFor(46_000);
+    await page.getByText("weir does not answer", { exact: true }).waitFor();
+    await page.clock.runFor(3_000);
+    const alert = page.getByRole("alert");
+    await alert.filter({ hasText: /was so at \d\d:\d\d:\d\d UTC, and may not be/ }).waitFor();
+    assert.deepEqual(await violations(page), []);
+  } finally {
+    weir.process.kill("SIGCONT");
+  }
+  await page.clock.resume();
+  await live(page);
+  await page.locator("#stale").waitFor({ state: "hidden" });
+});
+
 Deno.test("one who has paused is left alone until they go on", async () => {
   await weir.write([]);
   await using seen = await visit(browser, `${PAGE}/services`);
@@ -142,7 +212,7 @@ Deno.test("a search finds while one types, and its address can be handed on", as
   await using seen = await visit(browser, `${PAGE}/services`);
   const { page } = seen;
   await page.getByRole("searchbox").fill("203.0.113");
-  await page.getByText(/^1 of \d+ Services$/).waitFor();
+  await page.locator("#count", { hasText: /^1 of \d+ Services$/ }).waitFor();
   await page.getByRole("link", { name: "shop/storefront" }).waitFor();
   assert.match(page.url(), /\?q=203\.0\.113$/);
   await page.getByRole("searchbox").fill("");
@@ -232,5 +302,6 @@ Deno.test("weir ends at once though people look at it, and their pages say so", 
   const { code } = await weir.process.ended();
   assert.equal(code, 0);
   assert.ok(performance.now() - begun < 2_000);
-  await seen.page.getByText("weir does not answer").waitFor();
+  await seen.page.getByText("weir does not answer", { exact: true }).waitFor();
+  await seen.page.getByRole("alert").filter({ hasText: /was so at/ }).waitFor();
 });
