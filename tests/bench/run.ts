@@ -36,6 +36,27 @@ function weirCommand(): readonly string[] {
   return [Deno.execPath(), ...words];
 }
 
+/** weir with untraced.ts in the place of what records syncs. */
+function unrecordedCommand(): readonly string[] {
+  const home = new URL("../../", import.meta.url);
+  const address = (path: string) => new URL(path, home).href;
+  const imports = Object.fromEntries(
+    Object.entries(deno.imports).map(([name, target]) => [
+      name,
+      target.startsWith("./") ? address(target) : target,
+    ]),
+  );
+  const [program = "", run = "", ...words] = weirCommand();
+  const map = {
+    imports: {
+      ...imports,
+      [address("host/telemetry/running_tracing.ts")]: address("tests/bench/untraced.ts"),
+    },
+  };
+  const data = `data:application/json,${encodeURIComponent(JSON.stringify(map))}`;
+  return [program, run, `--import-map=${data}`, ...words];
+}
+
 const { values: options } = parseArgs({
   args: Deno.args,
   options: {
@@ -105,21 +126,24 @@ function progress(text: string): void {
   } else console.error(text);
 }
 
-/** Two nodes whose loopback is up. */
+/** Three nodes whose loopback is up. */
 function tracedNodes(): Disposable & {
+  readonly unrecorded: NetworkNamespace;
   readonly off: NetworkNamespace;
   readonly on: NetworkNamespace;
 } {
   using stack = new DisposableStack();
-  const [off, on] = ["off", "on"].map((name) => {
+  const [unrecorded, off, on] = ["unrecorded", "off", "on"].map((name) => {
     const node = stack.use(NetworkNamespace.create(name));
     using links = new Links(node);
     links.up("lo");
     return node;
   });
-  if (off === undefined || on === undefined) throw new Error("two names make two nodes");
+  if (unrecorded === undefined || off === undefined || on === undefined) {
+    throw new Error("three names make three nodes");
+  }
   const running = stack.move();
-  return { off, on, [Symbol.dispose]: () => running.dispose() };
+  return { unrecorded, off, on, [Symbol.dispose]: () => running.dispose() };
 }
 
 /** The parts that are measured. */
@@ -163,7 +187,9 @@ async function inside(): Promise<number> {
     rounds,
     changes: Number(options.changes),
     weir: weirCommand(),
+    unrecorded: unrecordedCommand(),
     places: {
+      unrecorded: (command) => nodes.unrecorded.command(command),
       off: (command) => nodes.off.command(command),
       on: (command) => nodes.on.command(command),
     },

@@ -25,3 +25,16 @@ export function quantile(samples: readonly number[], q: number): number {
 export function mean(samples: readonly number[]): number {
   return samples.reduce((sum, sample) => sum + sample, 0) / samples.length;
 }
+
+/**
+ * Where the median of all that could have been sampled lies in 95 of 100 cases, whatever their
+ * distribution: between two samples whose ranks are 1.96 standard deviations of the sign test off
+ * the middle.
+ *
+ * @param samples Some dozens at least, independent of each other.
+ * @returns The lower and the upper end.
+ */
+export function medianInterval(samples: readonly number[]): readonly [number, number] {
+  const reach = 0.98 / Math.sqrt(samples.length);
+  return [quantile(samples, 0.5 - reach), quantile(samples, 0.5 + reach)];
+}
