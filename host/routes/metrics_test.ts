@@ -47,7 +47,11 @@ const accepts: readonly (readonly [string | undefined, string])[] = [
     OPENMETRICS,
   ],
   ["application/openmetrics-text", OPENMETRICS],
-  ["text/plain, Application/OpenMetrics-Text; version=1.0.0; q=0.5", OPENMETRICS],
+  ["text/html, Application/OpenMetrics-Text; version=1.0.0; q=0.5", OPENMETRICS],
+  // By what is wanted more, and of two alike by the order.
+  ["text/plain;q=0.5, application/openmetrics-text;q=0.6", OPENMETRICS],
+  ["application/openmetrics-text;q=0.5, text/plain;version=0.0.4;q=0.6", TEXT],
+  ["text/plain, application/openmetrics-text", TEXT],
   [undefined, TEXT],
   ["text/plain;version=0.0.4;q=0.3,*/*;q=0.2", TEXT],
   ["application/json", TEXT],
@@ -63,10 +67,22 @@ for (const [accept, type] of accepts) {
       const response = await (await routes()).app.request(path, { headers });
       assert.equal(response.status, 200);
       assert.equal(response.headers.get("content-type"), type);
-      assert.equal(response.headers.get("vary"), "Accept");
+      assert.equal(response.headers.get("vary"), "Accept, Accept-Encoding");
       const format = type === TEXT ? "text" : "openmetrics";
       assert.equal(await response.text(), `${format} ${page}\n`);
     }
+  });
+}
+
+for (const type of [TEXT, OPENMETRICS]) {
+  Deno.test(`/metrics is compressed as ${type.split(";")[0]} for who accepts gzip`, async () => {
+    const headers = { "Accept": type, "Accept-Encoding": "gzip" };
+    const { body, headers: answered } = await (await routes()).app.request("/metrics", { headers });
+    assert.equal(answered.get("content-encoding"), "gzip");
+    assert.equal(answered.get("content-type"), type);
+    const unpacked = body?.pipeThrough(new DecompressionStream("gzip"));
+    const format = type === TEXT ? "text" : "openmetrics";
+    assert.equal(await new Response(unpacked).text(), `${format} metrics\n`);
   });
 }
 

@@ -41,30 +41,45 @@ export interface MetricFamily {
   readonly values: readonly Sample[];
 }
 
-/** Which format answers an Accept header. */
-const OPENMETRICS = /(?:^|,)\s*application\/openmetrics-text\s*(?:;([^,]*))?(?:,|$)/i;
+/** One of the media types that a request accepts. */
+interface Accepted {
+  readonly type: string;
+  /** "" when it does not say. */
+  readonly version: string;
+  /** How much it is wanted, from 0 to 1. */
+  readonly quality: number;
+}
+
+function accepted(entry: string): Accepted {
+  const [type = "", ...rest] = entry.split(";").map((part) => part.trim());
+  const parameters = new Map(rest.map((each) => {
+    const [name = "", value = ""] = each.split("=");
+    return [name.trim().toLowerCase(), value.trim()] as const;
+  }));
+  const quality = Number(parameters.get("q") ?? 1);
+  return { type: type.toLowerCase(), version: parameters.get("version") ?? "", quality };
+}
+
+/** The format for a media type, if it is one in a version that is written here. */
+function formatOf({ type, version }: Accepted): MetricFormat | undefined {
+  if (type === "text/plain" && ["", "0.0.4"].includes(version)) return "text";
+  const isOpen = type === "application/openmetrics-text" &&
+    ["", "0.0.1", "1.0.0"].includes(version);
+  return isOpen ? "openmetrics" : undefined;
+}
 
 /**
  * Chooses the format.
  *
  * @param accept The request's Accept header.
- * @returns OpenMetrics for who names it, in a version that is written here and not with q=0; else
- * text, as Prometheus' own handler falls back to it.
+ * @returns What it wants most of what is written here; else text, as Prometheus' own handler falls
+ * back to it (expfmt.NegotiateIncludingOpenMetrics).
  */
 export function formatFor(accept: string | undefined): MetricFormat {
-  const match = OPENMETRICS.exec(accept ?? "");
-  if (match === null) return "text";
-  const parameters = new Map(
-    (match[1] ?? "").split(";").map((each) => {
-      const [name = "", value = ""] = each.split("=");
-      return [name.trim().toLowerCase(), value.trim()] as const;
-    }),
-  );
-  if (Number(parameters.get("q") ?? "1") === 0) return "text";
-  const version = parameters.get("version");
-  return version === undefined || version === "1.0.0" || version === "0.0.1"
-    ? "openmetrics"
-    : "text";
+  const wanted = (accept ?? "").split(",").map(accepted).filter(({ quality }) => quality > 0)
+    // Stable: of two that are wanted alike the first one wins.
+    .sort((one, other) => other.quality - one.quality);
+  return wanted.map(formatOf).find((format) => format !== undefined) ?? "text";
 }
 
 function escapeHelp(text: string, format: MetricFormat): string {
