@@ -2,20 +2,24 @@
  * weir's metrics as a real Prometheus takes them, and the rules and dashboard as it understands them.
  */
 import assert from "node:assert/strict";
+import { parse } from "yaml";
 import type { NetworkNamespace } from "../../host/capabilities/namespace.ts";
 import { boundToParent } from "../../host/capabilities/program.ts";
 import { helpOf, type MetricRow } from "../../host/telemetry/metric_row.ts";
 import { METRICS } from "../../host/telemetry/metric_table.ts";
+import { ALERTS } from "../monitoring/alert.ts";
 import { dashboard } from "../monitoring/dashboard.ts";
+import { promtoolTests, SCENES } from "../monitoring/fires.ts";
 import { RULES } from "../monitoring/generate.ts";
 import { reach, web } from "./cluster.ts";
-import { runInside, succeed } from "./namespace_program.ts";
+import { runInside } from "./namespace_program.ts";
 import { until } from "./patience.ts";
 import type { Pages } from "./weir_pages.ts";
 import { startWeirCluster } from "./weir_on_manifests.ts";
 
 const rows: readonly MetricRow[] = Object.values(METRICS);
 const AT = "http://127.0.0.1:9090";
+const SCRAPE = new URL("../../examples/monitoring/scrape.yaml", import.meta.url);
 
 /** A Prometheus that scrapes weir once a second. */
 class Prometheus implements AsyncDisposable {
@@ -29,15 +33,19 @@ class Prometheus implements AsyncDisposable {
 
   static async start(namespace: NetworkNamespace): Promise<Prometheus> {
     const folder = await Deno.makeTempDir({ prefix: "weir-prometheus-" });
-    const targets = [{ targets: ["127.0.0.1:10249"] }];
+    const { scrape_configs } = parse(await Deno.readTextFile(SCRAPE));
+    // As Kubernetes' API has a Node: by the kubelet's port.
+    const found = [{
+      targets: ["127.0.0.1:10250"],
+      labels: { __meta_kubernetes_node_name: "node-1" },
+    }];
     // JSON is YAML.
     const config = {
       global: { scrape_interval: "1s", evaluation_interval: "1s" },
       rule_files: [RULES.pathname],
-      scrape_configs: [
-        { job_name: "weir", static_configs: targets },
-        { job_name: "slis", metrics_path: "/metrics/slis", static_configs: targets },
-      ],
+      scrape_configs: scrape_configs.map((
+        { kubernetes_sd_configs: _, ...config }: Record<string, unknown>,
+      ) => ({ ...config, static_configs: found })),
     };
     await Deno.writeTextFile(`${folder}/prometheus.yml`, JSON.stringify(config));
     const [program, ...args] = namespace.command(boundToParent([
@@ -76,6 +84,13 @@ interface Vector {
 async function query(pages: Pages, expression: string): Promise<Vector["result"]> {
   const { result } = await ask<Vector>(pages, `query?query=${encodeURIComponent(expression)}`);
   return result;
+}
+
+/** Runs a program that asks nothing of a network. */
+async function succeedHere([program = "", ...args]: readonly string[]): Promise<void> {
+  const { success, stdout, stderr } = await new Deno.Command(program, { args }).output();
+  const text = new TextDecoder();
+  assert.ok(success, text.decode(stdout) + text.decode(stderr));
 }
 
 /** What promtool says of names that Kubernetes chose. */
@@ -122,6 +137,7 @@ Deno.test("a Prometheus scrapes every metric with its type and help, and exempla
   }
 
   await weir.serve(web(backends.slice(1)));
+  await pages.health("healthz");
   for (let round = 0; round < 3; round++) await reach(client, { version: 4, transport: "udp" });
   const connections = 'weir_service_connections_total{service_name="web"}';
   await weir.process.until(
@@ -144,7 +160,7 @@ Deno.test("a Prometheus scrapes every metric with its type and help, and exempla
 
   // Every query of the dashboard is one to it, and those of what has happened have an answer.
   const bare = (expr: string) =>
-    expr.replaceAll("$job", "weir|slis").replaceAll("$instance", ".*")
+    expr.replaceAll("$job", "weir").replaceAll("$instance", "node-1")
       .replaceAll("$__rate_interval", "1m");
   const answers = new Map<string, number>();
   for (const panel of dashboard().panels as { targets?: { expr: string }[] }[]) {
@@ -153,7 +169,10 @@ Deno.test("a Prometheus scrapes every metric with its type and help, and exempla
     }
   }
   for (
-    const moved of ["sync_proxy_rules_duration", "netlink_batches", "service_connections", "cpu"]
+    const moved of [
+      ...["sync_proxy_rules_duration", "netlink_batches", "service_connections", "cpu"],
+      "kubernetes_healthcheck{",
+    ]
   ) {
     const queries = [...answers].filter(([expr]) => expr.includes(moved));
     assert.ok(queries.length > 0 && queries.every(([, count]) => count > 0), moved);
@@ -170,6 +189,35 @@ Deno.test("a Prometheus scrapes every metric with its type and help, and exempla
 });
 
 Deno.test("promtool takes the alert rules", async () => {
-  await using cluster = await startWeirCluster();
-  await succeed(cluster.topology.node, ["promtool", "check", "rules", RULES.pathname]);
+  await succeedHere(["promtool", "check", "rules", RULES.pathname]);
+});
+
+/** As Prometheus fills in an alert's texts. */
+function annotationsOf(name: string, labels: Readonly<Record<string, string>>): object {
+  const alert = ALERTS.find((each) => each.name === name);
+  assert.ok(alert !== undefined, name);
+  const filled = (text: string) =>
+    text.replace(/\{\{ \$labels\.(\w+) \}\}/g, (_, label: string) => labels[label] ?? "");
+  return { summary: filled(alert.summary), description: filled(alert.description) };
+}
+
+for (const scene of SCENES) {
+  const { alert, what, fires } = scene;
+  Deno.test(`${alert} ${fires === undefined ? "keeps still" : "fires"} when ${what}`, async () => {
+    const file = await Deno.makeTempFile({ suffix: ".json" });
+    try {
+      await Deno.writeTextFile(file, promtoolTests([scene], RULES.pathname, annotationsOf));
+      await succeedHere(["promtool", "test", "rules", file]);
+    } finally {
+      await Deno.remove(file);
+    }
+  });
+}
+
+Deno.test("every alert has a scene in which it fires and one in which it does not", () => {
+  for (const fires of [true, false]) {
+    const shown = SCENES.filter((scene) => (scene.fires !== undefined) === fires);
+    const names = new Set(shown.map(({ alert }) => alert));
+    assert.deepEqual([...names].sort(), ALERTS.map(({ name }) => name).sort());
+  }
 });

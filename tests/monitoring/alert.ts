@@ -45,12 +45,15 @@ export const ALERTS: readonly Alert[] = [
   },
   {
     name: "WeirSyncStuck",
-    expression: `${METRICS.syncLastQueuedTimestamp.name} - ${METRICS.syncLastTimestamp.name} > 120`,
+    // Not the distance of the two: of the only change that there is they tell within a second.
+    expression: `${METRICS.syncLastQueuedTimestamp.name} > ${METRICS.syncLastTimestamp.name} ` +
+      `and time() - ${METRICS.syncLastTimestamp.name} > 120`,
     duration: "2m",
     severity: "critical",
     summary: `Changes wait on ${NODE}`,
-    description: "A change was queued two minutes after the last sync that succeeded. New " +
-      "endpoints get no connections, and those that are gone still do.",
+    description:
+      "A change waits, and no sync has succeeded for two minutes. New endpoints get no " +
+      "connections, and those that are gone still do.",
   },
   {
     name: "WeirNetworkProgrammingSlow",
@@ -74,7 +77,8 @@ export const ALERTS: readonly Alert[] = [
   },
   {
     name: "WeirPluginRestarts",
-    expression: `increase(${METRICS.pluginRestarts.name}[15m]) > 1`,
+    // Prometheus extrapolates a single one to a little more than 1.
+    expression: `increase(${METRICS.pluginRestarts.name}[15m]) > 1.5`,
     duration: "0m",
     severity: "warning",
     summary: `Plugin ${PLUGIN} on ${NODE} dies again and again`,
