@@ -137,8 +137,11 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
       return nftCapability(grant, { owner, kernel, observe });
     },
     conntrack: () => conntrackCapability({ request: (ids) => reconciler.request(ids) }),
-    sysctl: (grant) =>
-      loggedSysctl(grant, { plugin: owner.plugin, log, clock, limits: config.limits }),
+    sysctl: (grant) => {
+      const { plugin } = owner;
+      const conntrack = () => config.conntrack;
+      return loggedSysctl(grant, { plugin, log, clock, limits: config.limits, conntrack });
+    },
   });
   const plugins = new ConfiguredPlugins({
     ground: { ...environment, capabilities },

@@ -34,8 +34,8 @@ export interface SysctlRow {
   /** The largest value that may be written; the kernel may refuse less than that. */
   readonly most: number;
   /**
-   * `raise`: never lowered by anyone, a value that is higher already stays. `set`: as it is
-   * written.
+   * `raise`: a number of entries, never lowered by anyone; a value that is higher already stays,
+   * and how far it may be raised depends on the machine's memory. `set`: as it is written.
    */
   readonly change: "raise" | "set";
   /** The kernel module that has it, or "" when every kernel has it. */

@@ -38,12 +38,13 @@ export async function tuneOnce(
   const config = tunerConfigOf(settings);
   if (Object.keys(config).length === 0) return;
   await loadConntrack();
+  const conntrack = () => settings;
   const ground: PluginGround = {
     ...options,
     capabilities: ({ plugin }) => ({
       nft: ungranted,
       conntrack: ungranted,
-      sysctl: (grant) => loggedSysctl(grant, { ...options, plugin }),
+      sysctl: (grant) => loggedSysctl(grant, { ...options, plugin, conntrack }),
     }),
   };
   const tuner = await startPlugin(

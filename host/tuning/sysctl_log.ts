@@ -6,14 +6,18 @@
  */
 import type { Limits } from "../../schemas/wire.ts";
 import type { Grants } from "../../schemas/manifest.ts";
+import type { SysctlChange, SysctlKey } from "../../schemas/sysctl.ts";
 import type { GrantedCapability } from "../capabilities/capability.ts";
+import { memoryBytes, onlineProcessors } from "../capabilities/sysctl/readings.ts";
 import { KERNEL_SETTINGS, type SettingFiles } from "../capabilities/sysctl/setting.ts";
 import { sysctlCapability } from "../capabilities/sysctl/sysctl.ts";
 import type { Clock } from "../clock.ts";
 import { Budget } from "../sandbox/budget.ts";
 import type { Logger } from "../telemetry/log.ts";
+import { entryLimit } from "./entry_limit.ts";
+import type { ConntrackSettings } from "./tuner_config.ts";
 
-/** What the log stands on. */
+/** What the log stands on, and the limit. */
 export interface SysctlLogOptions {
   /** The plugin's name. */
   readonly plugin: string;
@@ -21,8 +25,12 @@ export interface SysctlLogOptions {
   /** How much a plugin may have logged, by itself or by what it does. */
   readonly limits: Pick<Limits, "logLinesPerSecond" | "logLinesBurst">;
   readonly clock: Pick<Clock, "now">;
+  /** What is configured, which limits how many entries connection tracking may be given. */
+  readonly conntrack: () => Pick<ConntrackSettings, "maxPerCore" | "min">;
   /** Where the kernel has its settings; its own files if left out. */
   readonly files?: SettingFiles;
+  /** The node's memory in bytes; the kernel's word if left out. */
+  readonly memory?: () => number;
 }
 
 /**
@@ -34,12 +42,15 @@ export interface SysctlLogOptions {
  */
 export function loggedSysctl(
   grant: NonNullable<Grants["sysctl"]>,
-  { plugin, log, limits, clock, files = KERNEL_SETTINGS }: SysctlLogOptions,
+  options: SysctlLogOptions,
 ): GrantedCapability {
+  const { plugin, log, limits, clock, conntrack } = options;
+  const { files = KERNEL_SETTINGS, memory = memoryBytes } = options;
+  const mostEntries = () => entryLimit(conntrack(), onlineProcessors(), memory());
   const { logLinesPerSecond, logLinesBurst } = limits;
   const lines = new Budget(logLinesPerSecond, logLinesBurst, () => clock.now());
   let untold = 0;
-  return sysctlCapability(grant, files, (key, { before, after }) => {
+  const changed = (key: SysctlKey, { before, after }: SysctlChange) => {
     if (!lines.take(1)) {
       untold++;
       return;
@@ -47,5 +58,6 @@ export function loggedSysctl(
     const since = untold === 0 ? {} : { untold };
     untold = 0;
     log.info("Set sysctl", { plugin, sysctl: key, before, value: after, ...since });
-  });
+  };
+  return sysctlCapability(grant, files, { changed, mostEntries });
 }

@@ -162,6 +162,47 @@ Deno.test("a limit of the whole node that cannot be raised from here keeps nothi
   assert.equal(established, 86_400);
 });
 
+/** A third party's tuner that wants as much as the kernel's integers hold. */
+const GREEDY = `
+import { defineConntrackTuner } from "weir";
+export default defineConntrackTuner({
+  name: "greedy",
+  version: "0.1.0",
+  api: 1,
+  requires: { sysctl: { version: 1, keys: ["net.netfilter.nf_conntrack_buckets"] } },
+  tune: async (_node, _config, { sysctl }) => {
+    await sysctl.set("net.netfilter.nf_conntrack_buckets", 2 ** 31 - 1);
+  },
+});
+`;
+
+Deno.test("a tuner that wants gigabytes for the table's buckets does not get them, and the log says why", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "weir-greedy-" });
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  await Deno.writeTextFile(`${folder}/plugin.ts`, GREEDY);
+  const documents = [
+    { apiVersion: "kubeproxy.config.k8s.io/v1alpha1", kind: "KubeProxyConfiguration" },
+    {
+      apiVersion: "weir.dev/v1alpha1",
+      kind: "WeirConfiguration",
+      plugins: { "conntrack-tuner": { reference: `${folder}/plugin.ts` } },
+    },
+  ];
+  const config = `${folder}/config.yaml`;
+  await Deno.writeTextFile(config, documents.map((one) => JSON.stringify(one)).join("\n---\n"));
+  const node = stack.use(await start([`--config=${config}`]));
+  const [warning, most] = await node.weir.said(
+    /^W.*"Connection tracking is not as configured.*nf_conntrack_buckets.* to 2147483647: .*memory is for, the most is (\d+);.*$/m,
+  );
+  // The kernel has not even been asked: from here it would not have let anybody.
+  assert.doesNotMatch(warning, /EACCES/);
+  const [, kibibytes] = /^MemTotal: +(\d+) kB$/m.exec(readSystemFile("/proc/meminfo")) ?? [];
+  assert.ok(Number(most) * 384 <= Number(kibibytes) * 512, "a full table fits half of the memory");
+  await node.weir.said(/"Synced" kind="full"/);
+  assert.equal(conntrack(node.namespace)["buckets"], node.fresh["buckets"]);
+});
+
 Deno.test("how full the conntrack table is, is on /metrics, and forwarding that is off is warned of", async () => {
   await using cluster = await startWeirCluster();
   const { topology: { client, backends, node }, weir } = cluster;

@@ -1,6 +1,6 @@
 /**
  * What weir itself reads of the kernel, without a plugin: how full the conntrack table is, whether
- * packets are forwarded, how many processors there are.
+ * packets are forwarded, how many processors and how much memory there are.
  *
  * @module
  */
@@ -51,6 +51,19 @@ const FORWARDING: Readonly<Record<IpFamily, string>> = {
 export function forwards(family: IpFamily, read: ReadFile = readSystemFile): boolean | undefined {
   const value = readIfThere(FORWARDING[family], read);
   return value === undefined ? undefined : value !== "0";
+}
+
+/**
+ * Tells how much memory the node has, whatever this process may use of it.
+ *
+ * @param read Reads a file; the kernel's own if left out.
+ * @returns Bytes; 0 when the kernel does not tell.
+ */
+export function memoryBytes(read: ReadFile = readSystemFile): number {
+  const [, kibibytes = "0"] = /^MemTotal:\s+(\d+) kB$/m.exec(
+    readIfThere("/proc/meminfo", read) ?? "",
+  ) ?? [];
+  return Number(kibibytes) * 1024;
 }
 
 /**

@@ -3,7 +3,13 @@ import { errnoOf } from "../errno.ts";
 import { SystemCallError } from "../libc.ts";
 import { NetworkNamespace } from "../namespace.ts";
 import { readSystemFile } from "../system_file.ts";
-import { conntrackUsage, forwards, onlineProcessors, type ReadFile } from "./readings.ts";
+import {
+  conntrackUsage,
+  forwards,
+  memoryBytes,
+  onlineProcessors,
+  type ReadFile,
+} from "./readings.ts";
 
 function files(texts: Readonly<Record<string, string>>): ReadFile {
   return (path) => {
@@ -51,7 +57,14 @@ Deno.test("an empty network namespace tracks nothing, below a limit, and forward
   assert.equal(forwards("IPv6", read), false);
 });
 
+Deno.test("the memory is the node's, in bytes", () => {
+  const text = "MemTotal:       24684084 kB\nMemFree:        17429288 kB\n";
+  assert.equal(memoryBytes(files({ "/proc/meminfo": text })), 24_684_084 * 1024);
+  assert.ok(memoryBytes() > 2 ** 26);
+});
+
 Deno.test("what the kernel does not have is not known", () => {
+  assert.equal(memoryBytes(files({})), 0);
   assert.equal(conntrackUsage(files({})), undefined);
   assert.equal(forwards("IPv6", files({})), undefined);
 });

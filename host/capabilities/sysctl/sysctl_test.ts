@@ -66,6 +66,32 @@ for (const [what, create] of STAGES) {
   });
 }
 
+Deno.test("connection tracking gets no more entries and buckets than the machine's memory is for", async () => {
+  for (const key of [MAX, BUCKETS] as const) {
+    const sysctl = fakeSysctls({ [key]: 65_536, [UDP]: 30 });
+    const capability = sysctlCapability({ version: 1, keys: [key, UDP] }, sysctl.files, {
+      mostEntries: () => 100_000,
+    });
+    const set = (value: number, of: SysctlKey = key) =>
+      capability.invoke("set", { key: of, value }, NOTHING);
+    for (const value of [100_001, 2 ** 31 - 1]) {
+      await assert.rejects(set(value), (fault: Error & { code?: string }) => {
+        assert.equal(fault.code, "WEIR_SYSCTL");
+        assert.match(fault.message, /memory is for, the most is 100000; .* conntrack\.min/);
+        assert.equal((fault.cause as { readonly key: string }).key, key);
+        return true;
+      });
+    }
+    assert.deepEqual(sysctl.writes, []);
+    await set(100_000);
+    // Seconds are no entries, and what is higher already is not refused.
+    await set(200_000, UDP);
+    sysctl.values.set(key, 500_000);
+    assert.deepEqual((await set(400_000)).value, { before: 500_000, after: 500_000 });
+    assert.deepEqual(sysctl.writes, [`${key}=100000`, `${UDP}=200000`]);
+  }
+});
+
 Deno.test("a setting of one network namespace is that one's alone", async () => {
   using here = NetworkNamespace.create("here");
   using there = NetworkNamespace.create("there");

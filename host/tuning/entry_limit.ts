@@ -1,0 +1,31 @@
+/**
+ * How many entries a plugin may let the kernel's connection tracking have.
+ *
+ * @module
+ */
+import type { ConntrackSettings } from "./tuner_config.ts";
+
+/**
+ * What one tracked connection takes: struct nf_conn has 256 bytes, its extensions (NAT, labels,
+ * accounting) up to 128 (Linux 6.18). A bucket takes 8, and all of them at once when their number
+ * is set.
+ */
+const ENTRY_BYTES = 384;
+
+/**
+ * The most entries and buckets that a plugin may set. An operator may configure what they like, as
+ * with kube-proxy; a plugin that means better, or worse, stays within what the machine can hold.
+ *
+ * @param settings The configuration.
+ * @param cpus Processors of the node, 1 or more.
+ * @param memory The node's, in bytes; 0 when it is not known.
+ * @returns Entries: what fills half of the memory, or what is configured if that is more.
+ */
+export function entryLimit(
+  { maxPerCore, min }: Pick<ConntrackSettings, "maxPerCore" | "min">,
+  cpus: number,
+  memory: number,
+): number {
+  const configured = maxPerCore === 0 ? 0 : Math.max(min, maxPerCore * cpus);
+  return Math.max(configured, Math.floor(memory / 2 / ENTRY_BYTES));
+}
