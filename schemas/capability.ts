@@ -21,10 +21,14 @@ export const NftCommitSchema = v.strictObject({
   messages: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000)),
 });
 
+/** Keys that one `nft.list` may name: the kernel is asked for each. */
+export const MOST_LISTED_KEYS = 256;
+
 /**
  * Parameters of `nft.list`. The result's attachment holds the kernel's answer: netlink messages
  * (NEWTABLE, NEWCHAIN, NEWRULE, NEWSET or NEWSETELEM) of the granted table only, one after the
- * other; empty when there is no such table. `set` is for `elements` only.
+ * other; empty when there is no such table. `set` is for `elements` only, and so is `keys`: so many
+ * keys of the same length are attached, one after the other, and only their elements are listed.
  */
 export const NftListSchema = v.variant("what", [
   v.strictObject({
@@ -35,13 +39,21 @@ export const NftListSchema = v.variant("what", [
     what: v.literal("elements"),
     family: v.picklist(["ip", "ip6", "inet"]),
     set: v.string(),
+    keys: v.exactOptional(
+      v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MOST_LISTED_KEYS)),
+    ),
   }),
 ]) satisfies v.GenericSchema<unknown, NftList>;
 
 /** What `nft.list` can be asked for: names or rules of a family's table, or a set's elements. */
 export type NftList =
   | { readonly what: "tables" | "chains" | "rules" | "sets"; readonly family: NftFamily }
-  | { readonly what: "elements"; readonly family: NftFamily; readonly set: string };
+  | {
+    readonly what: "elements";
+    readonly family: NftFamily;
+    readonly set: string;
+    readonly keys?: number;
+  };
 
 /**
  * Parameters of `conntrack.reconcile`: the ids of the service ports whose endpoints or addresses

@@ -29,7 +29,8 @@ const words = new Uint32Array(8);
 export class EndpointSets {
   readonly #of: FamilyObjects;
   readonly #ledger: Ledger;
-  readonly #numbers = new Set<number>();
+  /** The service port of each number. */
+  readonly #numbers = new Map<number, string>();
   /** The numbers that are not what the name hashes to. */
   readonly #moved = new Map<string, number>();
   /** The set that was changed last, whose number is mostly asked for next. */
@@ -88,6 +89,16 @@ export class EndpointSets {
   }
 
   /**
+   * Whose set a number is.
+   *
+   * @param number Of a set that has been programmed.
+   * @returns The id of its service port; undefined when it is nobody's.
+   */
+  idOf(number: number): string | undefined {
+    return this.#numbers.get(number);
+  }
+
+  /**
    * The number of a set that has been programmed.
    *
    * @param id Of the service port.
@@ -119,7 +130,7 @@ export class EndpointSets {
   ): void {
     const full = `${id} ${name}`;
     if (before.slots === "" && after.slots === "") return;
-    const number = before.slots === "" ? this.#take(full) : this.#numberOf(full);
+    const number = before.slots === "" ? this.#take(full, id) : this.#numberOf(full);
     this.#last = { id, name, number };
     words[0] = number;
     this.#changeSize(tx, before, after, routes);
@@ -138,11 +149,11 @@ export class EndpointSets {
   }
 
   /** Gives a set its number: the same in every life of the plugin, save where two collide. */
-  #take(full: string): number {
+  #take(full: string, id: string): number {
     const wanted = hash(full) || 1;
     let number = wanted;
     while (this.#numbers.has(number)) number = (number + 1 >>> 0) || 1;
-    this.#numbers.add(number);
+    this.#numbers.set(number, id);
     if (number !== wanted) this.#moved.set(full, number);
     return number;
   }

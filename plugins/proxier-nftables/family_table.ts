@@ -97,6 +97,16 @@ export class FamilyTable {
   }
 
   /**
+   * Whose endpoint set a number is.
+   *
+   * @param number As the kernel has it.
+   * @returns The id of its service port; undefined when it is nobody's.
+   */
+  idOfSet(number: number): string | undefined {
+    return this.#endpointSets.idOf(number);
+  }
+
+  /**
    * Puts the table in place, without service ports. Clients that the kernel remembers stay
    * remembered when what is standing is told and some service port has session affinity.
    *

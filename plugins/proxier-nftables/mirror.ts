@@ -107,6 +107,29 @@ export class Mirror {
   }
 
   /**
+   * Whose an endpoint set is.
+   *
+   * @param family Of the table.
+   * @param number As the kernel has it.
+   * @returns The id of its service port; undefined when it is nobody's.
+   */
+  idOfSet(family: IpFamily, number: number): string | undefined {
+    return this.#tables[family].idOfSet(number);
+  }
+
+  /**
+   * Whose a key is.
+   *
+   * @param family Of the table.
+   * @param space How the connection is told.
+   * @param key As Claim.key.
+   * @returns The id of the service port that is served; undefined when it is nobody's.
+   */
+  idOfKey(family: IpFamily, space: Claim["space"], key: string): string | undefined {
+    return this.#owners.get(nameOf(family, { space, key }));
+  }
+
+  /**
    * Whether an address is a cluster IP.
    *
    * @param family Of the address.

@@ -17,7 +17,7 @@ import {
 import { explain } from "./explain.ts";
 import { Mirror, type StandingTables } from "./mirror.ts";
 import { OBJECTS, TABLE_NAME } from "./objects.ts";
-import { type Counters, listCounters, trafficOf } from "./traffic.ts";
+import { readTraffic, type Traffic, trafficOf } from "./traffic.ts";
 
 /** What the kernel has. */
 interface Current {
@@ -29,9 +29,16 @@ interface Current {
 let current: Current | undefined;
 
 /** A listing of the kernel's counters, while the host asks for its pages. */
-let listed:
-  | { readonly reading: number; readonly of: Current; readonly counters: Promise<Counters> }
-  | undefined;
+let listed: Listing | undefined;
+
+interface Listing {
+  readonly reading: number;
+  readonly of: Current;
+  readonly traffic: Promise<Traffic>;
+}
+
+/** Service ports whose counters are looked up one by one; of more, all that there are are listed. */
+const FEW_IDS = 64;
 
 /** Those that were programmed last, which the kernel knows therefore. */
 let families: readonly IpFamily[] = ["IPv4", "IPv6"];
@@ -85,6 +92,14 @@ function reconcile(
   conntrack?.reconcile(ids).catch((thrown) => {
     log.warn("stale connections stay as they are", { error: messageOf(thrown) });
   });
+}
+
+/** The listing of all counters that a reading's pages are answered from. */
+function listingFor(reading: number, of: Current, nft: NftClient): Listing {
+  if (listed?.reading !== reading) {
+    listed = { reading, of, traffic: readTraffic(of.mirror, nft) };
+  }
+  return listed;
 }
 
 export default defineProxier({
@@ -141,15 +156,15 @@ export default defineProxier({
   async traffic({ reading, last, ids }, { nft }) {
     const known = current;
     if (known?.mirror.settings.countTraffic !== true) return undefined;
-    if (listed?.reading !== reading) {
-      listed = { reading, of: known, counters: listCounters(nft) };
-    }
-    const { of, counters } = listed;
-    if (last) listed = undefined;
-    const found = await counters;
+    // A question about a Service must not take the listing from a reading that goes on.
+    const listing = last && ids.length <= FEW_IDS && listed?.reading !== reading
+      ? { reading, of: known, traffic: readTraffic(known.mirror, nft, ids) }
+      : listingFor(reading, known, nft);
+    if (last && listed === listing) listed = undefined;
+    const found = await listing.traffic;
     // What was listed before a sync would be told of others after it.
-    if (of !== current) return undefined;
-    return ids.map((id) => trafficOf(of.mirror, id, found));
+    if (listing.of !== current) return undefined;
+    return ids.map((id) => trafficOf(found, id));
   },
 
   async cleanup({ nft }) {

@@ -10,7 +10,7 @@ import { type NftClient, nftClient } from "../../plugins/sdk/nft/client.ts";
 import { ELEMENT_LIST, FAMILY, MESSAGE, NLM } from "../../plugins/sdk/nft/constants.ts";
 import { type Invoke, type NftFailure, NftListSchema } from "../../schemas/capability.ts";
 import type { Grants } from "../../schemas/manifest.ts";
-import { FakeKernel, type FakeSet, refused } from "./nft_fake_kernel.ts";
+import { elementKey, FakeKernel, type FakeSet, refused } from "./nft_fake_kernel.ts";
 
 /** An nft capability without a kernel. */
 export interface FakeNft {
@@ -40,11 +40,11 @@ function listElements(
   table: string,
   name: string,
   set: FakeSet,
-  now: number,
+  { now, keys }: { readonly now: number; readonly keys: ReadonlySet<string> | undefined },
 ): Uint8Array {
   const writer = new MessageWriter();
-  for (const element of set.elements.values()) {
-    if (element.expires <= now) continue;
+  for (const [key, element] of set.elements) {
+    if (element.expires <= now || keys?.has(key) === false) continue;
     writer.beginMessage(MESSAGE.NEWSETELEM, NLM.REQUEST, family);
     writer.string(ELEMENT_LIST.TABLE, table);
     writer.string(ELEMENT_LIST.SET, name);
@@ -56,7 +56,23 @@ function listElements(
   return writer.finish().slice();
 }
 
-function list(kernel: FakeKernel, granted: string, params: unknown): Uint8Array {
+/** The keys that are asked for, as the fake kernel has them; undefined for all elements. */
+function keysOf(attachment: Uint8Array, count: number | undefined): Set<string> | undefined {
+  if (count === undefined) return undefined;
+  const size = attachment.length / count;
+  const keys = Array.from(
+    { length: count },
+    (_, index) => elementKey(attachment.subarray(index * size, (index + 1) * size)),
+  );
+  return new Set(keys);
+}
+
+function list(
+  kernel: FakeKernel,
+  granted: string,
+  params: unknown,
+  attachment: Uint8Array,
+): Uint8Array {
   const request = v.parse(NftListSchema, params);
   const family = FAMILY[request.family];
   const table = kernel.find(family, granted);
@@ -76,7 +92,10 @@ function list(kernel: FakeKernel, granted: string, params: unknown): Uint8Array 
       const set = table.sets.get(request.set);
       return set === undefined
         ? new Uint8Array()
-        : listElements(family, granted, request.set, set, kernel.now());
+        : listElements(family, granted, request.set, set, {
+          now: kernel.now(),
+          keys: keysOf(attachment, request.keys),
+        });
     }
   }
 }
@@ -118,7 +137,9 @@ export function fakeNft(
   let commits = 0;
   let next: NftFailure | undefined;
   const invoke: Invoke = async (_capability, method, params, attachment = new Uint8Array()) => {
-    if (method === "list") return { value: {}, attachment: list(kernel, grant.table, params) };
+    if (method === "list") {
+      return { value: {}, attachment: list(kernel, grant.table, params, attachment) };
+    }
     if (next !== undefined) {
       const failure = next;
       next = undefined;

@@ -11,7 +11,7 @@ import { errnoName, errnoOf } from "../errno.ts";
 import { type FoundTable, refuseForeign, stampTables, type TableClaim } from "./claim.ts";
 import type { DeclaredSizes } from "./declared.ts";
 import { fixed } from "../libc.ts";
-import { listObjects, listTables, NFT_ATTRIBUTES, NFT_SUBSYSTEM } from "./listing.ts";
+import { listElements, listObjects, listTables, NFT_ATTRIBUTES, NFT_SUBSYSTEM } from "./listing.ts";
 import { type TableOwner, writeMark } from "./mark.ts";
 import { NETLINK, NetlinkError, NetlinkSocket } from "../netlink.ts";
 import {
@@ -309,16 +309,24 @@ export class NftKernel {
    * @param request What, of which family.
    * @param table The table's name.
    * @param owner Who asks, and may see nothing of somebody else's table; absent for weir itself.
+   * @param keys Of the only elements that are asked for, as the kernel has them; none for all.
    * @returns The kernel's messages one after the other; empty when the table or set is not there.
    * @throws {NetlinkError} When the kernel refuses.
    * @throws {WeirError} WEIR_NETLINK when it is longer than 256 MiB; WEIR_TABLE_FOREIGN when the
    * table is somebody else's.
    */
-  list(request: NftList, table: string, owner?: TableOwner): Promise<Uint8Array> {
+  list(
+    request: NftList,
+    table: string,
+    owner?: TableOwner,
+    keys: readonly Uint8Array[] = [],
+  ): Promise<Uint8Array> {
+    const read = async () =>
+      request.what === "elements" && keys.length > 0
+        ? listElements(this.#socket, this.#sequences(keys.length), request, table, keys)
+        : await listObjects(this.#socket, this.#sequences(1), request, table);
     return this.#queued(async () => {
-      if (owner === undefined) {
-        return await listObjects(this.#socket, this.#sequences(1), request, table);
-      }
+      if (owner === undefined) return await read();
       const handle = async () => {
         const found = await listTables(this.#socket, this.#sequences(1));
         refuseForeign(found, { table, owner });
@@ -329,7 +337,7 @@ export class NftKernel {
       let before = await handle();
       for (let tries = 1; tries <= LIST_TRIES; tries++) {
         if (before === undefined) return new Uint8Array(0);
-        const listed = await listObjects(this.#socket, this.#sequences(1), request, table);
+        const listed = await read();
         const after = await handle();
         if (after === before) return listed;
         before = after;

@@ -40,6 +40,10 @@ const NFTA_TABLE = 1;
 const NFTA_TABLE_HANDLE = 4;
 const NFTA_TABLE_USERDATA = 6;
 const NFTA_SET_ELEM_LIST_SET = 2;
+const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
+const NFTA_LIST_ELEM = 1;
+const NFTA_SET_ELEM_KEY = 1;
+const NFTA_DATA_VALUE = 1;
 
 /** The most bytes of one list: some three million elements, which the kernel can hold many times. */
 const LIST_BYTES = 256 << 20;
@@ -126,6 +130,57 @@ export async function listObjects(
   if (bytes > LIST_BYTES) {
     const state = `it has ${bytes} bytes, the limit is ${LIST_BYTES}`;
     throw new WeirError("WEIR_NETLINK", `Cannot ${action}: ${state}`);
+  }
+  return joined(found);
+}
+
+/**
+ * Lists single elements of a set, whatever else is in it: the kernel looks each up.
+ *
+ * @param socket A netfilter socket on which nothing else is under way.
+ * @param sequence Of the first request; there is one for each key.
+ * @param request Of which set.
+ * @param table The table's name.
+ * @param keys Of the elements, as the kernel has them.
+ * @returns The kernel's messages one after the other, of those elements that are there.
+ * @throws {NetlinkError} When the kernel refuses, as EINVAL for a key of another length.
+ */
+export function listElements(
+  socket: NetlinkSocket,
+  sequence: number,
+  request: Extract<NftList, { what: "elements" }>,
+  table: string,
+  keys: readonly Uint8Array[],
+): Uint8Array {
+  const { ask, answer } = LISTS.elements;
+  const action = `list elements "${request.family} ${table}"`;
+  const found: Uint8Array[] = [];
+  for (const [index, key] of keys.entries()) {
+    const message = new MessageWriter(
+      NFT_SUBSYSTEM << 8 | ask,
+      NLM_F.REQUEST | NLM_F.ACK,
+      sequence + index,
+    )
+      .fixed([FAMILY[request.family], 0, 0, 0])
+      .text(NFTA_TABLE, table)
+      .text(NFTA_SET_ELEM_LIST_SET, request.set)
+      .nested(
+        NFTA_SET_ELEM_LIST_ELEMENTS,
+        (list) =>
+          list.nested(
+            NFTA_LIST_ELEM,
+            (element) =>
+              element.nested(NFTA_SET_ELEM_KEY, (value) => value.bytes(NFTA_DATA_VALUE, key)),
+          ),
+      );
+    try {
+      for (const reply of socket.request(action, message.finish())) {
+        if (reply.type === (NFT_SUBSYSTEM << 8 | answer)) found.push(reply.bytes);
+      }
+    } catch (fault) {
+      // There is no such element, set or table.
+      if (!(fault instanceof NetlinkError) || fault.errno !== ENOENT) throw fault;
+    }
   }
   return joined(found);
 }

@@ -29,6 +29,9 @@ const LARGE_DECLARED = 1 << 16;
 /** Bytes that are looked through in one go: at most some 20 ms. */
 const CHECK_BYTES = 1 << 20;
 
+/** Bytes of a key: whole words, at most NFT_DATA_VALUE_MAXLEN. */
+const KEY_SIZES: ReadonlySet<number> = new Set(Array.from({ length: 16 }, (_, n) => 4 * (n + 1)));
+
 const NOTHING_DECLARED: DeclaredSizes = new Map();
 
 /** What the capability stands on. */
@@ -164,13 +167,20 @@ export function nftCapability(
 
   async function list(params: unknown, attachment: Uint8Array): Promise<CapabilityAnswer> {
     const request = parsed(NftListSchema, "list", params);
-    if (attachment.length > 0) {
-      throw exceeded(`list table "${grant.table}"`, `${attachment.length} bytes are attached`);
+    const keys = request.what === "elements" ? request.keys ?? 0 : 0;
+    const size = keys === 0 ? 0 : attachment.length / keys;
+    if (keys === 0 ? attachment.length > 0 : !KEY_SIZES.has(size)) {
+      const state = `${attachment.length} bytes are attached for ${keys} keys`;
+      throw exceeded(`list table "${grant.table}"`, state);
     }
     if (request.what === "elements" && !/^[\x21-\x7e]{1,255}$/.test(request.set)) {
       throw exceeded(`list set "${request.set}"`, "its name is not 1 to 255 printable characters");
     }
-    return { value: {}, attachment: await kernel.list(request, grant.table, owner) };
+    const wanted = Array.from(
+      { length: keys },
+      (_, index) => attachment.slice(index * size, (index + 1) * size),
+    );
+    return { value: {}, attachment: await kernel.list(request, grant.table, owner, wanted) };
   }
 
   return {

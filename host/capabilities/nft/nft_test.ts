@@ -23,6 +23,7 @@ const OWNER = { role: "proxier", plugin: "test" } as const;
 const WEIR = { table: "weir", family: 2 };
 const OTHER = { table: "other", family: 2 };
 const NOTHING = new Uint8Array(0);
+const ELEMENTS = { what: "elements", family: "ip", set: "m" } as const;
 
 /** Each element of a NEWSETELEM message, as text. */
 function elementsOf(attributes: Uint8Array): string[] {
@@ -185,6 +186,12 @@ Deno.test("whatever parameters a plugin sends, only the contract's are taken", a
     ["list", { what: "elements", family: "ip" }, NOTHING],
     ["list", { what: "elements", family: "ip", set: "m\0x" }, NOTHING],
     ["list", { what: "tables", family: "ip" }, new Uint8Array(4)],
+    ["list", { what: "tables", family: "ip", keys: 1 }, new Uint8Array(4)],
+    ["list", { ...ELEMENTS, keys: 0 }, NOTHING],
+    ["list", { ...ELEMENTS, keys: 1 }, NOTHING],
+    ["list", { ...ELEMENTS, keys: 2 }, new Uint8Array(6)],
+    ["list", { ...ELEMENTS, keys: 1 }, new Uint8Array(68)],
+    ["list", { ...ELEMENTS, keys: 257 }, new Uint8Array(4 * 257)],
   ];
   for (const [method, params, attachment] of cases) {
     await assert.rejects(
