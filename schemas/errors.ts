@@ -21,8 +21,8 @@ export const ERROR_CODES = {
   WEIR_DECODE: "an answer of the API server does not decode",
   /** A file of `--manifests` does not parse or breaks the schema. */
   WEIR_MANIFEST_FILE: "a manifest file does not parse; its last good version stays",
-  /** The plugin's source cannot be found, bundled or does not match its pin. */
-  WEIR_PLUGIN_LOAD: "a plugin's source cannot be read, bundled, or does not match its sha256",
+  /** The plugin's source cannot be found, bundled or run, or does not match its pin. */
+  WEIR_PLUGIN_LOAD: "a plugin's source cannot be read, bundled or run, or is not what is pinned",
   /** The plugin and the host do not speak the same version, or a grant is refused. */
   WEIR_PLUGIN_REFUSED: "the handshake between host and plugin was refused by one side",
   /** A plugin broke the wire protocol or one of its limits and was killed. */

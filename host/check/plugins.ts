@@ -75,7 +75,8 @@ async function handshake(
   } catch (thrown) {
     return failure(
       `${kind} ${source.name} does not start`,
-      messageOf(thrown),
+      // A stack has many lines, a tick has one.
+      messageOf(thrown).replace(/\s*\n\s*/g, ", "),
     );
   } finally {
     await plugin?.stop();

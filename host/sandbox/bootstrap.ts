@@ -30,9 +30,22 @@ const QUIET_MS = 100;
 /** Bytes whose base64 is made at once: a multiple of 3, small enough for an argument list. */
 const BASE64_CHUNK = 0x6000;
 
-function end(message: string): never {
+/**
+ * How the process ends (sysexits.h): EX_SOFTWARE for what may go better another time, EX_DATAERR
+ * for a text that cannot be run, which the host then does not try again.
+ */
+const FAILED = 70;
+const UNFIT = 65;
+
+function end(message: string, code = FAILED): never {
   complain(encoder.encode(`${message}\n`));
-  exit(70);
+  exit(code);
+}
+
+function describe(thrown: unknown): string {
+  const told = thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown);
+  // The text itself, of which the host quotes only the last bytes.
+  return told.replace(/(base64,)[\w+/=]+/g, "$1......");
 }
 
 async function exactly(length: number): Promise<Uint8Array<ArrayBuffer>> {
@@ -152,6 +165,22 @@ function leaveSignalsToHost(): void {
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => {});
 }
 
+/** What the text exports by default, to be run by whoever asks. */
+async function load(url: string): Promise<(pipe: unknown) => Promise<void>> {
+  let module: { readonly default?: { readonly "~serve"?: unknown } };
+  try {
+    module = await import(url);
+  } catch (thrown) {
+    end(describe(thrown), UNFIT);
+  }
+  const serve = module.default?.["~serve"];
+  if (typeof serve === "function") return (pipe) => serve(pipe);
+  const state = module.default === undefined
+    ? "it has no default export"
+    : "its default export is not made by a define function";
+  end(`${state}: write export default defineProxier({ ... }), or what else weir defines`, UNFIT);
+}
+
 async function run(): Promise<void> {
   leaveSignalsToHost();
   const length = new DataView((await exactly(4)).buffer).getUint32(0, true);
@@ -159,17 +188,13 @@ async function run(): Promise<void> {
   const url = inspector === undefined ? dataUrl(code) : blobUrl(code);
   if (inspector !== undefined) pipe.fill = await inspectable(inspector);
   takeAway();
-  const module = await import(url);
-  const serve: unknown = module.default?.["~serve"];
-  if (typeof serve !== "function") end("its default export is not made by a define function");
+  const serve = await load(url);
   await serve(pipe);
 }
 
 try {
   await run();
 } catch (thrown) {
-  const told = thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown);
-  // The text itself, of which the host quotes only the last bytes.
-  end(told.replace(/(base64,)[\w+/=]+/g, "$1......"));
+  end(describe(thrown));
 }
 exit(0);

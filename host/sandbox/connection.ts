@@ -28,7 +28,7 @@ import { greet, type Handshake, type HandshakeOptions } from "./handshake.ts";
 import { Inspections } from "./inspections.ts";
 import { Invocations } from "./invocations.ts";
 import { Liveness } from "./liveness.ts";
-import type { Sandbox } from "./process.ts";
+import { type Sandbox, UNFIT_CODE } from "./process.ts";
 
 /** Why a sandbox is gone. */
 export interface Death {
@@ -161,8 +161,8 @@ export class Connection {
    * @param sandbox Just started; it is killed when the handshake fails.
    * @param options What the connection stands on.
    * @returns The open connection.
-   * @throws {WeirError} WEIR_PLUGIN_REFUSED when either side refuses (starting again cannot
-   * help), WEIR_PLUGIN_TIMEOUT, WEIR_PLUGIN_PROTOCOL or WEIR_PLUGIN_DIED otherwise.
+   * @throws {WeirError} WEIR_PLUGIN_REFUSED when either side refuses, WEIR_PLUGIN_LOAD when its code
+   * is at fault (starting again cannot help), WEIR_PLUGIN_TIMEOUT, WEIR_PLUGIN_PROTOCOL or WEIR_PLUGIN_DIED otherwise.
    */
   static async open(sandbox: Sandbox, options: ConnectionOptions): Promise<Connection> {
     try {
@@ -175,10 +175,14 @@ export class Connection {
       return new Connection(sandbox, reader, admission, handshake, options);
     } catch (thrown) {
       sandbox.kill();
-      await sandbox.exited;
+      const exit = await sandbox.exited;
       if (!(thrown instanceof WeirError)) throw thrown;
-      const message = thrown.message + await lastSaid(sandbox, options);
-      throw new WeirError(thrown.code, message, { cause: thrown });
+      const said = await lastSaid(sandbox, options);
+      if (exit.code === UNFIT_CODE) {
+        const message = `Cannot start plugin "${options.reference}": its code is at fault${said}`;
+        throw new WeirError("WEIR_PLUGIN_LOAD", message, { cause: thrown });
+      }
+      throw new WeirError(thrown.code, thrown.message + said, { cause: thrown });
     }
   }
 

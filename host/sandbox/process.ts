@@ -22,6 +22,9 @@ export interface Exit {
   readonly signal: string | null;
 }
 
+/** With this exit code the bootstrap says that the plugin's text cannot be run (EX_DATAERR). */
+export const UNFIT_CODE = 65;
+
 /** A running sandbox, seen by the connection. */
 export interface Sandbox {
   /** The process id; 0 for a sandbox that is no process. */

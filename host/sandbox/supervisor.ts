@@ -111,6 +111,9 @@ export function supervisePlugin(options: SupervisorOptions): SupervisedPlugin {
   };
 }
 
+/** What is refused once, or cannot be run, is so again: starting anew cannot help. */
+const LASTING: ReadonlySet<string> = new Set(["WEIR_PLUGIN_REFUSED", "WEIR_PLUGIN_LOAD"]);
+
 class Supervisor {
   state: PluginState = { type: "idle" };
   restarts = 0;
@@ -221,8 +224,7 @@ class Supervisor {
     const code = thrown instanceof WeirError ? thrown.code : "WEIR_PLUGIN_DIED";
     const reason = messageOf(thrown);
     this.#options.observe({ type: "death", code, reason });
-    // What was refused once is refused again: starting anew cannot help.
-    if (code === "WEIR_PLUGIN_REFUSED") this.#park(reason);
+    if (LASTING.has(code)) this.#park(reason);
     else this.#died(reason);
   }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Log } from "../../schemas/capability.ts";
+import { WeirError } from "../../schemas/errors.ts";
 import type {
   DetectorConfig,
   DetectorNode,
@@ -121,6 +122,9 @@ export interface Plugin<Definition = unknown> {
   readonly "~serve": (pipe: Pipe) => Promise<void>;
 }
 
+/** Handlers that a plugin may do without. */
+const OPTIONAL: ReadonlySet<string> = new Set(["traffic"]);
+
 function plugin<
   Definition extends {
     readonly name: string;
@@ -134,6 +138,13 @@ function plugin<
   definition: Definition,
   handlers: Parameters<typeof serve>[1],
 ): Plugin<Definition> {
+  for (const name of Object.keys(handlers)) {
+    const is = typeof Reflect.get(definition, name);
+    if (is === "function" || (is === "undefined" && OPTIONAL.has(name))) continue;
+    // Whoever writes JavaScript has no compiler to say so, and a sync would fail again and again.
+    const state = is === "undefined" ? `its ${name} is missing` : `its ${name} is no function`;
+    throw new WeirError("WEIR_PLUGIN_LOAD", `Cannot define ${kind} "${definition.name}": ${state}`);
+  }
   const manifest: PluginManifest = {
     kind,
     name: definition.name,
@@ -150,6 +161,7 @@ function plugin<
  *
  * @param definition Its manifest and handlers.
  * @returns What the plugin's file must export by default.
+ * @throws {WeirError} WEIR_PLUGIN_LOAD when a handler is missing, or no function.
  *
  * @example The smallest proxier: it only says what it was told
  * ```ts
@@ -188,6 +200,7 @@ export function defineProxier<
  *
  * @param definition Its manifest and handler.
  * @returns What the plugin's file must export by default.
+ * @throws {WeirError} WEIR_PLUGIN_LOAD when a handler is missing, or no function.
  *
  * @example Traffic from one interface is local
  * ```ts
@@ -212,6 +225,7 @@ export function defineLocalDetector(
  *
  * @param definition Its manifest and handler.
  * @returns What the plugin's file must export by default.
+ * @throws {WeirError} WEIR_PLUGIN_LOAD when a handler is missing, or no function.
  *
  * @example It only says what it would do
  * ```ts

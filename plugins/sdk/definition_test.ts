@@ -294,3 +294,15 @@ Deno.test("a handler that forgets to commit is told of, one that asked for nothi
     fields: { handler: "apply", plugin: "forgetful" },
   }]);
 });
+
+Deno.test("a definition without a handler, or with something else there, says which", () => {
+  const { apply: _, ...without } = { ...head, ...quiet, resync() {} };
+  assert.throws(() => defineProxier(without as unknown as Parameters<typeof defineProxier>[0]), {
+    code: "WEIR_PLUGIN_LOAD",
+    message: 'Cannot define proxier "p": its apply is missing',
+  });
+  const wrong = { ...head, detect: [] } as unknown as Parameters<typeof defineLocalDetector>[0];
+  assert.throws(() => defineLocalDetector(wrong), {
+    message: 'Cannot define local-detector "p": its detect is no function',
+  });
+});

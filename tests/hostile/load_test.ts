@@ -32,21 +32,29 @@ for (const [what, line] of STATIC) {
   Deno.test(`a plugin that imports ${what} does not start and gets nothing`, async () => {
     await using hostile = await runHostile(rawCode(leaking(line)), { attack: "" });
     const death = await hostile.death();
-    assert.match(death, /^WEIR_PLUGIN_DIED: .*it ended before its welcome; stderr: /s);
+    assert.match(death, /^WEIR_PLUGIN_LOAD: .*its code is at fault; stderr: /s);
     assert.doesNotMatch(death, /LEAK|root:/);
   });
 }
 
 const BROKEN: readonly (readonly [string, string, RegExp])[] = [
   ["is not JavaScript", "export default {", /SyntaxError|Unexpected/],
-  ["exports nothing", "export const x = 1;", /its default export is not made by a define function/],
+  ["exports nothing", "export const x = 1;", /it has no default export: write export default/],
+  ["exports a table", "export default {};", /its default export is not made by a define function/],
   ["throws at once", 'throw new Error("boom at the top");', /boom at the top/],
 ];
 
 for (const [what, text, expected] of BROKEN) {
-  Deno.test(`a plugin that ${what} is reported with what it said`, async () => {
+  Deno.test(`a plugin that ${what} is parked at once, with what it said`, async () => {
     await using hostile = await runHostile(rawCode(text), { attack: "" });
     assert.match(await hostile.death(), expected);
+    await hostile.until(() => hostile.plugin.state().type !== "starting");
+    const state = hostile.plugin.state();
+    assert.ok(state.type === "parked", state.type);
+    assert.match(state.reason, /^Cannot start plugin "raw": its code is at fault; stderr: /);
+    assert.match(state.reason, expected);
+    assert.equal(hostile.plugin.restarts(), 0);
+    assert.equal(hostile.lines.filter(({ level }) => level === "error").length, 1);
   });
 }
 

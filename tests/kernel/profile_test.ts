@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { web } from "./cluster.ts";
-import { patient } from "./patience.ts";
+import { patient, until } from "./patience.ts";
 import { startWeirCluster, type WeirCluster } from "./weir_on_manifests.ts";
 
 const DEBUG = "http://127.0.0.1:10249/debug";
@@ -48,6 +48,57 @@ Deno.test("go tool pprof shows what the host and the proxier do while Services c
   assert.match(proxier, /^File: proxier-nftables\nType: cpu$/m);
   assert.match(proxier, /plugins\/(sdk|proxier-nftables)\/\S+$/m, proxier);
   assert.doesNotMatch(weir.process.log, /plugin died/);
+});
+
+/** A proxier that is busy with each change, in the functions of its lines 7 and 15. */
+const BUSY = `import { defineProxier } from "weir";
+
+interface Dropped {
+  readonly by: "the bundler";
+}
+
+function grindCorn(milliseconds: number): Dropped | undefined {
+  for (const end = Date.now() + milliseconds; Date.now() < end;) Math.sqrt(end);
+  return undefined;
+}
+
+export default defineProxier({
+  name: "busy", version: "0.1.0", api: 1,
+  resync: () => void grindCorn(50),
+  apply: () => void grindCorn(50),
+  explain: () => [],
+  cleanup() {},
+});
+`;
+
+Deno.test("go tool pprof finds the lines of a third party's proxier in its own file", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "weir-busy-" });
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const plugin = `${folder}/plugin.ts`;
+  await Deno.writeTextFile(plugin, BUSY);
+  const cluster = stack.use(await startWeirCluster(["--profiling", `--proxy-mode=${plugin}`]));
+  const { backends } = cluster.topology;
+  await cluster.weir.write(web(backends));
+  await until("the proxier runs", async () => {
+    const tasks = await cluster.weir.pages.at(`${DEBUG}/pprof/goroutine?debug=1`);
+    return tasks.text.includes(`#\tready\n#\tplugin ${plugin}\n`);
+  });
+  const showing = pprof(
+    cluster,
+    "-list=plugin\\.(grindCorn|apply)",
+    `${DEBUG}/pprof/profile?seconds=3&plugin=${encodeURIComponent(plugin)}`,
+  );
+  let over = false;
+  showing.finally(() => over = true).catch(() => {});
+  for (let round = 0; !over; round++) {
+    await cluster.weir.write(web(backends.slice(round % 2)));
+    await new Promise((resume) => setTimeout(resume, 100));
+  }
+  const shown = await showing;
+  assert.match(shown, new RegExp(`^ROUTINE =+ .* in ${plugin}$`, "m"), shown);
+  // V8 may have put the one function into the other.
+  assert.match(shown, /^ +[\d.]+m?s .* (7:function grindCorn\(|15: {2}apply: )/m, shown);
 });
 
 Deno.test("go tool pprof shows the heap of the host and of the proxier", async () => {

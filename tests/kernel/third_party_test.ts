@@ -48,3 +48,50 @@ Deno.test("a third party's proxier answers from outside the repository, with its
   assert.ok(log.includes(says), log);
   assert.equal(outcomeOf(await reach(client, TCP)), "backend-2", "the last good rules stay");
 });
+
+/** Runs weir with a proxier of this text, in a file of a folder of its own. */
+async function withProxier(text: string, flags: readonly string[] = []) {
+  const folder = await Deno.makeTempDir({ prefix: "weir-third-" });
+  const plugin = `${folder}/plugin.ts`;
+  await Deno.writeTextFile(plugin, text);
+  const cluster = await startWeirCluster([`--proxy-mode=${plugin}`, ...flags]);
+  return {
+    plugin,
+    cluster,
+    [Symbol.asyncDispose]: async () => {
+      await cluster[Symbol.asyncDispose]();
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+Deno.test("a third party's proxier whose code is at fault is given up at once, and the log says why", async () => {
+  await using started = await withProxier("export const proxier = {};\n");
+  const { weir } = started.cluster;
+  await weir.process.said(/"plugin is parked; .*its code is at fault.*it has no default export/);
+  assert.doesNotMatch(weir.process.log, /will be started again/);
+});
+
+Deno.test("what a third party's proxier throws is logged with its author's line", async () => {
+  await using started = await withProxier(`import { defineProxier } from "weir";
+
+interface Dropped {
+  readonly by: "the bundler";
+}
+
+function programme(): Dropped {
+  throw new TypeError("not today");
+}
+
+export default defineProxier({
+  name: "thrower", version: "0.1.0", api: 1,
+  resync: () => void programme(),
+  apply() {},
+  explain: () => [],
+  cleanup() {},
+});
+`);
+  const { cluster, plugin } = started;
+  const [said] = await cluster.weir.process.said(/"Cannot sync .*not today.*/);
+  assert.ok(said.includes(`at="programme, ${plugin}:8"`), said);
+});
