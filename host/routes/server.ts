@@ -56,6 +56,11 @@ function remedy(error: unknown, { address, move }: ServerOptions): string {
   if (error instanceof Deno.errors.PermissionDenied) {
     return `ports below 1024 need CAP_NET_BIND_SERVICE: ${move}`;
   }
+  // Deno has no class for it.
+  if (error instanceof Error && "code" in error && error.code === "EAFNOSUPPORT") {
+    return `this kernel has no IPv6 (it was built without, or started with ipv6.disable=1): ${move}, ` +
+      `0.0.0.0:${address.port} for every one of this node's`;
+  }
   return messageOf(error);
 }
 

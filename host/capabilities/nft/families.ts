@@ -27,6 +27,7 @@ const AF = { IPv4: 2, IPv6: 10 } as const;
 const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0o2000000;
 const EPERM = errnoOf("EPERM");
+const EOPNOTSUPP = errnoOf("EOPNOTSUPP");
 
 // Source: include/uapi/linux/netfilter/nf_tables.h, linux/netfilter.h, linux/netfilter_ipv4.h.
 const NFT_MSG = { NEWTABLE: 0, DELTABLE: 2, NEWCHAIN: 3 } as const;
@@ -40,6 +41,8 @@ const NF_IP_PRI_NAT_DST = -100;
 
 const TABLE = "weir-probe";
 const NO_TABLE = "weir-probe-that-is-not-there";
+/** In place of a message's number. */
+const WHOLE_BATCH = -1;
 /** The message that the kernel has to refuse, so that it takes back those before it. */
 const LAST = 2;
 
@@ -86,6 +89,11 @@ async function lackOfRules(kernel: NftKernel, family: IpFamily): Promise<string 
     const { message, errno, name } = fault.cause as NftFailure;
     if (message === LAST) return undefined;
     if (errno === EPERM) throw fault;
+    // nfnetlink_rcv_batch() refuses the whole of it where there is nobody to take it to.
+    if (message === WHOLE_BATCH && errno === EOPNOTSUPP) {
+      return `it has no nf_tables (${name}): load the module nft_chain_nat, or use a kernel with ` +
+        "CONFIG_NF_TABLES";
+    }
     return `its nf_tables cannot translate ${family} (${name}): load the module ` +
       `nft_chain_nat, or use a kernel with CONFIG_NF_TABLES_${family.toUpperCase()}`;
   }

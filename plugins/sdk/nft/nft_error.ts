@@ -15,6 +15,17 @@ const FailureSchema = v.object({
 });
 
 /**
+ * What the errno of a rule leaves open: nft_expr_init() answers the same for a chain that is not
+ * there and for an expression whose module could not be loaded.
+ */
+function remedyOf(command: string, { name }: NftFailure): string {
+  return name === "ENOENT" && command.startsWith("add rule ")
+    ? "; a chain, a set or an expression of it is not there: of expressions the node's kernel has " +
+      "to load modules, such as nft_ct, nft_nat, nft_masq, nft_fib_ipv4 and nft_numgen (modprobe)"
+    : "";
+}
+
+/**
  * The kernel refused a transaction, and nothing of it took effect. It names the guilty command.
  *
  * @example
@@ -53,7 +64,8 @@ export class NftError extends WeirError {
     const detail = failure.detail === "" ? "" : ` (${failure.detail})`;
     super(
       "WEIR_NFT_KERNEL",
-      `Cannot ${what}: the kernel answered ${failure.name}${detail}`,
+      `Cannot ${what}: the kernel answered ${failure.name}${detail}` +
+        remedyOf(command, failure),
       { cause: failure },
     );
     this.command = command;

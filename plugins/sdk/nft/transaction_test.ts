@@ -368,6 +368,19 @@ Deno.test("a refusal names the command of the guilty message, or none for the wh
   }
 });
 
+Deno.test("an errno that leaves open what a rule lacks comes with the modules that help", async () => {
+  const failure = { message: 1, errno: 2, name: "ENOENT", detail: "" };
+  const cause = new WeirError("WEIR_NFT_KERNEL", "refused", { cause: failure });
+  const tx = new Transaction(() => Promise.reject(cause));
+  const own = chain(T, "input");
+  tx.add(own);
+  tx.addRule(own, rule(counter()));
+  await assert.rejects(tx.commit(), {
+    message:
+      /^Cannot execute "add rule ip weir input counter": the kernel answered ENOENT; .*nft_ct/,
+  });
+});
+
 Deno.test("another failure than the kernel's passes through as it is", async () => {
   for (
     const failure of [
