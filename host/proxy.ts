@@ -14,7 +14,7 @@ import { deleteTable, formerTables } from "./capabilities/nft/delete_table.ts";
 import type { CommitRecord } from "./capabilities/nft/kernel.ts";
 import { nftCapability } from "./capabilities/nft/nft.ts";
 import { openNft } from "./capabilities/nft/open.ts";
-import { conntrackUsage, forwards, onlineProcessors } from "./capabilities/sysctl/readings.ts";
+import { conntrackUsage, forwarding, onlineProcessors } from "./capabilities/sysctl/readings.ts";
 import { Collector } from "./collector.ts";
 import { ConfiguredPlugins } from "./configured_plugins.ts";
 import { Reconciler } from "./conntrack/reconciler.ts";
@@ -310,7 +310,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
   });
   const kernelWatch = new KernelWatch({
     usage: conntrackUsage,
-    forwards,
+    forwarding,
     serves: (family) =>
       revisions.all().some((view) => view.family === family && view.endpoints.length > 0),
     clock,

@@ -14,7 +14,7 @@ import { withLeftoverStore } from "../capabilities/leftovers/store.ts";
 import type { TableClaim } from "../capabilities/nft/claim.ts";
 import { probeFamilies } from "../capabilities/nft/families.ts";
 import { NftKernel } from "../capabilities/nft/kernel.ts";
-import { conntrackUsage, forwards } from "../capabilities/sysctl/readings.ts";
+import { conntrackUsage, forwarding } from "../capabilities/sysctl/readings.ts";
 import { readSystemFile } from "../capabilities/system_file.ts";
 import { ask } from "../cli/ask.ts";
 import { systemClock } from "../clock.ts";
@@ -133,7 +133,7 @@ export function checkQuestions(
           await kernel.close();
         }
       },
-      forwards: (family) => forwards(family),
+      forwarding: (family) => forwarding(family),
     },
     neighbours: {
       leftovers: () => withLeftoverStore((store) => store.find("everywhere")),

@@ -6,6 +6,7 @@
 import type { IpFamily } from "../../schemas/kube.ts";
 import type { ProxyMode } from "../../schemas/proxy_mode.ts";
 import type { FamilySupport } from "../capabilities/nft/families.ts";
+import type { Forwarding } from "../capabilities/sysctl/readings.ts";
 import { requireKernel } from "../process/kernel_requirement.ts";
 import { attempted, failure, good, skipped, type Tick, type TickGroup, warning } from "./tick.ts";
 
@@ -25,8 +26,8 @@ export interface KernelQuestions {
   readonly userNamespaces: () => Promise<boolean>;
   /** Counts tracked flows by netlink; throws where that is not possible. */
   readonly askConntrack: () => Promise<unknown>;
-  /** Whether packets are forwarded; undefined where the kernel does not have the family. */
-  readonly forwards: (family: IpFamily) => boolean | undefined;
+  /** Whether packets are forwarded. */
+  readonly forwarding: (family: IpFamily) => Forwarding;
 }
 
 /** Numbers of capabilities. Source: include/uapi/linux/capability.h. */
@@ -59,8 +60,8 @@ async function kernelTicks(questions: KernelQuestions): Promise<readonly Tick[]>
       ...working.map((family) => good(`nf_tables serves ${family}`)),
       ...Object.entries(lacking).map(([family, reason]) =>
         none
-          ? failure(`nf_tables does not serve ${family}`, reason)
-          : warning(`nf_tables does not serve ${family}`, reason)
+          ? failure(`this kernel does not serve ${family}`, reason)
+          : warning(`this kernel does not serve ${family}`, reason)
       ),
     ];
   });
@@ -84,15 +85,22 @@ async function privileges(
 }
 
 async function settings(questions: KernelQuestions): Promise<readonly Tick[]> {
-  const { forwards, conntrack, askConntrack } = questions;
-  const forwarding = (["IPv4", "IPv6"] as const).map((family) => {
+  const { forwarding, conntrack, askConntrack } = questions;
+  const forwarded = (["IPv4", "IPv6"] as const).map((family) => {
     const key = FORWARDING[family];
-    const value = forwards(family);
-    if (value === undefined) return skipped(`${key}: this kernel has no ${family}`);
-    return value ? good(`${key} is on`) : warning(
-      `${key} is off: connections to pods are not forwarded`,
-      `sysctl -w ${key}=1, and in /etc/sysctl.d for the next boot`,
-    );
+    switch (forwarding(family)) {
+      case "on":
+        return good(`${key} is on`);
+      case "off":
+        return warning(
+          `${key} is off: connections to pods are not forwarded`,
+          `sysctl -w ${key}=1, and in /etc/sysctl.d for the next boot`,
+        );
+      case "absent":
+        return skipped(`${key}: this kernel has no ${family}`);
+      case "disabled":
+        return skipped(`${key}: net.ipv6.conf.all.disable_ipv6 keeps IPv6 from all interfaces`);
+    }
   });
   const tracked = await attempted("connection tracking", async () => {
     await askConntrack();
@@ -108,7 +116,7 @@ async function settings(questions: KernelQuestions): Promise<readonly Tick[]> {
         "when it is full",
     )];
   });
-  return [...forwarding, ...tracked];
+  return [...forwarded, ...tracked];
 }
 
 /**

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { IpFamily } from "../../schemas/kube.ts";
 import { checkKernel, type KernelQuestions } from "./kernel.ts";
 
 const WELL: KernelQuestions = {
@@ -10,7 +11,7 @@ const WELL: KernelQuestions = {
   userNamespaces: async () => false,
   conntrack: () => ({ entries: 1, limit: 100 }),
   askConntrack: async () => {},
-  forwards: () => true,
+  forwarding: () => "on",
 };
 
 async function bad(questions: Partial<KernelQuestions>): Promise<string[]> {
@@ -24,17 +25,38 @@ Deno.test("a kernel that has everything is well", async () => {
   assert.deepEqual(await bad({}), []);
 });
 
+Deno.test("a family that the kernel does not have, or is not to use, lacks no forwarding", async () => {
+  for (
+    const [state, says] of [
+      ["absent", "net.ipv6.conf.all.forwarding: this kernel has no IPv6"],
+      [
+        "disabled",
+        "net.ipv6.conf.all.forwarding: net.ipv6.conf.all.disable_ipv6 keeps IPv6 from all interfaces",
+      ],
+    ] as const
+  ) {
+    const questions = {
+      ...WELL,
+      forwarding: (family: IpFamily) => family === "IPv6" ? state : "on",
+    } as const;
+    const ticks = (await checkKernel(questions)).flatMap(({ ticks }) => ticks);
+    assert.deepEqual(ticks.filter((tick) => tick.state !== "good"), [
+      { state: "skipped", what: says },
+    ]);
+  }
+});
+
 const LACKING: readonly (readonly [string, Partial<KernelQuestions>, RegExp])[] = [
   ["an old kernel", { release: "5.4.0" }, /^failure: kernel 5\.4\.0 → .*5\.13 or later/],
   [
     "no nf_tables at all",
     { probe: async () => ({ working: [], lacking: { IPv4: "no module" } }) },
-    /^failure: nf_tables does not serve IPv4 → no module/,
+    /^failure: this kernel does not serve IPv4 → no module/,
   ],
   [
     "one family",
     { probe: async () => ({ working: ["IPv4"], lacking: { IPv6: "no IPv6" } }) },
-    /^warning: nf_tables does not serve IPv6 → no IPv6/,
+    /^warning: this kernel does not serve IPv6 → no IPv6/,
   ],
   [
     "no right to ask",
@@ -53,7 +75,7 @@ const LACKING: readonly (readonly [string, Partial<KernelQuestions>, RegExp])[] 
   ],
   [
     "forwarding",
-    { forwards: (family) => family === "IPv6" },
+    { forwarding: (family) => family === "IPv6" ? "on" : "off" },
     /^warning: net\.ipv4\.ip_forward is off/,
   ],
   [

@@ -6,14 +6,15 @@
  */
 import type { Log } from "../../schemas/capability.ts";
 import type { IpFamily } from "../../schemas/kube.ts";
+import type { Forwarding } from "../capabilities/sysctl/readings.ts";
 import type { Clock } from "../clock.ts";
 
 /** What the watch stands on. */
 export interface KernelWatchOptions {
   /** How full the conntrack table is; undefined while there is none. */
   readonly usage: () => { readonly entries: number; readonly limit: number } | undefined;
-  /** Whether packets are forwarded; undefined where the kernel does not have the family. */
-  readonly forwards: (family: IpFamily) => boolean | undefined;
+  /** Whether packets are forwarded. */
+  readonly forwarding: (family: IpFamily) => Forwarding;
   /** Whether there is a Service of the family with endpoints; asked when nothing is forwarded. */
   readonly serves: (family: IpFamily) => boolean;
   readonly clock: Clock;
@@ -82,10 +83,12 @@ export class KernelWatch {
   }
 
   #lookAtForwarding(family: IpFamily): void {
-    const { forwards, serves, log } = this.#options;
+    const { forwarding, serves, log } = this.#options;
     const sysctl = FORWARDING[family];
-    if (forwards(family) !== false) {
-      if (this.#closed.delete(family)) log.info("The kernel forwards packets again", { sysctl });
+    const state = forwarding(family);
+    if (state !== "off") {
+      const again = this.#closed.delete(family) && state === "on";
+      if (again) log.info("The kernel forwards packets again", { sysctl });
       return;
     }
     if (this.#closed.has(family) || !serves(family)) return;

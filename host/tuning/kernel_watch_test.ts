@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { IpFamily } from "../../schemas/kube.ts";
 import { recordingLog } from "../../tests/kit/recording_log.ts";
+import type { Forwarding } from "../capabilities/sysctl/readings.ts";
 import { SimulatedClock } from "../simulated_clock.ts";
 import { KernelWatch } from "./kernel_watch.ts";
 
@@ -10,12 +11,12 @@ function stage() {
   const { log, lines } = recordingLog();
   const kernel = {
     usage: { entries: 0, limit: 1_000 } as { entries: number; limit: number } | undefined,
-    forwards: { IPv4: true, IPv6: true } as Record<IpFamily, boolean | undefined>,
+    forwarding: { IPv4: "on", IPv6: "on" } as Record<IpFamily, Forwarding>,
     serves: new Set<IpFamily>(["IPv4", "IPv6"]),
   };
   const watch = new KernelWatch({
     usage: () => kernel.usage,
-    forwards: (family) => kernel.forwards[family],
+    forwarding: (family) => kernel.forwarding[family],
     serves: (family) => kernel.serves.has(family),
     clock,
     log,
@@ -58,7 +59,7 @@ Deno.test("without a table, and without a limit, nothing is full", async () => {
 
 Deno.test("where nothing is forwarded a family that has Services is warned of, with the remedy", async () => {
   const { clock, kernel, watch, lines, said } = stage();
-  kernel.forwards = { IPv4: false, IPv6: false };
+  kernel.forwarding = { IPv4: "off", IPv6: "off" };
   kernel.serves.clear();
   watch.start();
   await clock.advance(60_000);
@@ -77,19 +78,31 @@ Deno.test("where nothing is forwarded a family that has Services is warned of, w
 Deno.test("forwarding that is switched off while weir runs is warned of each time", async () => {
   const { clock, kernel, watch, said } = stage();
   watch.start();
-  for (const on of [false, false, true, true, false]) {
-    kernel.forwards.IPv4 = on;
+  for (const state of ["off", "off", "on", "on", "off"] as const) {
+    kernel.forwarding.IPv4 = state;
     await clock.advance(10_000);
   }
   assert.deepEqual(said().map(({ level }) => level), ["warn", "info", "warn"]);
 });
 
-Deno.test("a family that the kernel does not have forwards nothing and is not missed", async () => {
+Deno.test("a family that the kernel does not have, or is not to use, is not missed", async () => {
   const { clock, kernel, watch, lines } = stage();
-  kernel.forwards.IPv6 = undefined;
-  watch.start();
-  await clock.advance(60_000);
+  for (const state of ["absent", "disabled"] as const) {
+    kernel.forwarding.IPv6 = state;
+    watch.start();
+    await clock.advance(60_000);
+  }
   assert.deepEqual(lines, []);
+});
+
+Deno.test("a family that is switched off after its forwarding was does not forward again", async () => {
+  const { clock, kernel, watch, said } = stage();
+  watch.start();
+  for (const state of ["off", "disabled", "on", "off"] as const) {
+    kernel.forwarding.IPv6 = state;
+    await clock.advance(10_000);
+  }
+  assert.deepEqual(said().map(({ level }) => level), ["warn", "warn"]);
 });
 
 Deno.test("after the stop nothing is looked at", async () => {

@@ -41,16 +41,27 @@ const FORWARDING: Readonly<Record<IpFamily, string>> = {
   IPv6: "/proc/sys/net/ipv6/conf/all/forwarding",
 };
 
+/** Set for all interfaces, those to come among them; sockets can be opened all the same. */
+const IPV6_DISABLED = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
+
+/**
+ * Whether the kernel forwards packets of a family between interfaces; `absent` where it does not
+ * have the family, `disabled` where no interface is to have an address of it.
+ */
+export type Forwarding = "on" | "off" | "absent" | "disabled";
+
 /**
  * Tells whether the kernel forwards packets between interfaces.
  *
  * @param family Of the packets.
  * @param read Reads a file; the kernel's own if left out.
- * @returns False when it is off, undefined where the kernel does not have the family.
+ * @returns What the kernel does.
  */
-export function forwards(family: IpFamily, read: ReadFile = readSystemFile): boolean | undefined {
+export function forwarding(family: IpFamily, read: ReadFile = readSystemFile): Forwarding {
   const value = readIfThere(FORWARDING[family], read);
-  return value === undefined ? undefined : value !== "0";
+  if (value === undefined) return "absent";
+  if (value !== "0") return "on";
+  return family === "IPv6" && readIfThere(IPV6_DISABLED, read) === "1" ? "disabled" : "off";
 }
 
 /**

@@ -5,7 +5,7 @@ import { NetworkNamespace } from "../namespace.ts";
 import { readSystemFile } from "../system_file.ts";
 import {
   conntrackUsage,
-  forwards,
+  forwarding,
   memoryBytes,
   onlineProcessors,
   type ReadFile,
@@ -51,10 +51,12 @@ Deno.test("an empty network namespace tracks nothing, below a limit, and forward
   // A new namespace begins with the switches of the first one.
   namespace.sysctl("ipv4/ip_forward", "0");
   namespace.sysctl("ipv6/conf/all/forwarding", "0");
-  for (const family of ["IPv4", "IPv6"] as const) assert.equal(forwards(family, read), false);
+  for (const family of ["IPv4", "IPv6"] as const) assert.equal(forwarding(family, read), "off");
   namespace.sysctl("ipv4/ip_forward", "1");
-  assert.equal(forwards("IPv4", read), true);
-  assert.equal(forwards("IPv6", read), false);
+  assert.equal(forwarding("IPv4", read), "on");
+  assert.equal(forwarding("IPv6", read), "off");
+  namespace.sysctl("ipv6/conf/all/disable_ipv6", "1");
+  assert.equal(forwarding("IPv6", read), "disabled");
 });
 
 Deno.test("the memory is the node's, in bytes", () => {
@@ -66,5 +68,5 @@ Deno.test("the memory is the node's, in bytes", () => {
 Deno.test("what the kernel does not have is not known", () => {
   assert.equal(memoryBytes(files({})), 0);
   assert.equal(conntrackUsage(files({})), undefined);
-  assert.equal(forwards("IPv6", files({})), undefined);
+  assert.equal(forwarding("IPv6", files({})), "absent");
 });
