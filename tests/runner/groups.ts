@@ -15,7 +15,13 @@ export type Place =
    * As root in network, mount and process namespaces of its own, made by unshare(1): for who is
    * not root in a user namespace. Nothing it does to the kernel outlives it.
    */
-  | "namespaces";
+  | "namespaces"
+  /**
+   * As root in the first namespaces of a virtual machine that is booted for this group alone: the
+   * kernel's modules and what belongs to the whole node are its own. Only `deno task test:vm` has
+   * one.
+   */
+  | "machine";
 
 /** One row of the table. */
 export interface TestGroup {
@@ -26,6 +32,8 @@ export interface TestGroup {
   /** `tests` are `*_test.ts`; `examples` are the code blocks of documentation. */
   readonly kind: "tests" | "examples";
   readonly place: Place;
+  /** Words of the kernel's command line besides the usual ones; for a machine. */
+  readonly kernelParameters?: readonly string[];
   /** Programs that must be there; without one the group is skipped, and in CI that fails. */
   readonly tools: readonly Tool[];
   /** Flags of `deno test`; `{deno}` stands for the running Deno's own path. */
@@ -33,6 +41,16 @@ export interface TestGroup {
   /** Seconds; then the group is killed and every file without a result counts as failed. */
   readonly limit: number;
 }
+
+/** 192.0.2.1 is the machine's address, 10.96.0.0/16 its cluster IPs. */
+const MACHINE_PERMISSIONS = [
+  "--ignore-env",
+  "--allow-read",
+  "--allow-write=/tmp",
+  "--allow-net=127.0.0.1,192.0.2.1,10.96.0.1",
+  "--allow-ffi",
+  "--allow-run=ip,modprobe,nft,nsenter,prlimit,rmmod,setpriv,unshare,{deno}",
+];
 
 /** All groups, cheap ones first. The sum of the limits is not the expected duration. */
 export const GROUPS: readonly TestGroup[] = [
@@ -277,6 +295,25 @@ export const GROUPS: readonly TestGroup[] = [
       "--allow-run=unshare,nsenter,{deno}",
     ],
     limit: 400,
+  },
+  {
+    name: "machine",
+    paths: ["tests/machine"],
+    kind: "tests",
+    place: "machine",
+    tools: ["ip", "nft"],
+    permissions: MACHINE_PERMISSIONS,
+    limit: 180,
+  },
+  {
+    name: "without-ipv6",
+    paths: ["tests/machine/without_ipv6_test.ts"],
+    kind: "tests",
+    place: "machine",
+    kernelParameters: ["ipv6.disable=1"],
+    tools: ["ip", "nft"],
+    permissions: MACHINE_PERMISSIONS,
+    limit: 180,
   },
   {
     name: "documentation",

@@ -20,6 +20,8 @@ export interface MachineOptions {
   readonly accelerated: boolean;
   /** How many processors the guest gets. */
   readonly processors: number;
+  /** Words of the kernel's command line besides the usual ones. */
+  readonly kernelParameters: readonly string[];
 }
 
 /** MiB; the guest takes of it what it uses. */
@@ -31,6 +33,18 @@ const MEMORY = 2048;
  */
 const EMULATED = ["-accel", "tcg,thread=multi", "-cpu", "Nehalem"];
 const ACCELERATED = ["-accel", "kvm", "-cpu", "host"];
+
+/**
+ * On the kernel's command line, by which tests know that they are in this machine. Nothing reads
+ * it but them: to the kernel a word with a dot is a parameter of a module, which it has not.
+ */
+export const MARK = "weir.tests=1";
+
+/** With panic=-1 and -no-reboot a guest that panics ends, at once. */
+const KERNEL_PARAMETERS = [
+  ...["console=ttyS0", "panic=-1", "mitigations=off", "nokaslr", "tsc=reliable", "no_timer_check"],
+  MARK,
+];
 
 /** What the tests say comes out of the machine's standard output, at this port of the guest. */
 export const SPOKEN_PORT = 1;
@@ -61,8 +75,7 @@ export function machineCommand(options: MachineOptions): string[] {
     ...["-chardev", `file,id=reports,path=${options.reports}`],
     ...["-device", `virtserialport,chardev=reports,nr=${REPORT_PORT}`],
     ...["-kernel", options.kernel, "-initrd", options.initramfs],
-    // With panic=-1 and -no-reboot a guest that panics ends, at once.
-    ...["-append", "console=ttyS0 panic=-1 mitigations=off nokaslr tsc=reliable no_timer_check"],
+    ...["-append", [...KERNEL_PARAMETERS, ...options.kernelParameters].join(" ")],
   ];
 }
 

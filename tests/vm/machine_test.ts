@@ -9,6 +9,7 @@ const options = {
   reports: "reports",
   accelerated: false,
   processors: 2,
+  kernelParameters: ["ipv6.disable=1"],
 };
 
 Deno.test("the machine has the host's files, two ports to speak through, and no network", () => {
@@ -25,4 +26,9 @@ Deno.test("the processor runs the guest when it can, and is emulated else", () =
   assert.equal(runsGuests(true, "flags\t\t: fpu vmx sse\n"), true);
   assert.equal(runsGuests(true, "flags\t\t: fpu sse\nvmx flags : x\n"), false);
   assert.equal(runsGuests(false, "flags\t\t: fpu svm sse\n"), false);
+});
+
+Deno.test("the kernel is told what the tests want of it, and how tests know this machine", () => {
+  const words = machineCommand(options);
+  assert.match(words.at(-1) ?? "", /^console=ttyS0 .*weir\.tests=1 ipv6\.disable=1$/);
 });

@@ -24,7 +24,7 @@ import { writeArchive } from "./initramfs.ts";
 import { findKernel, firstModules, type Kernel } from "./kernel.ts";
 import { fileSystemCommand, machineCommand, runsGuests } from "./machine.ts";
 import { type GuestReports, readReports } from "./report.ts";
-import { PATIENCE_FACTOR, selectForKernel, TIME_LIMIT } from "./selection.ts";
+import { type Boot, bootsOf, PATIENCE_FACTOR, selectForKernel, TIME_LIMIT } from "./selection.ts";
 
 /** Part of qemu-system-common in Debian 12, a package of its own since. */
 const FILE_SYSTEM_PROGRAMS = ["/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd"];
@@ -65,7 +65,7 @@ async function prepare(): Promise<{ readonly reason: string } | { readonly virti
   return virtiofsd === undefined ? { reason: "not installed: virtiofsd" } : { virtiofsd };
 }
 
-function planFor(kernel: Kernel): GuestPlan {
+function planFor(kernel: Kernel, boot: Boot): GuestPlan {
   const inherited = ["HOME", "DENO_DIR", "XDG_CACHE_HOME"].flatMap((name) => {
     const value = Deno.env.get(name);
     return value === undefined ? [] : [[name, value] as const];
@@ -79,7 +79,7 @@ function planFor(kernel: Kernel): GuestPlan {
       NO_COLOR: "1",
       DENO_NO_UPDATE_CHECK: "1",
     },
-    groups: selected.map(({ group, files }) => {
+    groups: boot.selected.map(({ group, files }) => {
       const report = `/tmp/weir-${group.name}.xml`;
       return {
         name: group.name,
@@ -133,12 +133,18 @@ async function listening(socket: string): Promise<void> {
 /**
  * Runs the machine to its end; its tests speak to this process's standard output.
  *
+ * @param boot What it runs, and with which kernel parameters.
  * @param run A folder of this run's own.
  */
-async function runMachine(kernel: Kernel, virtiofsd: string, run: string): Promise<GuestReports> {
+async function runMachine(
+  kernel: Kernel,
+  virtiofsd: string,
+  boot: Boot,
+  run: string,
+): Promise<GuestReports> {
   const [socket, initramfs, main] = [`${run}/root.sock`, `${run}/initramfs`, `${run}/main.sh`];
   const [console_, reports] = [`${run}/console`, `${run}/reports`];
-  await Deno.writeTextFile(main, mainScript(planFor(kernel)));
+  await Deno.writeTextFile(main, mainScript(planFor(kernel, boot)));
   await writeInitramfs(kernel, main, initramfs);
   // Deno itself shows /proc to nobody who may not do everything.
   const processors = await output(["setpriv", "cat", "/proc/cpuinfo"], run);
@@ -161,8 +167,9 @@ async function runMachine(kernel: Kernel, virtiofsd: string, run: string): Promi
         reports,
         accelerated,
         processors: navigator.hardwareConcurrency,
+        kernelParameters: boot.kernelParameters,
       })),
-      BOOT_LIMIT + TIME_LIMIT * selected.length,
+      BOOT_LIMIT + TIME_LIMIT * boot.selected.length,
       // At the end of its input qemu would tell the guest that nobody listens any more.
       "silence",
     );
@@ -182,7 +189,7 @@ async function runMachine(kernel: Kernel, virtiofsd: string, run: string): Promi
   }
 }
 
-function became({ groups, ended }: GuestReports): Outcome[] {
+function became({ selected }: Boot, { groups, ended }: GuestReports): Outcome[] {
   return selected.flatMap(({ group, files }) => {
     const { exit, xml } = groups.get(group.name) ??
       { exit: "the virtual machine ended before it", xml: "" };
@@ -209,13 +216,18 @@ async function runAll(): Promise<Outcome[]> {
   const fetched = await execute([deno, "install", "--frozen", "--quiet"], 300);
   if (fetched !== 0) return completeOutcomes("deno.lock", [], [], fetched);
   const kernel = await findKernel(folder, output, console.log);
-  console.log(`Starting Linux ${kernel.release} in a virtual machine`);
-  const run = await Deno.makeTempDir({ dir: folder, prefix: "run-" });
-  try {
-    return became(await runMachine(kernel, ready.virtiofsd, run));
-  } finally {
-    await Deno.remove(run, { recursive: true });
+  const outcomes: Outcome[] = [];
+  for (const boot of bootsOf(selected)) {
+    const parameters = boot.kernelParameters.map((word) => `, with ${word}`).join("");
+    console.log(`Starting Linux ${kernel.release} in a virtual machine${parameters}`);
+    const run = await Deno.makeTempDir({ dir: folder, prefix: "run-" });
+    try {
+      outcomes.push(...became(boot, await runMachine(kernel, ready.virtiofsd, boot, run)));
+    } finally {
+      await Deno.remove(run, { recursive: true });
+    }
   }
+  return outcomes;
 }
 
 let outcomes: Outcome[];

@@ -1,6 +1,7 @@
 /**
  * What runs on the second kernel: the groups whose subject is the kernel, which are those that run
- * in namespaces of their own, and of their files all but those whose subject is something else.
+ * in namespaces of their own, and of their files all but those whose subject is something else; and
+ * the groups that take a machine of their own.
  *
  * @module
  */
@@ -32,6 +33,14 @@ export const LEFT_OUT: ReadonlyMap<string, string> = new Map([
   [
     "tests/kernel/conntrack_load_test.ts",
     "its subject is how 100,000 flows hold up an event loop, by the clock",
+  ],
+  [
+    "tests/kernel/families_test.ts",
+    "tests/machine/without_ipv6_test.ts has for real what a system call filter shows there",
+  ],
+  [
+    "tests/kernel/tuner_test.ts",
+    "what the second kernel lets be set, tests/machine/conntrack_test.ts sees with one weir for ten",
   ],
   ["tests/kernel/explain_test.ts", "its subject is what weir answers over HTTP, not the kernel"],
   ["tests/kernel/log_test.ts", "its subject is the log, not the kernel"],
@@ -74,10 +83,36 @@ export function selectForKernel(
   only: readonly string[],
 ): Selected[] {
   const wanted = (file: string) => only.length === 0 ? !LEFT_OUT.has(file) : only.includes(file);
-  return groups.filter(({ place }) => place === "namespaces")
+  return groups.filter(({ place }) => place !== "caller")
     .map((group) => ({
       group,
       files: filesOf(group, tree, groups).filter(wanted),
     }))
     .filter(({ files }) => files.length > 0);
+}
+
+/** A machine's run, from its boot until it is switched off. */
+export interface Boot {
+  /** Words of the kernel's command line besides the usual ones. */
+  readonly kernelParameters: readonly string[];
+  /** What runs, one after the other. */
+  readonly selected: readonly Selected[];
+}
+
+/**
+ * Which machines are booted for what is to run.
+ *
+ * @param selected What runs.
+ * @returns One for each group that takes a machine of its own, and one for all others together.
+ */
+export function bootsOf(selected: readonly Selected[]): Boot[] {
+  const own = selected.filter(({ group }) => group.place === "machine");
+  const shared = selected.filter(({ group }) => group.place !== "machine");
+  return [
+    ...own.map((one) => ({
+      kernelParameters: one.group.kernelParameters ?? [],
+      selected: [one],
+    })),
+    ...(shared.length === 0 ? [] : [{ kernelParameters: [], selected: shared }]),
+  ];
 }

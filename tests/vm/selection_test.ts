@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { groupOf, GROUPS } from "../runner/groups.ts";
 import { readTree } from "../runner/tree.ts";
-import { LEFT_OUT, selectForKernel } from "./selection.ts";
+import { bootsOf, LEFT_OUT, selectForKernel } from "./selection.ts";
 
 const tree = readTree(new URL("../..", import.meta.url).pathname.replace(/\/$/, ""));
 
@@ -11,7 +11,7 @@ Deno.test("every file of the kernel's groups runs on the second kernel, or the t
   for (const path of tree.keys()) {
     const group = groupOf(path, GROUPS);
     if (!path.endsWith("_test.ts") || group === undefined) continue;
-    const expected = group.place === "namespaces" && !LEFT_OUT.has(path);
+    const expected = group.place !== "caller" && !LEFT_OUT.has(path);
     assert.equal(running.has(path), expected, path);
   }
 });
@@ -28,4 +28,15 @@ Deno.test("a file that is named runs, though the table leaves it out", () => {
   const [path = ""] = LEFT_OUT.keys();
   const selected = selectForKernel(GROUPS, tree, [path]);
   assert.deepEqual(selected.map(({ files }) => files), [[path]]);
+});
+
+Deno.test("a group that takes a machine of its own has one booted as it says, the others share one", () => {
+  const boots = bootsOf(selectForKernel(GROUPS, tree, []));
+  const names = boots.map(({ kernelParameters, selected }) =>
+    [...kernelParameters, ...selected.map(({ group }) => group.name)].join(" ")
+  );
+  const shared = GROUPS.filter(({ place }) => place === "namespaces").map(({ name }) => name);
+  const running = shared.filter((name) => names.at(-1)?.split(" ").includes(name));
+  assert.deepEqual(names, ["machine", "ipv6.disable=1 without-ipv6", running.join(" ")]);
+  assert.ok(running.length > 0);
 });
