@@ -11,6 +11,7 @@ import {
   messageOf,
   type NftClient,
   NftError,
+  type NftFamily,
   type Trace,
   WeirError,
 } from "weir";
@@ -43,14 +44,22 @@ const FEW_IDS = 64;
 /** Those that were programmed last, which the kernel knows therefore. */
 let families: readonly IpFamily[] = ["IPv4", "IPv6"];
 
+/**
+ * Lists names, without those that the kernel gave to what belongs to a rule (`__set0`, `__map0`,
+ * `__chain0`): somebody's rule with `{ 22, 80 }` brings one, and it goes with the rule.
+ */
+async function named(nft: NftClient, what: "chains" | "sets", family: NftFamily) {
+  return (await nft.list(what, family)).filter((name) => !name.startsWith("__"));
+}
+
 /** What the kernel has of the tables, of those with clients that are to stay remembered. */
 async function standingTables(nft: NftClient): Promise<StandingTables> {
   const standing: { -readonly [Family in keyof StandingTables]: StandingTables[Family] } = {};
   for (const family of families) {
     const { table, affinity } = OBJECTS[family];
-    const sets = await nft.list("sets", table.family);
+    const sets = await named(nft, "sets", table.family);
     if (!sets.includes(affinity.name)) continue;
-    standing[family] = { sets, chains: await nft.list("chains", table.family) };
+    standing[family] = { sets, chains: await named(nft, "chains", table.family) };
   }
   return standing;
 }

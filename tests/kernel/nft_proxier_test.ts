@@ -284,8 +284,9 @@ Deno.test("a client that the kernel remembers stays remembered through a resync,
     `{ 10.0.0.9 . ${set} timeout 500s : ${seat} }`,
   ]);
   assert.deepEqual(await remembered(), [client]);
-  // Another life, and somebody has added a chain.
+  // Another life, and somebody has added a chain, with a rule that has a set of its own.
   await node.run(["add", "chain", "ip", TABLE_NAME, "foreign"]);
+  await node.run(["add", "rule", "ip", TABLE_NAME, "foreign", "tcp dport { 22, 80 } accept"]);
   await using plugin = await start();
   await plugin.call("resync", { revision: 1, settings: SETTINGS, ports });
   assert.deepEqual(await remembered(), [client]);
