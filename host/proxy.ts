@@ -5,7 +5,6 @@
  * @module
  */
 import type { WeirConfig } from "../schemas/config.ts";
-import type { ProxierSettings } from "../schemas/view.ts";
 import { conntrackCapability } from "./capabilities/conntrack/conntrack.ts";
 import { ConntrackKernel } from "./capabilities/conntrack/kernel.ts";
 import { loadConntrack } from "./capabilities/conntrack/load.ts";
@@ -27,6 +26,7 @@ import { NodeCheck } from "./process/node_check.ts";
 import { standaloneNode } from "./process/standalone_node.ts";
 import { boundAddress } from "./process/node_ip.ts";
 import type { PluginGround } from "./plugins.ts";
+import { proxierSettings } from "./proxier_settings.ts";
 import { Proxiers } from "./proxiers.ts";
 import type { ProxyEnvironment } from "./proxy_environment.ts";
 import { followConfigFile } from "./reload/config_file.ts";
@@ -193,15 +193,13 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
   });
 
   const collector = new Collector({ collect: environment.collect, clock });
-  const settings = (): ProxierSettings => ({
-    families,
-    masqueradeAll: config.proxier.masqueradeAll,
-    masqueradeBit: config.proxier.masqueradeBit,
-    localMatches: localTraffic.matches ?? [],
-    nodePorts: nodePorts.addresses ?? { type: "listed", addresses: [] },
-    serviceCIDRs: tracker.serviceCIDRs,
-    ...(config.telemetry.perServiceMetrics === 0 ? {} : { countTraffic: true }),
-  });
+  const settings = () =>
+    proxierSettings(config, {
+      families,
+      localMatches: localTraffic.matches ?? [],
+      nodePorts: nodePorts.addresses ?? { type: "listed", addresses: [] },
+      serviceCIDRs: tracker.serviceCIDRs,
+    });
   const sync = createSync({
     tracker,
     revisions,

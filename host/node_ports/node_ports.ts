@@ -25,8 +25,16 @@ export type NodePortsConfig = Pick<
   "nodePortAddresses" | "manifests" | "bindAddress" | "featureGates"
 >;
 
-/** The gate of KEP-6032 can take the relay on loopback away again. */
-function selectionOf({ nodePortAddresses, featureGates }: NodePortsConfig): NodePortSelection {
+/**
+ * What a configuration asks for. The gate of KEP-6032 can take the relay on loopback away again.
+ *
+ * @param config The configuration.
+ * @returns By family.
+ */
+export function selectionOf(
+  config: Pick<NodePortsConfig, "nodePortAddresses" | "featureGates">,
+): NodePortSelection {
+  const { nodePortAddresses, featureGates } = config;
   const relays = featureGates["KubeProxyNFTablesLocalhostNodePorts"] !== false;
   return selectNodePortAddresses(nodePortAddresses, relays);
 }

@@ -17,6 +17,8 @@ const OWNER = { role: "proxier", plugin: "test" } as const;
 export interface NftNode extends AsyncDisposable {
   /** Bound to table "weir". */
   readonly nft: NftClient;
+  /** What it stands on. */
+  readonly kernel: NftKernel;
   /** The same, as the host's end of the wire reaches it. */
   readonly capability: GrantedCapability;
   /**
@@ -66,6 +68,7 @@ export function nftNode(name: string): NftNode {
     return text.decode(stdout);
   }
   return {
+    kernel,
     capability,
     nft: nftClient(GRANT, async (_, method, params, attachment = new Uint8Array()) => {
       const answer = await capability.invoke(method, params, attachment);

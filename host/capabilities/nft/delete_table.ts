@@ -56,6 +56,20 @@ export async function deleteTable(kernel: NftKernel, table: string): Promise<boo
 }
 
 /**
+ * Tells whether a table may be left over: the one of the proxier in force is among them.
+ *
+ * @param found The table.
+ * @param plugins What the plugins besides the proxier are called that the configuration asks for.
+ * @returns Whether weir has made it for another, or for a proxier whoever it was.
+ */
+export function isFormer(
+  { owner }: Pick<FoundTable, "owner">,
+  plugins: readonly string[],
+): boolean {
+  return owner !== undefined && (owner.role === "proxier" || !plugins.includes(owner.plugin));
+}
+
+/**
  * Finds what plugins of an earlier weir have left, or one that is no longer asked for.
  *
  * @param kernel nf_tables of the namespace.
@@ -68,8 +82,7 @@ export async function formerTables(
   kernel: NftKernel,
   plugins: readonly string[],
 ): Promise<readonly string[]> {
-  const names = (await kernel.tables()).filter(({ owner }) =>
-    owner !== undefined && (owner.role === "proxier" || !plugins.includes(owner.plugin))
-  ).map(({ name }) => name);
+  const names = (await kernel.tables()).filter((found) => isFormer(found, plugins))
+    .map(({ name }) => name);
   return [...new Set(names)];
 }

@@ -361,6 +361,18 @@ export class NftKernel {
   }
 
   /**
+   * Reads the generation, which another commit of anybody makes another.
+   *
+   * @returns 1 to 2³²−1.
+   * @throws {NetlinkError} When the kernel refuses.
+   */
+  generation(): Promise<number> {
+    // Async: whatever is thrown rejects.
+    // deno-lint-ignore require-await
+    return this.#queued(async () => readGeneration(this.#socket));
+  }
+
+  /**
    * Has every commit announced.
    *
    * @param watcher Told before and after each.

@@ -39,7 +39,7 @@ export interface NftCapabilityOptions {
   /** For whom the table is, which is what its mark says. */
   readonly owner: TableOwner;
   /** nf_tables of the node; shared by all plugins, closed by whoever opened it. */
-  readonly kernel: NftKernel;
+  readonly kernel: Pick<NftKernel, "commit" | "list" | "declared">;
   /** The most bytes of one commit; 48 MiB when absent. */
   readonly maxCommitBytes?: number;
   /** Told of each commit. */
