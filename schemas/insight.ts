@@ -5,7 +5,7 @@
  * @module
  */
 import * as v from "valibot";
-import type { ServicePortView } from "./view.ts";
+import type { ServicePortView, Snapshot } from "./view.ts";
 
 const Text = v.string();
 const Texts = v.pipe(v.array(Text), v.readonly());
@@ -37,12 +37,18 @@ export const PendingSyncSchema = v.object({
     ignoresExternalIPs: v.boolean(),
   }),
   families: v.pipe(v.array(v.picklist(["IPv4", "IPv6"])), v.readonly()),
+  /** What a proxier that knew nothing would be told now, when that was asked for. */
+  next: v.optional(v.custom<Snapshot>(isSnapshot)),
   /** All service ports as the proxier was told last, when they were asked for. */
   views: v.optional(v.pipe(v.array(v.custom<ServicePortView>(isView)), v.readonly())),
 });
 
 function isView(value: unknown): boolean {
   return typeof value === "object" && value !== null && "id" in value && "endpoints" in value;
+}
+
+function isSnapshot(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "settings" in value && "ports" in value;
 }
 
 /** What the next sync would change. */

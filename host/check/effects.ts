@@ -4,9 +4,9 @@
  * @module
  */
 import type { WeirConfig } from "../../schemas/config.ts";
-import type { CredentialSource } from "../../schemas/credentials.ts";
 import { WeirError } from "../../schemas/errors.ts";
 import { PendingSyncSchema } from "../../schemas/insight.ts";
+import { bareGround, type CommandMachine } from "../bare_ground.ts";
 import type { GrantedCapability } from "../capabilities/capability.ts";
 import { ConntrackKernel } from "../capabilities/conntrack/kernel.ts";
 import { claimInstance } from "../capabilities/instance.ts";
@@ -25,26 +25,7 @@ import { sandboxCommand } from "../sandbox/process.ts";
 import { apiClient } from "../source/kube/client.ts";
 import { TokenBucket } from "../source/kube/rate_limit.ts";
 import { look } from "../source/manifests/folder.ts";
-import { createLog } from "../telemetry/log.ts";
 import type { CheckQuestions } from "./check.ts";
-
-/** What is known of this process. */
-export interface CheckMachine {
-  /** weir's, for example `0.1.0`. */
-  readonly version: string;
-  /** weir's own folder; ends in `/`. */
-  readonly home: URL;
-  /** The path of the Deno program. */
-  readonly deno: string;
-  /** The kernel's release. */
-  readonly release: string;
-  /** What relative paths of plugins are relative to; ends in `/`. */
-  readonly base: URL;
-  /** Reads an environment variable. */
-  readonly env: (name: string) => string | undefined;
-  /** Makes the credentials for the API server. */
-  readonly credentials: (config: WeirConfig) => CredentialSource;
-}
 
 /** Milliseconds for everything that is asked of the API server. */
 const API_PATIENCE_MS = 20_000;
@@ -85,35 +66,18 @@ const NOTHING: GrantedCapability = {
 export function checkQuestions(
   config: WeirConfig,
   server: string,
-  machine: CheckMachine,
+  machine: CommandMachine,
 ): CheckQuestions {
-  const { version, home, deno, release, base, env, credentials } = machine;
-  const silent = createLog({
-    now: () => Date.now(),
-    gate: () => ({ verbosity: 0 }),
-    write: () => {},
+  const { version, deno, release, env, credentials } = machine;
+  const capabilities: PluginGround["capabilities"] = (owner) => ({
+    nft: async ({ table }) => {
+      await mustBeFree({ table, owner });
+      return NOTHING;
+    },
+    conntrack: () => NOTHING,
+    sysctl: () => NOTHING,
   });
-  const ground: PluginGround = {
-    deno,
-    home,
-    base,
-    cache: new URL(".weir/plugins/", home),
-    version,
-    node: { os: "linux", kernel: release },
-    limits: config.limits,
-    capabilities: (owner) => ({
-      nft: async ({ table }) => {
-        await mustBeFree({ table, owner });
-        return NOTHING;
-      },
-      conntrack: () => NOTHING,
-      sysctl: () => NOTHING,
-    }),
-    clock: systemClock,
-    random: Math.random,
-    log: silent,
-    profiling: undefined,
-  };
+  const ground = bareGround(machine, config, capabilities);
   const jail = probeJail(sandboxCommand(deno, config.limits.heapMib), config.limits.memoryBytes);
   // Whoever waits for it sees the rejection.
   jail.catch(() => {});

@@ -76,7 +76,13 @@ const CLEANUP: CommandSummary = {
 /** Exit codes: done, failed while running, and the command line cannot be used. */
 export const EXIT_CODES = { done: 0, failed: 1, usage: 2 } as const;
 
-function reportFailure(io: CliIo, error: unknown): void {
+/**
+ * Says what went wrong.
+ *
+ * @param io Where to.
+ * @param error What was thrown.
+ */
+export function reportFailure(io: CliIo, error: unknown): void {
   const style = createStyle(wantsColour(io.terminal.stderr, io.env));
   const code = error instanceof WeirError ? ` (${error.code})` : "";
   io.stderr(`${style.red("weir:")} ${messageOf(error)}${code}\n`);

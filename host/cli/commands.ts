@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { CheckMachine } from "../check/effects.ts";
+import type { CommandMachine } from "../bare_ground.ts";
 import type { CliCommand, CliIo } from "./cli.ts";
 import type { CommandLine } from "./command.ts";
 import type { CommandSpec } from "./command_spec.ts";
@@ -26,8 +26,8 @@ function command(
 
 /** What the subcommands stand on besides. */
 export interface CommandGround {
-  /** Of `weir check`. */
-  readonly machine: CheckMachine;
+  /** Of those that look at this node themselves. */
+  readonly machine: CommandMachine;
   /** The other subcommands, for the shells. */
   readonly others: readonly Pick<CliCommand, "name" | "summary">[];
 }
@@ -57,7 +57,7 @@ export function insightCommands({ machine, others }: CommandGround): readonly Cl
     }),
     command(DIFF, async () => {
       const { diffCommand } = await import("./diff.ts");
-      return (line, io) => diffCommand(line, io, fetch);
+      return (line, io) => diffCommand(line, io, { fetch, machine });
     }),
     command(TOP, async () => {
       const { topCommand } = await import("./top.ts");

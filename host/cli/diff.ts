@@ -4,23 +4,17 @@
  *
  * @module
  */
-import * as v from "valibot";
-import type { WeirConfig } from "../../schemas/config.ts";
-import { messageOf, WeirError } from "../../schemas/errors.ts";
 import { type PendingSync, PendingSyncSchema, type ViewChange } from "../../schemas/insight.ts";
-import type { SourceEvent } from "../../schemas/kube.ts";
-import type { ServicePortView } from "../../schemas/view.ts";
-import { resolveRequest } from "../config/resolve.ts";
+import type { CommandMachine } from "../bare_ground.ts";
 import { compareViews } from "../explain/view_changes.ts";
 import { compareConfigs, type ConfigChange } from "../reload/parts.ts";
-import { resolveService } from "../resolver/resolve.ts";
-import { manifestsSource } from "../source/manifests/source.ts";
 import { maskedWhole } from "../telemetry/masked.ts";
-import { LABEL_ZONE, Tracker } from "../tracker.ts";
 import { rendered } from "./answer.ts";
 import { ask, type AskOptions, type Fetch } from "./ask.ts";
-import { type CliIo, EXIT_CODES } from "./cli.ts";
+import { type CliIo, EXIT_CODES, reportFailure } from "./cli.ts";
 import type { CommandLine } from "./command.ts";
+import { portsIn } from "./folder_ports.ts";
+import { ConfigzSchema, otherConfig, proxyFlags } from "./other_config.ts";
 import { createStyle, type Style, wantsColour } from "./style.ts";
 
 /** What is different. */
@@ -31,53 +25,14 @@ interface Differences {
   readonly configuration: readonly Pick<ConfigChange, "field" | "part" | "before" | "after">[];
 }
 
-/** Of /configz, what the documents and the command line come to. */
-const ConfigzSchema = v.object({
-  weir: v.custom<WeirConfig>((value) => typeof value === "object" && value !== null),
-});
-
-/** Everything in a folder, as the running weir would read it. */
-async function objectsIn(directory: string, warn: (text: string) => void): Promise<Tracker> {
-  const probe = new AbortController();
-  const events: SourceEvent[] = [];
-  const say = (message: string, fields: Readonly<Record<string, unknown>> = {}) =>
-    warn([message, ...Object.values(fields).map(String)].join(" "));
-  const source = manifestsSource({
-    directory,
-    log: { debug: () => {}, info: () => {}, warn: say, error: say },
-  });
-  const kinds = new Set<string>();
-  await source.run((batch) => {
-    events.push(...batch);
-    for (const event of batch) if (event.type === "synced") kinds.add(event.kind);
-    if (kinds.has("Service") && kinds.has("EndpointSlice")) probe.abort();
-  }, probe.signal);
-  const node = events.find((event) => event.type === "upsert" && event.object.kind === "Node");
-  const nodeName = node?.type === "upsert" ? node.object.name : "";
-  const tracker = new Tracker({ nodeName, startedAt: 0 });
-  tracker.accept(events);
-  return tracker;
-}
-
 async function ofManifests(
   directory: string,
   pending: PendingSync,
   warn: (text: string) => void,
 ): Promise<readonly ViewChange[]> {
-  const tracker = await objectsIn(directory, warn);
-  // The folder may say otherwise what the node is, if it is this one.
-  const own = tracker.node?.name === pending.node.name ? tracker.node : undefined;
-  const node = own === undefined
-    ? pending.node
-    : { ...pending.node, zone: own.labels[LABEL_ZONE] ?? "", addresses: own.addresses };
-  const after = new Map<string, ServicePortView>();
-  for (const { service, slices } of tracker.take().services) {
-    const { views, problems } = resolveService(service, slices, node);
-    for (const { object, path, message } of problems) warn(`${object} ${path}: ${message}`);
-    for (const view of views) if (pending.families.includes(view.family)) after.set(view.id, view);
-  }
+  const { ports } = await portsIn(directory, pending, warn);
   const before = new Map(pending.views?.map((view) => [view.id, view]));
-  return compareViews(before, after);
+  return compareViews(before, new Map(ports.map((view) => [view.id, view])));
 }
 
 async function ofConfiguration(
@@ -85,23 +40,10 @@ async function ofConfiguration(
   io: CliIo,
   options: AskOptions,
 ): Promise<readonly ConfigChange[]> {
-  const request = await resolveRequest(args, io);
-  if (request.type === "refused") {
-    throw new WeirError(
-      "WEIR_CONFIG_INVALID",
-      `Cannot compare "${args.join(" ")}": ${request.problems.map(messageOf).join("; ")}`,
-    );
-  }
-  if (request.type !== "proxy") {
-    throw new WeirError(
-      "WEIR_CONFIG_INVALID",
-      `Cannot compare "${args.join(" ")}": it asks for ${request.type}, not for a proxy`,
-    );
-  }
-  for (const warning of request.warnings) io.stderr(`${warning}\n`);
+  const config = await otherConfig(args, io);
   const { weir } = await ask(ConfigzSchema, "/configz", {}, options);
   // What is secret in URLs is masked on the page; whether it differs is not to be told.
-  return compareConfigs(weir, maskedWhole(request.config));
+  return compareConfigs(weir, maskedWhole(config));
 }
 
 function coloured(detail: string, style: Style): string {
@@ -136,47 +78,81 @@ function diffText({ against, services, configuration }: Differences, style: Styl
   } differences from ${against}; nothing was changed.\n`;
 }
 
+/** What it stands on. */
+export interface DiffGround {
+  readonly fetch: Fetch;
+  /** For --rules, which looks at this node itself. */
+  readonly machine: CommandMachine;
+}
+
+/**
+ * Warns when what was told last may not be what the kernel has.
+ *
+ * @param pending What the running weir says.
+ * @param warn Told one sentence.
+ */
+export function warnOfFailures(
+  { failures }: Pick<PendingSync, "failures">,
+  warn: (text: string) => void,
+): void {
+  if (failures === undefined) return;
+  warn(
+    `the last syncs failed (${failures}): the kernel may still have older rules than it was told; ` +
+      "see weir's log and /debug/traces",
+  );
+}
+
+async function compareServices(line: CommandLine, io: CliIo, fetch: Fetch): Promise<boolean> {
+  const options = { server: line.value("server") ?? "", fetch };
+  const manifests = line.value("manifests");
+  const style = createStyle(wantsColour(io.terminal.stdout, io.env));
+  const flags = proxyFlags(line);
+  const query = manifests === undefined ? {} : { views: "1" };
+  const pending = await ask(PendingSyncSchema, "/debug/diff", query, options);
+  const warn = (text: string) => io.stderr(`${style.yellow("warning:")} ${text}\n`);
+  warnOfFailures(pending, warn);
+  const differences: Differences = {
+    against: `what the kernel was told last (revision ${pending.revision})`,
+    services: manifests !== undefined
+      ? await ofManifests(manifests, pending, warn)
+      : flags.length > 0
+      ? []
+      : pending.changes,
+    configuration: flags.length > 0 ? await ofConfiguration(flags, io, options) : [],
+  };
+  io.stdout(rendered(line, differences, (told) => diffText(told, style)));
+  return differences.services.length + differences.configuration.length > 0;
+}
+
+/** As diff(1) has it: whoever asks whether something differs must know that from trouble. */
+const TROUBLE = 2;
+
 /**
  * Compares.
  *
  * @param line The command line; its words are the proxy's flags.
  * @param io The effects.
- * @param fetch Fetches a page.
- * @returns The exit code: 1 with --exit-code when something differs.
- * @throws {WeirError} WEIR_UNREACHABLE when no weir answers; WEIR_CONFIG_INVALID when the other
- * command line cannot be used.
+ * @param ground What it stands on.
+ * @returns The exit code: with --exit-code 1 when something differs, and 2 when that cannot be told.
+ * @throws {WeirError} Without --exit-code: WEIR_UNREACHABLE when no weir answers;
+ * WEIR_CONFIG_INVALID when the other command line cannot be used.
  */
-export async function diffCommand(line: CommandLine, io: CliIo, fetch: Fetch): Promise<number> {
-  const options = { server: line.value("server") ?? "", fetch };
-  const manifests = line.value("manifests");
-  const style = createStyle(wantsColour(io.terminal.stdout, io.env));
-  const configured = line.words.length > 0 || line.value("config") !== undefined;
-  const query = manifests === undefined ? {} : { views: "1" };
-  const pending = await ask(PendingSyncSchema, "/debug/diff", query, options);
-  const warn = (text: string) => io.stderr(`${style.yellow("warning:")} ${text}\n`);
-  if (pending.failures !== undefined) {
-    warn(
-      `the last syncs failed (${pending.failures}): the kernel may still have older rules than it ` +
-        "was told; see weir's log and /debug/traces",
-    );
+export async function diffCommand(
+  line: CommandLine,
+  io: CliIo,
+  ground: DiffGround,
+): Promise<number> {
+  const tells = line.has("exit-code");
+  try {
+    let differs: boolean;
+    if (line.has("rules")) {
+      const { compareRules } = await import("./rules_diff.ts");
+      differs = await compareRules(line, io, ground);
+    } else differs = await compareServices(line, io, ground.fetch);
+    return differs && tells ? EXIT_CODES.failed : EXIT_CODES.done;
+  } catch (thrown) {
+    if (!tells) throw thrown;
+    reportFailure(io, thrown);
+    return TROUBLE;
   }
-  const config = line.value("config");
-  const differences: Differences = {
-    against: `what the kernel was told last (revision ${pending.revision})`,
-    services: manifests !== undefined
-      ? await ofManifests(manifests, pending, warn)
-      : configured
-      ? []
-      : pending.changes,
-    configuration: configured
-      ? await ofConfiguration(
-        [...(config === undefined ? [] : [`--config=${config}`]), ...line.words],
-        io,
-        options,
-      )
-      : [],
-  };
-  io.stdout(rendered(line, differences, (told) => diffText(told, style)));
-  const differs = differences.services.length + differences.configuration.length > 0;
-  return differs && line.has("exit-code") ? EXIT_CODES.failed : EXIT_CODES.done;
 }

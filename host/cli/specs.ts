@@ -57,7 +57,17 @@ export const DIFF: CommandSpec = {
       help: "What a start with this file, and the flags beside it, would have otherwise",
       path: "file",
     },
-    { name: "exit-code", placeholder: "", help: "End with 1 when something differs" },
+    {
+      name: "rules",
+      placeholder: "",
+      help: "Tell the kernel's rules and map elements, beside those that it has now",
+    },
+    { name: "all", placeholder: "", help: "Tell long lists of rules and elements whole" },
+    {
+      name: "exit-code",
+      placeholder: "",
+      help: "End with 1 when something differs, with 2 when that cannot be told",
+    },
     OUTPUT,
     SERVER,
   ],
@@ -65,6 +75,9 @@ export const DIFF: CommandSpec = {
     ["weir diff", "what waits for a sync"],
     ["weir diff --manifests=new/", "what these manifests would change"],
     ["weir diff --config=new.yaml --v=2", "what this command line would have otherwise"],
+    ["weir diff --rules", "what the next full sync would do to the kernel's rules"],
+    ["weir diff --rules --manifests=new/", "what these manifests would"],
+    ["weir diff --rules --masquerade-all", "what a start with this flag would"],
   ],
 };
 

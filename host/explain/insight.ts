@@ -15,6 +15,7 @@ import type { Scheduler } from "../scheduler.ts";
 import type { ServiceTraffic } from "../telemetry/service_traffic.ts";
 import type { Tracker } from "../tracker.ts";
 import type { ExplainFacts } from "./facts.ts";
+import type { PendingViews } from "./pending.ts";
 import type { QuestionWords } from "./question.ts";
 
 /** The running proxy. */
@@ -136,15 +137,15 @@ export class Insight {
   /**
    * Says what the next sync would change.
    *
-   * @param withViews Whether all service ports are told too.
+   * @param views What is told of all service ports.
    * @returns What differs.
    */
-  async pending(withViews: boolean): Promise<PendingSync> {
+  async pending(views: PendingViews): Promise<PendingSync> {
     const { pendingSync } = await import("./pending.ts");
     const { scheduler, clock } = this.#options;
     const since = scheduler.status.waitingSince;
     const waitingMs = since === undefined ? undefined : clock.now() - since;
-    return pendingSync(this.#facts, waitingMs, withViews);
+    return pendingSync(this.#facts, waitingMs, views);
   }
 
   /**

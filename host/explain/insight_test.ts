@@ -103,9 +103,15 @@ Deno.test("a change that waits for a sync is said to, and what it will change, a
     type: "changed",
     details: ["+ endpoint 10.0.0.2:8080 (cluster)"],
   }];
-  assert.deepEqual((await insight.pending(false)).changes, expected);
-  assert.deepEqual((await insight.pending(true)).views?.length, 1);
-  assert.deepEqual((await insight.pending(false)).changes, expected, "asking changes nothing");
+  assert.deepEqual((await insight.pending("none")).changes, expected);
+  assert.deepEqual((await insight.pending("last")).views?.length, 1);
+  const { views, next } = await insight.pending("next");
+  assert.deepEqual([views, next?.settings], [undefined, SETTINGS]);
+  assert.deepEqual(
+    next?.ports.flatMap(({ endpoints }) => endpoints.map(({ ip }) => ip)),
+    ["10.0.0.1", "10.0.0.2"],
+  );
+  assert.deepEqual((await insight.pending("none")).changes, expected, "asking changes nothing");
   assert.equal(tracker.take().services.length, 1);
 });
 
@@ -135,7 +141,7 @@ for (const [what, waitingSince, failures, expected] of STATES) {
     });
     await clock.advance(91_000 - clock.now());
     assert.match((await insight.explain({ service: "default/web" })).summary.join(" "), expected);
-    assert.equal((await insight.pending(false)).failures, failures === 0 ? undefined : failures);
+    assert.equal((await insight.pending("none")).failures, failures === 0 ? undefined : failures);
   });
 }
 

@@ -5,23 +5,38 @@
  * @module
  */
 import type { PendingSync } from "../../schemas/insight.ts";
-import type { ServicePortView } from "../../schemas/view.ts";
+import type { ServicePortView, Snapshot } from "../../schemas/view.ts";
 import { resolveService } from "../resolver/resolve.ts";
 import type { ExplainFacts } from "./facts.ts";
 import { compareViews } from "./view_changes.ts";
+
+/** What is told of all service ports: as the proxier was told them last, or as it is to be. */
+export type PendingViews = "none" | "last" | "next";
+
+/** Everything that is to be in the kernel, as a full sync would tell it. */
+function nextSnapshot(
+  { revisions, settings }: ExplainFacts,
+  before: ReadonlyMap<string, ServicePortView>,
+  after: ReadonlyMap<string, ServicePortView>,
+): Snapshot {
+  const ports = [...after.values()];
+  for (const view of revisions.all()) if (!before.has(view.id)) ports.push(view);
+  ports.sort((one, other) => one.id < other.id ? -1 : 1);
+  return { revision: revisions.revision + 1, settings: settings(), ports };
+}
 
 /**
  * Looks ahead.
  *
  * @param facts The running proxy.
  * @param waitingMs For how long a change has waited, in milliseconds; undefined when none does.
- * @param withViews Whether all service ports are told, as the proxier was told them last.
+ * @param views What is told of all service ports.
  * @returns What differs.
  */
 export function pendingSync(
   facts: ExplainFacts,
   waitingMs: number | undefined,
-  withViews: boolean,
+  views: PendingViews,
 ): PendingSync {
   const { tracker, revisions } = facts;
   const node = facts.node();
@@ -45,6 +60,7 @@ export function pendingSync(
     changes: compareViews(before, after),
     node: { ...node, ignoresExternalIPs: node.ignoresExternalIPs === true },
     families,
-    ...(withViews ? { views: [...revisions.all()] } : {}),
+    ...(views === "last" ? { views: [...revisions.all()] } : {}),
+    ...(views === "next" ? { next: nextSnapshot(facts, before, after) } : {}),
   };
 }

@@ -61,10 +61,12 @@ export function insightRoutes(source: InsightSource): Hono {
     .get(
       "/debug/diff",
       (context) =>
-        answered(
-          context,
-          () => source.pending(parametersOf(context, ["views"]).get("views") === "1"),
-        ),
+        answered(context, () => {
+          const given = parametersOf(context, ["views", "next"]);
+          return source.pending(
+            given.get("next") === "1" ? "next" : given.get("views") === "1" ? "last" : "none",
+          );
+        }),
     )
     .get("/debug/top", (context) =>
       answered(context, () => {

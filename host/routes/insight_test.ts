@@ -1,20 +1,21 @@
 import assert from "node:assert/strict";
 import type { Explanation } from "../../schemas/explanation.ts";
+import type { PendingViews } from "../explain/pending.ts";
 import type { QuestionWords } from "../explain/question.ts";
 import { readQuestion } from "../explain/question.ts";
 import { insightRoutes } from "./insight.ts";
 
 function routes() {
   const asked: QuestionWords[] = [];
-  const views: boolean[] = [];
+  const told: PendingViews[] = [];
   const app = insightRoutes({
     explain: async (words) => {
       readQuestion(words);
       asked.push(words);
       return { kind: "Explanation" } as Explanation;
     },
-    pending: async (withViews) => {
-      views.push(withViews);
+    pending: async (views) => {
+      told.push(views);
       return {
         kind: "PendingSync",
         revision: 1,
@@ -32,7 +33,7 @@ function routes() {
       throw new Error("the kernel is away");
     },
   });
-  return { asked, views, get: (path: string) => app.request(path) };
+  return { asked, told, get: (path: string) => app.request(path) };
 }
 
 Deno.test("/debug/explain hands the words of the question on, and its answer is never cached", async () => {
@@ -64,10 +65,11 @@ Deno.test("what cannot be understood is 400 with the reason as text", async () =
 });
 
 Deno.test("/debug/diff tells all service ports only to who asks for them", async () => {
-  const { views, get } = routes();
+  const { told, get } = routes();
   await get("/debug/diff");
   await get("/debug/diff?views=1");
-  assert.deepEqual(views, [false, true]);
+  await get("/debug/diff?next=1");
+  assert.deepEqual(told, ["none", "last", "next"]);
 });
 
 Deno.test("what goes wrong inside is not the asker's fault", async () => {

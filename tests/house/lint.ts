@@ -29,6 +29,8 @@ const DYNAMIC: readonly RegExp[] = [
   /^mod\.ts$/,
   // A proxy that runs for months need not hold what only a subcommand needs.
   /^host\/main\.ts$/,
+  // Most who ask for a difference do not ask for rules, which takes what plugins stand on.
+  /^host\/cli\/diff\.ts$/,
   // A proxy that follows the API server need not hold the parser of YAML, nor the other undici.
   /^host\/source\/open\.ts$/,
   // Nor need one without a configuration file, or that writes none.
