@@ -186,10 +186,11 @@ export async function startPlugin(
         );
       }
       const grants = decideGrants(manifest, source.policy ?? DEFAULT_POLICIES[manifest.kind]);
-      admit({ manifest, grants });
       const owner = { role: role.kind, plugin: source.name };
       try {
-        return { grants, capabilities: await bindGrants(grants, ground.capabilities(owner)) };
+        const capabilities = await bindGrants(grants, ground.capabilities(owner));
+        admit({ manifest, grants });
+        return { grants, capabilities };
       } catch (cause) {
         if (!(cause instanceof WeirError) || cause.code !== "WEIR_TABLE_FOREIGN") throw cause;
         const state = `${cause.message}, then start weir again`;

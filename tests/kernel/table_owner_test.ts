@@ -151,3 +151,14 @@ Deno.test("rules that were saved with nft and loaded at the next boot are known 
   await weir.serve(web(backends.slice(0, 1)));
   assert.equal(outcomeOf(await reach(client, TCP)), "backend-0");
 });
+
+Deno.test("a plugin that writes weir's mark itself is killed, and has made nothing", async () => {
+  const forger = new URL("../hostile/plugins/forger.ts", import.meta.url).pathname;
+  await using scene = await node([`--proxy-mode=${forger}`]);
+  const { topology: { node: place, backends }, weir } = scene;
+  await weir.write(web(backends));
+  await weir.process.said(
+    /plugin died .*Cannot commit to table .*message 0, NEWTABLE: attribute 6 is not allowed here/,
+  );
+  assert.equal(await nft(place, "list ruleset"), "");
+});

@@ -59,6 +59,10 @@ export const LEFT_OUT: ReadonlyMap<string, string> = new Map([
   ["tests/kernel/takeover_test.ts", "takes over under 200 connections a second"],
   ["tests/kernel/survive_test.ts", "kills and stops under 200 connections a second"],
   ["tests/kernel/traces_test.ts", "its subject is what a collector gets, by the clock"],
+  [
+    "tests/kernel/table_owner_test.ts",
+    "starts under 200 connections a second; what it asks of the kernel is table_claim_test.ts",
+  ],
   ["tests/kernel/third_party_test.ts", "its subject is how a plugin is loaded, not the kernel"],
   ["tests/kernel/turncoat_test.ts", "its subject is a sandbox's limits, by the clock"],
 ]);

@@ -19,7 +19,14 @@ function bytes(header: Uint8Array, attachment: Uint8Array = new Uint8Array()): U
   return frame;
 }
 
-function frame(message: unknown, attachment?: Uint8Array): Uint8Array {
+/**
+ * Writes a frame.
+ *
+ * @param message Anything that JSON can say.
+ * @param attachment The bytes behind it; none if left out.
+ * @returns Its bytes.
+ */
+export function frame(message: unknown, attachment?: Uint8Array): Uint8Array {
   return bytes(encoder.encode(JSON.stringify(message)), attachment);
 }
 
@@ -102,8 +109,13 @@ const GREETINGS: Readonly<Record<string, readonly Uint8Array[]>> = {
   "half a frame": [welcome, lengths(100, 50)],
 };
 
-/** The ids of the calls in a chunk of whole frames. */
-function* callsIn(chunk: Uint8Array): Generator<number> {
+/**
+ * Finds the calls in a chunk of whole frames.
+ *
+ * @param chunk As it was read.
+ * @returns Their ids.
+ */
+export function* callsIn(chunk: Uint8Array): Generator<number> {
   const view = new DataView(chunk.buffer, chunk.byteOffset);
   for (let at = 0; at < chunk.length; at += 4 + view.getUint32(at, true)) {
     const header = chunk.subarray(at + 8, at + 8 + view.getUint32(at + 4, true));
