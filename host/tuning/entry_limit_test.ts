@@ -20,6 +20,6 @@ const CASES: readonly (readonly [
 
 for (const [what, settings, cpus, memory, limit] of CASES) {
   Deno.test(`a tuner may let connection tracking have ${what}`, () => {
-    assert.equal(entryLimit(settings, cpus, memory), limit);
+    assert.equal(entryLimit(settings, { cpus, memory }), limit);
   });
 }

@@ -14,8 +14,10 @@ import { sysctlCapability } from "../capabilities/sysctl/sysctl.ts";
 import type { Clock } from "../clock.ts";
 import { Budget } from "../sandbox/budget.ts";
 import type { Logger } from "../telemetry/log.ts";
-import { entryLimit } from "./entry_limit.ts";
+import { entryLimit, type Machine } from "./entry_limit.ts";
 import type { ConntrackSettings } from "./tuner_config.ts";
+
+const readMachine = (): Machine => ({ cpus: onlineProcessors(), memory: memoryBytes() });
 
 /** What the log stands on, and the limit. */
 export interface SysctlLogOptions {
@@ -29,8 +31,8 @@ export interface SysctlLogOptions {
   readonly conntrack: () => Pick<ConntrackSettings, "maxPerCore" | "min">;
   /** Where the kernel has its settings; its own files if left out. */
   readonly files?: SettingFiles;
-  /** The node's memory in bytes; the kernel's word if left out. */
-  readonly memory?: () => number;
+  /** The node; what the kernel says of it if left out. */
+  readonly machine?: () => Machine;
 }
 
 /**
@@ -45,8 +47,8 @@ export function loggedSysctl(
   options: SysctlLogOptions,
 ): GrantedCapability {
   const { plugin, log, limits, clock, conntrack } = options;
-  const { files = KERNEL_SETTINGS, memory = memoryBytes } = options;
-  const mostEntries = () => entryLimit(conntrack(), onlineProcessors(), memory());
+  const { files = KERNEL_SETTINGS, machine = readMachine } = options;
+  const mostEntries = () => entryLimit(conntrack(), machine());
   const { logLinesPerSecond, logLinesBurst } = limits;
   const lines = new Budget(logLinesPerSecond, logLinesBurst, () => clock.now());
   let untold = 0;

@@ -39,7 +39,7 @@ Deno.test("how many entries a plugin may set follows the memory and the configur
     clock: new SimulatedClock(),
     conntrack: () => configured,
     files: sysctl.files,
-    memory: () => 2 ** 30,
+    machine: () => ({ cpus: 2, memory: 2 ** 30 }),
   });
   const set = (key: typeof MAX | typeof BUCKETS, value: number) =>
     capability.invoke("set", { key, value }, NOTHING);
