@@ -113,7 +113,18 @@ export function readManifest(input: unknown, host: string): PluginManifest {
   if (result.success) return result.output;
   const [issue] = result.issues;
   const path = v.getDotPath(issue) ?? "manifest";
-  throw refusal(head.success ? head.output.name : "unknown", `${path}: ${issue.message}`);
+  throw refusal(head.success ? head.output.name : "unknown", `${path}: ${stateOf(issue, path)}`);
+}
+
+/** What is wrong, for who wrote the manifest: valibot tells of types and of its own schemas. */
+function stateOf({ type, expected, input, message }: v.BaseIssue<unknown>, path: string): string {
+  if (type === "strict_object" && expected === "never") {
+    return /^(requires|uses)\.[^.]+$/.test(path)
+      ? `weir has no such capability; there are ${Object.keys(CAPABILITY_VERSIONS).join(", ")}`
+      : "there is no such field";
+  }
+  if (input === undefined) return "it is missing";
+  return type === "literal" ? `it is ${JSON.stringify(input)}, weir has ${expected}` : message;
 }
 
 function nftRefusal(

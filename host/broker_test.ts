@@ -180,7 +180,7 @@ const MANIFESTS: readonly (readonly [string, unknown, RegExp])[] = [
   ["another capability version", {
     ...manifest(),
     requires: { nft: { version: 2, table: "t" } },
-  }, /requires.nft.version/],
+  }, /requires.nft.version: it is 2, weir has 1$/],
   ["another version of conntrack", {
     ...manifest(),
     uses: { conntrack: { version: 2 } },
@@ -205,9 +205,15 @@ const MANIFESTS: readonly (readonly [string, unknown, RegExp])[] = [
     ...manifest(),
     uses: { sysctl: { version: 1, keys: [MAX, MAX] } },
   }, /uses.sysctl.keys: it names a sysctl twice/],
-  ["an unknown capability", { ...manifest(), requires: { shell: {} } }, /requires.shell/],
+  [
+    "an unknown capability",
+    { ...manifest(), requires: { shell: {} } },
+    /requires.shell: weir has no such capability; there are nft, conntrack, sysctl/,
+  ],
+  ["no table", { ...manifest(), requires: { nft: { version: 1 } } }, /nft.table: it is missing$/],
+  ["a field that there is not", { ...manifest(), author: "me" }, /author: there is no such field$/],
   ["a table name with a slash", { ...manifest(), requires: nft("a/b") }, /requires.nft.table/],
-  ["no name", { api: 1 }, /"unknown": /],
+  ["no name", { ...manifest(), name: undefined }, /"unknown": name: it is missing$/],
 ];
 
 for (const [what, input, expected] of MANIFESTS) {

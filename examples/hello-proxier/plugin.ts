@@ -50,6 +50,7 @@ export default defineProxier({
   },
   explain: (query) =>
     [...ports.values()].filter((view) => view.clusterIP === query.ip && view.port === query.port)
+      .filter((view) => view.family === "IPv4" && view.protocol === query.protocol)
       .map((view) => ({ at: "chain prerouting", match: view.id, outcome: "dnat to @endpoints" })),
   async cleanup({ nft }) {
     const tx = nft.transaction();

@@ -54,6 +54,10 @@ Deno.test("hello explains a service port it knows and nothing else", async () =>
     await plugin.call("explain", { ip: "10.96.0.10", port: 81, protocol: "TCP" }),
     [],
   );
+  assert.deepEqual(
+    await plugin.call("explain", { ip: "10.96.0.10", port: 80, protocol: "UDP" }),
+    [],
+  );
 });
 
 Deno.test("hello fits on a page", async () => {

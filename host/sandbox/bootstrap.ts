@@ -181,7 +181,11 @@ async function load(url: string): Promise<(pipe: unknown) => Promise<void>> {
   end(`${state}: write export default defineProxier({ ... }), or what else weir defines`, UNFIT);
 }
 
+/** V8 keeps ten: encoding a rule alone is deeper, and the author's own line is what matters. */
+const FRAMES = 40;
+
 async function run(): Promise<void> {
+  Error.stackTraceLimit = FRAMES;
   leaveSignalsToHost();
   const length = new DataView((await exactly(4)).buffer).getUint32(0, true);
   const code = await exactly(length);

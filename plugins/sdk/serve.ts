@@ -189,11 +189,23 @@ class Server {
   }
 }
 
+/** What a sandbox has taken away, or never had: V8 says only that it is not defined. */
+const ABSENT =
+  /^(Deno|process|require|fetch|WebSocket|EventSource|Worker|localStorage)\b.* is not defined$/;
+
+function wordsOf(thrown: unknown): string {
+  const message = messageOf(thrown);
+  return thrown instanceof ReferenceError && ABSENT.test(message)
+    ? `${message}: a sandbox has no files, network, environment or processes; a plugin reaches ` +
+      "the node by its capabilities"
+    : message;
+}
+
 function report(thrown: unknown): { code: string; message: string; stack: string } {
   const stack = thrown instanceof Error ? thrown.stack ?? "" : "";
   return {
     code: thrown instanceof WeirError ? thrown.code : "",
-    message: messageOf(thrown).slice(0, TEXT_LENGTH),
+    message: wordsOf(thrown).slice(0, TEXT_LENGTH),
     stack: stack.slice(0, TEXT_LENGTH),
   };
 }

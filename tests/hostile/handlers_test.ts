@@ -140,6 +140,10 @@ for (const { attack, code: expected, reason, limits, deadlineMs, nft } of FATAL)
 /** What Deno's permissions, the command line or the bootstrap answer to the handler. */
 const DENIED: readonly (readonly [string, RegExp])[] = [
   ["throws", /boom in the handler/],
+  [
+    "asks for the environment",
+    /Deno is not defined: a sandbox has no files, network, environment or processes; a plugin/,
+  ],
   ["fills memory with buffers", /Array buffer allocation failed/],
   ["reads a file", /Requires read access to "\/etc\/hostname"/],
   ["reads a file asynchronously", /Requires read access to "\/etc\/hostname"/],

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { WeirError } from "../../../schemas/errors.ts";
 import type { FieldValue } from "./datatype.ts";
 import type { ExpressionNode, Named, Term } from "./expressions.ts";
 
@@ -124,6 +125,7 @@ export function reject(answer: "port-unreachable" | "tcp reset" = "port-unreacha
  * @param to A fixed destination, or a term that yields an address and a port, as a lookup in a map
  * whose data are `ipv4_addr . inet_service`.
  * @returns A statement that ends the rule.
+ * @throws {WeirError} WEIR_NFT_ENCODE when it is neither.
  *
  * @example
  * ```ts
@@ -135,6 +137,13 @@ export function reject(answer: "port-unreachable" | "tcp reset" = "port-unreacha
  * ```
  */
 export function dnat(to: Destination | Term): Statement {
+  // A plugin is run without its types being checked.
+  if (typeof to !== "object" || !("node" in to || "address" in to)) {
+    throw new WeirError(
+      "WEIR_NFT_ENCODE",
+      `Cannot translate to "${to}": it is neither { address, port } nor a term such as a lookup`,
+    );
+  }
   return { kind: "dnat", to: "node" in to ? to.node : to };
 }
 

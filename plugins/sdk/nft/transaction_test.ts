@@ -411,3 +411,13 @@ Deno.test("a hundred thousand elements go out in messages that netlink can hold"
   assert.equal(count, Math.ceil(100_000 / Math.floor((65_535 - 4) / 44)));
   assert.equal(messages(bytes).length, count);
 });
+
+Deno.test("a destination that is none is told at once, with what it may be", () => {
+  // Types are not checked when a plugin is run.
+  for (const to of ["10.0.0.1", ["10.0.0.1", 80], undefined]) {
+    assert.throws(
+      () => Reflect.apply(dnat, undefined, [to]),
+      /Cannot translate to ".*": it is neither { address, port } nor a term such as a lookup/,
+    );
+  }
+});

@@ -75,6 +75,7 @@ const ATTACKS: Readonly<Record<string, (weapons: Weapons) => unknown>> = {
     for (;;) hoard.length = 0;
   },
   "never returns": () => new Promise(() => {}),
+  "asks for the environment": () => void Deno.env.get("HOME"),
   "throws": () => {
     throw new TypeError("boom in the handler");
   },
