@@ -31,7 +31,7 @@ export interface FunctionCost {
 /** Deeper boxes are not drawn. */
 const DEEPEST = 48;
 /** Boxes that take less of the whole are not drawn: they would be thinner than a line. */
-const THINNEST = 0.0015;
+const THINNEST = 0.002;
 
 interface Branch {
   value: number;

@@ -3,11 +3,13 @@
  *
  * @module
  */
+import type { EnrolledPlugin } from "../plugin_roster.ts";
 import type { HealthReport } from "../routes/proxy_health.ts";
 import type { TraceRecord } from "../telemetry/span.ts";
 import { LivePart } from "./document.tsx";
 import type { PageFacts } from "./facts.ts";
 import { didSomething, durationOf, syncFigures } from "./figures.ts";
+import { isUnserved } from "./service_list.ts";
 import { SyncTable } from "./sync_views.tsx";
 import { count, counted, duration, shown } from "./words.ts";
 
@@ -18,21 +20,58 @@ const HEIGHT = 100;
 /** Bars that the chart has room for at least, so that a few are no walls. */
 const FEWEST_BARS = 60;
 
-/** Why /healthz says no, one sentence each. */
-function ailments({ healthy, nodeEligible, plugins, configuration }: HealthReport): string[] {
+/** Something that is wrong, and where there is more of it. */
+interface Ailment {
+  readonly says: string;
+  readonly more?: { readonly path: string; readonly name: string };
+}
+
+/** What is wrong, one sentence each: why /healthz says no, and what it does not tell. */
+function ailments(
+  { healthy, nodeEligible, plugins = {}, configuration }: HealthReport,
+  all: readonly EnrolledPlugin[],
+  last: TraceRecord | undefined,
+): Ailment[] {
+  const more = { path: "/plugins", name: "Plugins" };
+  const parked = new Map(Object.entries(plugins).map(([name, { reason }]) => [name, reason]));
+  const waiting = new Map<string, string>();
+  for (const { name, state } of all) {
+    if (state.type === "parked") parked.set(name, state.reason);
+    if (state.type === "waiting") waiting.set(name, state.reason);
+  }
+  const error = last?.spans[0].error;
   return [
-    ...(healthy ? [] : ["A change has been waiting for longer than two sync periods."]),
+    ...(healthy ? [] : [{ says: "A change has been waiting for longer than two sync periods." }]),
     ...(nodeEligible === false
-      ? ["The Node is missing, being deleted or about to be: it is not to get new connections."]
+      ? [{
+        says:
+          "The Node is missing, being deleted or about to be: it is not to get new connections.",
+      }]
       : []),
-    ...Object.entries(plugins ?? {}).map(([name, { reason }]) =>
-      `Plugin ${shown(name, 80)} is parked: ${shown(reason)}`
-    ),
-    ...(configuration === undefined ? [] : [
-      "What the configuration file says is not in force: " +
-      configuration.problems.map((problem) => shown(problem)).join("; "),
-    ]),
+    ...[...parked].map(([name, reason]) => (
+      { says: `Plugin ${shown(name, 80)} is parked: ${shown(reason)}`, more }
+    )),
+    ...[...waiting].map(([name, reason]) => (
+      { says: `Plugin ${shown(name, 80)} died, and is to be started again: ${shown(reason)}`, more }
+    )),
+    ...(last === undefined || error === undefined ? [] : [{
+      says: `The last sync failed, and the kernel has what it had before: ${shown(error)}`,
+      more: { path: `/syncs/${last.traceId}`, name: "The sync" },
+    }]),
+    ...(configuration === undefined ? [] : [{
+      says: "What the configuration file says is not in force: " +
+        configuration.problems.map((problem) => shown(problem)).join("; "),
+    }]),
   ];
+}
+
+/** How many Services some connection to finds nobody; as the table of them counts. */
+function unservedOf({ tracker, revisions }: Pick<PageFacts, "tracker" | "revisions">): number {
+  let unserved = 0;
+  for (const key of tracker.keys()) {
+    if (revisions.of(key).some(isUnserved)) unserved++;
+  }
+  return unserved;
 }
 
 /** Milliseconds at the foot of the chart. */
@@ -95,7 +134,8 @@ export function Overview({ facts, kept }: OverviewProps) {
   const figures = syncFigures(last, facts.now(), facts.startedAt, kept);
   const { services, endpointSlices } = tracker.pending;
   const waiting = services + endpointSlices;
-  const reasons = ailments(report);
+  const reasons = ailments(report, facts.plugins(), last[0]);
+  const unserved = unservedOf(facts);
   const telling = last.filter(didSomething);
   const started = revisions.revision > 0;
   return (
@@ -104,8 +144,19 @@ export function Overview({ facts, kept }: OverviewProps) {
         Node <span class="mono">{node()}</span>
       </h1>
       <LivePart id="overview">
+        {reasons.length === 0 ? "" : (
+          <div class="notes bad-notes">
+            <ul class="plain">
+              {reasons.map(({ says, more }) => (
+                <li>
+                  {says} {more === undefined ? "" : <a href={more.path}>{more.name}</a>}
+                </li>
+              ))}
+            </ul>
+          </div>
+        )}
         <ul class="cards">
-          <li class="card">
+          <li class={code === 200 ? "card" : "card bad-card"}>
             <span class={`figure ${code === 200 ? "good" : "bad"}`}>
               {code === 200 ? "✓ Healthy" : "✗ Unhealthy"}
             </span>
@@ -135,13 +186,15 @@ export function Overview({ facts, kept }: OverviewProps) {
             <span class="soft">
               Services with {counted(revisions.size, "service port")} in the kernel
             </span>
+            {unserved === 0 ? "" : (
+              <div>
+                <a class="bad" href="/services?unserved=1">
+                  ✗ {count(unserved)} without endpoints
+                </a>
+              </div>
+            )}
           </li>
         </ul>
-        {reasons.length === 0 ? "" : (
-          <div class="notes">
-            <ul class="plain">{reasons.map((reason) => <li>{reason}</li>)}</ul>
-          </div>
-        )}
         {telling.length === 0 ? "" : (
           <>
             <h2>How long syncs take</h2>

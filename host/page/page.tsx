@@ -76,6 +76,11 @@ function versionOf(
   ].join("|"));
 }
 
+function pageNumber(text: string | undefined): number {
+  const number = Number(text ?? 1);
+  return Number.isSafeInteger(number) ? number : 1;
+}
+
 function notFound(at: ViewPath, what: string): View {
   return { at, title: "Not found", status: 404, body: <p>{what}</p> };
 }
@@ -119,11 +124,10 @@ export async function pageApp(
         body: <Overview facts={facts} kept={MOST_SYNCS} />,
       }))
     .get("/services", (context) => {
-      const page = Number(context.req.query("page") ?? 1);
       const search = {
         text: (context.req.query("q") ?? "").slice(0, 200),
         unserved: context.req.query("unserved") === "1",
-        page: Number.isSafeInteger(page) ? page : 1,
+        page: pageNumber(context.req.query("page")),
       };
       const result = findServices(facts, search);
       return framed(context, {
@@ -140,7 +144,13 @@ export async function pageApp(
         return framed(context, {
           at: "/services",
           title: shown(service, 320),
-          body: <ServicePicture name={service} explanation={explanation} />,
+          body: (
+            <ServicePicture
+              name={service}
+              explanation={explanation}
+              page={pageNumber(context.req.query("ports"))}
+            />
+          ),
           ...(explanation.service === undefined ? { status: 404 } as const : {}),
         });
       } catch (thrown) {

@@ -98,6 +98,99 @@ Deno.test("the first view says why weir is not healthy", async () => {
   ) assert.match(text, part);
 });
 
+Deno.test("whatever ails weir is told on the first view, with the way to it, and marked on every other", async () => {
+  const page = await samplePage({
+    plugins: () => [
+      plugin({ name: "fine", state: { type: "idle" } }),
+      plugin({ name: "tuner", state: { type: "parked", reason: "it died 5 times" } }),
+      plugin({ state: { type: "waiting", delayMs: 500, reason: "out of memory" } }),
+    ],
+    health: () => ({ code: 503, report: { lastUpdated: "", currentTime: "", healthy: false } }),
+  });
+  await page.sync([sampleService()], "the kernel said no");
+  const html = await page.read("/");
+  const text = textOf(html);
+  assert.match(text, /Plugin tuner is parked: it died 5 times Plugins/);
+  assert.match(text, /proxier-nftables died, and is to be started again: out of memory Plugins/);
+  assert.match(text, /last sync failed, and the kernel has what it had before: the kernel said no/);
+  assert.match(text, /✗ 1 without endpoints/);
+  assert.ok(html.includes('href="/services?unserved=1"'));
+  for (
+    const path of ["/", "/services", "/services/default/web", "/syncs", "/plugins", "/profile"]
+  ) {
+    assert.match(
+      await page.read(path),
+      /role="status"><a class="alarm" href="\/">✗ Unhealthy/,
+      path,
+    );
+  }
+  assert.match(textOf(await page.read("/plugins")), /tuner .* proxier-nftables .* fine/);
+  assert.match(await page.read("/syncs"), />✗ 2026-01-01T00:00:00Z<|✗ failed/);
+});
+
+Deno.test("what is empty says why, and what to do", async () => {
+  const page = await samplePage();
+  for (
+    const [path, says] of [
+      ["/", /No sync has ended yet: .* the log says what weir waits for/],
+      ["/services", /not been told of a Service yet.* weir check/],
+      ["/plugins", /None has been loaded yet/],
+      ["/profile", /without --profiling .* Started with it/],
+    ] as const
+  ) assert.match(textOf(await page.read(path)), says, path);
+  await page.sync([sampleService(), sampleService({ name: "db", clusterIP: "None" })]);
+  assert.match(textOf(await page.read("/services?q=nobody")), /None is called so/);
+  assert.match(
+    textOf(await page.read("/services/default/web")),
+    /kubectl get endpointslices -n default -l kubernetes.io\/service-name=web/,
+  );
+  await page.sync([sampleSlice([sampleEndpoint("10.244.0.1")])]);
+  assert.match(textOf(await page.read("/services?unserved=1")), /Every Service .* has an endpoint/);
+});
+
+Deno.test("a Service of 1,000 ports is paged, those that nobody serves first", async () => {
+  const page = await samplePage();
+  const ports = Array.from({ length: 1_000 }, (_, at) => (
+    { name: `p${at}`, protocol: "TCP", port: 1_000 + at, nodePort: 0 }
+  ));
+  const served = ports.filter(({ name }) => name !== "p777");
+  await page.sync([
+    sampleService({ ports }),
+    sampleSlice(Array.from({ length: 50 }, (_, at) => sampleEndpoint(`10.244.0.${at + 1}`)), {
+      ports: served.map(({ name, port, protocol }) => ({ name, protocol, port })),
+    }),
+  ]);
+  const html = await page.read("/services/default/web");
+  assert.match(textOf(html), /default\/web:p777\/TCP\/IPv4 Addresses .* Page 1 of 50 Next/);
+  assert.ok(html.length < 300_000, `${html.length} characters`);
+  assert.match(textOf(await page.read("/services/default/web?ports=50")), /Previous Page 50 of 50/);
+  const row = textOf(await page.read("/services"));
+  assert.match(row, /1005\/TCP and 994 more/);
+});
+
+Deno.test("of 5,000 endpoints some are drawn, and those that get nothing are not left out", async () => {
+  const page = await samplePage();
+  const endpoints = (slice: number, ready: boolean) =>
+    sampleSlice(
+      Array.from(
+        { length: 100 },
+        (_, at) => sampleEndpoint(`10.${slice}.0.${at + 1}`, { ready, serving: ready }),
+      ),
+      { name: `web-${slice}` },
+    );
+  await page.sync([
+    sampleService({ externalIPs: Array.from({ length: 100 }, (_, at) => `198.51.100.${at}`) }),
+    ...Array.from({ length: 50 }, (_, slice) => endpoints(slice, slice >= 41)),
+  ]);
+  const html = await page.read("/services/default/web");
+  const text = textOf(html);
+  assert.match(text, /10\.41\.0\.1:8080 ready/);
+  assert.match(text, /:8080 not ready/);
+  assert.match(text, /4,800 endpoints more/);
+  assert.match(text, /and 71 more/);
+  assert.ok(html.length < 200_000, `${html.length} characters`);
+});
+
 Deno.test("Services are paged, and a search looks through all of them", async () => {
   const page = await samplePage();
   await page.sync(many(120));

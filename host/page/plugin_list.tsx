@@ -20,9 +20,19 @@ const STATES: Readonly<
   idle: { mark: "○", tone: "soft", says: "not needed now" },
   starting: { mark: "…", tone: "warn", says: "being started" },
   waiting: { mark: "!", tone: "bad", says: "dead, to be started again" },
-  parked: { mark: "✗", tone: "bad", says: "parked: it is not started again" },
+  parked: {
+    mark: "✗",
+    tone: "bad",
+    says: "parked: it died too often, and is not started again before weir is; what it said last:",
+  },
   stopped: { mark: "■", tone: "soft", says: "stopped" },
 };
+
+/** What has to be looked after comes first, the others as they were. */
+function worseFirst(one: EnrolledPlugin, other: EnrolledPlugin): number {
+  const rank = ({ state }: EnrolledPlugin) => STATES[state.type].tone === "bad" ? 0 : 1;
+  return rank(one) - rank(other);
+}
 
 /** One line for each object. */
 function grantsOf({ nft, conntrack, sysctl }: Grants): string[] {
@@ -38,7 +48,7 @@ function Plugin({ plugin, at }: { readonly plugin: EnrolledPlugin; readonly at: 
   const { mark, tone, says } = STATES[state.type];
   const grants = admitted === undefined ? [] : grantsOf(admitted.grants);
   return (
-    <section class="card" aria-labelledby={`plugin-${at}`}>
+    <section class={tone === "bad" ? "card bad-card" : "card"} aria-labelledby={`plugin-${at}`}>
       <h2 id={`plugin-${at}`}>
         <span class="mono">{shown(name, 80)}</span>
       </h2>
@@ -92,7 +102,7 @@ export function PluginList({ plugins }: { readonly plugins: readonly EnrolledPlu
       <LivePart id="plugins">
         {plugins.length === 0 ? <p>None has been loaded yet.</p> : (
           <div class="cards wide">
-            {plugins.map((plugin, at) => <Plugin plugin={plugin} at={at} />)}
+            {plugins.toSorted(worseFirst).map((plugin, at) => <Plugin plugin={plugin} at={at} />)}
           </div>
         )}
       </LivePart>

@@ -26,6 +26,27 @@ function colourOf(name: string): string {
   return name.startsWith("(") ? "f4" : "f3";
 }
 
+/** Units below which a box has no name, and is drawn with its like. */
+const NAMELESS = 6;
+
+/** Boxes that are too thin to be told apart, as few elements. */
+function ThinBoxes({ boxes }: { readonly boxes: readonly FlameBox[] }) {
+  const colours = Map.groupBy(boxes, ({ name }) => colourOf(name));
+  return (
+    <>
+      {[...colours].map(([colour, some]) => (
+        <path
+          class={colour}
+          d={some.map(({ depth, begin, share }) => {
+            const width = (share * WIDTH).toFixed(1);
+            return `M${(begin * WIDTH).toFixed(1)} ${depth * ROW}h${width}v${ROW - 1}h-${width}z`;
+          }).join("")}
+        />
+      ))}
+    </>
+  );
+}
+
 function Box({ box: { name, depth, begin, share } }: { readonly box: FlameBox }) {
   const width = share * WIDTH;
   const fits = Math.floor((width - 6) / LETTER);
@@ -64,9 +85,10 @@ function Graph({ subject, profile, focus }: {
           class="flame"
           viewBox={`0 0 ${WIDTH} ${rows * ROW}`}
           role="img"
-          aria-label={`Flame graph of ${subject}; the table below has the same functions`}
+          aria-label={`Flame graph of ${subject}; the table below has the functions that took most`}
         >
-          {boxes.map((box) => <Box box={box} />)}
+          <ThinBoxes boxes={boxes.filter(({ share }) => share * WIDTH < NAMELESS)} />
+          {boxes.filter(({ share }) => share * WIDTH >= NAMELESS).map((box) => <Box box={box} />)}
         </svg>
       </div>
       <h2>What took most</h2>
@@ -107,7 +129,9 @@ export function ProfileView({ profiles, subject, focus }: ProfileViewProps) {
       <>
         <h1>Profile</h1>
         <p>
-          weir runs without <code>--profiling</code>, so nothing can be profiled.
+          weir runs without{" "}
+          <code>--profiling</code>, so nothing can be profiled. Started with it, it shows here where
+          its time goes, and that of its plugins.
         </p>
       </>
     );

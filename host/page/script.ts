@@ -15,7 +15,7 @@ export const SCRIPT = `"use strict";
   const stale = document.getElementById("stale");
   const button = document.createElement("button");
   const told = document.createElement("p");
-  let source, timer, staleTimer, busy = false, again = false, paused = false, refreshedAt = 0;
+  let source, timer, staleTimer, busy = false, again = false, paused = false, refreshedAt = 0, took = 0;
   // When what is shown was known to be true, and when weir was heard last.
   let trueAt = Date.now(), heardAt = trueAt;
 ${MERGE}
@@ -59,6 +59,7 @@ ${MERGE}
     }
     busy = true;
     let answered = true;
+    const begun = Date.now();
     try {
       const answer = await fetch(location.href, {
         headers: { Accept: "text/html" },
@@ -73,6 +74,7 @@ ${MERGE}
         if (next) merge(part, next);
       }
       trueAt = refreshedAt = Date.now();
+      took = refreshedAt - begun;
       present();
     } catch {
       answered = false;
@@ -86,13 +88,14 @@ ${MERGE}
     return answered;
   }
 
-  // However fast things change, nobody reads faster than this.
+  // However fast things change, nobody reads faster than this; and who looks at what takes weir long
+  // must not keep it busy.
   function refreshSoon() {
     if (timer || paused || document.hidden) return;
     timer = setTimeout(() => {
       timer = undefined;
       if (!paused) refresh();
-    }, Math.max(0, 500 - (Date.now() - refreshedAt)));
+    }, Math.max(0, Math.max(500, 10 * took) - (Date.now() - refreshedAt)));
   }
 
   // Too many pages listen: this one asks by itself.

@@ -5,17 +5,20 @@
  */
 import type {
   ExplainedAddress,
-  ExplainedEndpoint,
   ExplainedPort,
   ExplainedWay,
   Explanation,
 } from "../../schemas/explanation.ts";
 import { LivePart } from "./document.tsx";
-import { Table } from "./table.tsx";
-import { count, counted, duration, percent, shown } from "./words.ts";
+import { ENDPOINTS, Endpoints, type EndpointsProps } from "./endpoint_table.tsx";
+import { Pages, Table } from "./table.tsx";
+import { count, counted, duration, shown } from "./words.ts";
 
-/** Endpoints of one service port that are drawn. */
-const MOST_DRAWN = 200;
+/** Service ports that are drawn at a time. */
+const PAGE_PORTS = 20;
+/** Addresses of one service port that are drawn, and source ranges of one address. */
+const MOST_ADDRESSES = 30;
+const MOST_SOURCES = 8;
 
 const ADDRESS_KINDS: Readonly<Record<ExplainedAddress["kind"], string>> = {
   clusterIP: "cluster IP",
@@ -38,14 +41,22 @@ function isServed({ verdict }: ExplainedAddress): boolean {
 function Addresses({ addresses }: { readonly addresses: readonly ExplainedAddress[] }) {
   return (
     <ul class="plain">
-      {addresses.map(({ kind, address, sources }) => (
+      {addresses.slice(0, MOST_ADDRESSES).map(({ kind, address, sources }) => (
         <li>
           <code>{shown(address, 100)}</code> <span class="soft">{ADDRESS_KINDS[kind]}</span>
-          {sources === undefined
-            ? ""
-            : <div class="soft">only from {sources.map((cidr) => shown(cidr, 60)).join(", ")}</div>}
+          {sources === undefined ? "" : (
+            <div class="soft">
+              only from {sources.slice(0, MOST_SOURCES).map((cidr) => shown(cidr, 60)).join(", ")}
+              {sources.length > MOST_SOURCES
+                ? ` and ${count(sources.length - MOST_SOURCES)} more`
+                : ""}
+            </div>
+          )}
         </li>
       ))}
+      {addresses.length > MOST_ADDRESSES
+        ? <li>and {count(addresses.length - MOST_ADDRESSES)} more</li>
+        : ""}
     </ul>
   );
 }
@@ -77,123 +88,7 @@ function Policy({ port }: { readonly port: ExplainedPort }) {
   );
 }
 
-/** What part of new connections an endpoint gets: a set is balanced evenly. */
-function shareOf(serves: boolean, size: number): number {
-  return serves && size > 0 ? 1 / size : 0;
-}
-
-function Share({ share }: { readonly share: number }) {
-  return (
-    <svg
-      class="bar share"
-      viewBox="0 0 100 10"
-      preserveAspectRatio="none"
-      aria-hidden="true"
-      focusable="false"
-    >
-      <rect width={(share * 100).toFixed(1)} height="10" />
-    </svg>
-  );
-}
-
-function conditions({ ready, serving, terminating }: ExplainedEndpoint): string {
-  return [
-    ready ? "ready" : "not ready",
-    ...(terminating ? [serving ? "terminating, serving" : "terminating"] : []),
-  ].join(", ");
-}
-
-/** The sets of endpoints, and what they are called here. */
-const SETS = { cluster: "Cluster", local: "This node" } as const;
-
-/** One reason, or one for each set where they differ. */
-function Why({ endpoint, sets }: {
-  readonly endpoint: ExplainedEndpoint;
-  readonly sets: readonly (keyof typeof SETS)[];
-}) {
-  const [first, ...others] = sets;
-  const reason = (set: keyof typeof SETS) => shown(endpoint[set].reason);
-  if (first === undefined) return null;
-  if (others.every((set) => reason(set) === reason(first))) return <div>{reason(first)}</div>;
-  return <>{sets.map((set) => <div>{SETS[set]}: {reason(set)}</div>)}</>;
-}
-
-function Endpoints({ port }: { readonly port: ExplainedPort }) {
-  const { endpoints, endpointsMore, addresses, slicesPassedOver } = port;
-  // Which sets matter: those that an address of the port leads to.
-  const wanted = (["cluster", "local"] as const).filter((set) =>
-    addresses.some(({ verdict }) => verdict === set)
-  );
-  const sets = wanted.length === 0 ? ["cluster"] as const : wanted;
-  if (endpoints.length === 0) {
-    return (
-      <>
-        <p class="bad">There is no endpoint.</p>
-        {slicesPassedOver.map(({ slice, reason }) => (
-          <p>
-            <code>{shown(slice, 260)}</code>: {shown(reason)}
-          </p>
-        ))}
-      </>
-    );
-  }
-  const sizes = {
-    cluster: endpoints.filter(({ cluster }) => cluster.serves).length,
-    local: endpoints.filter(({ local }) => local.serves).length,
-  };
-  const hidden = endpointsMore + Math.max(0, endpoints.length - MOST_DRAWN);
-  return (
-    <Table
-      label={`Endpoints of ${port.id}`}
-      columns={[
-        "Endpoint",
-        "Node and zone",
-        ...sets.map((set) => SETS[set]),
-        "Why",
-      ]}
-    >
-      {endpoints.slice(0, MOST_DRAWN).map((endpoint) => (
-        <tr>
-          <th scope="row">
-            <code>{shown(endpoint.address, 100)}</code>
-            <div class="soft">{conditions(endpoint)}</div>
-          </th>
-          <td>
-            {shown(endpoint.node, 260) || "–"}
-            {endpoint.zone === "" ? "" : <div class="soft">zone {shown(endpoint.zone, 100)}</div>}
-          </td>
-          {sets.map((set) => {
-            const { serves } = endpoint[set];
-            const share = shareOf(serves, sizes[set]);
-            return (
-              <td>
-                {serves ? `${endpointsMore > 0 ? "at most " : ""}${percent(share)}` : "–"}
-                <Share share={share} />
-              </td>
-            );
-          })}
-          <td class="why">
-            <Why endpoint={endpoint} sets={sets} />
-            {endpoint.hintZones.length === 0 ? "" : (
-              <div class="soft">
-                hinted for {endpoint.hintZones.map((zone) => shown(zone, 100)).join(", ")}
-              </div>
-            )}
-          </td>
-        </tr>
-      ))}
-      {hidden > 0
-        ? (
-          <tr>
-            <td colspan={3 + sets.length}>{counted(hidden, "endpoint")} more</td>
-          </tr>
-        )
-        : ""}
-    </Table>
-  );
-}
-
-function Port({ port, at }: { readonly port: ExplainedPort; readonly at: number }) {
+function Port({ port, at, most }: EndpointsProps & { readonly at: number }) {
   const { traffic } = port;
   return (
     <section aria-labelledby={`port-${at}`}>
@@ -221,7 +116,7 @@ function Port({ port, at }: { readonly port: ExplainedPort; readonly at: number 
         </div>
         <div>
           <h3>Endpoints</h3>
-          <Endpoints port={port} />
+          <Endpoints port={port} most={most} />
         </div>
       </div>
     </section>
@@ -286,6 +181,35 @@ export interface ServicePictureProps {
   /** `namespace/name`. */
   readonly name: string;
   readonly explanation: Explanation;
+  /** Which of its pages of service ports; counts from 1. */
+  readonly page: number;
+}
+
+/** Service ports to be drawn, those that somebody is not served at first. */
+function Ports({ ports, page: wanted }: {
+  readonly ports: readonly ExplainedPort[];
+  readonly page: number;
+}) {
+  const pages = Math.max(1, Math.ceil(ports.length / PAGE_PORTS));
+  const page = Math.min(pages, Math.max(1, wanted));
+  const ordered = pages === 1 ? ports : [
+    ...ports.filter(({ addresses }) => !addresses.every(isServed)),
+    ...ports.filter(({ addresses }) => addresses.every(isServed)),
+  ];
+  const drawn = ordered.slice((page - 1) * PAGE_PORTS, page * PAGE_PORTS);
+  const fair = Math.floor(ENDPOINTS.view / Math.max(1, drawn.length));
+  const most = Math.min(ENDPOINTS.most, Math.max(ENDPOINTS.least, fair));
+  return (
+    <>
+      {drawn.map((port, at) => <Port port={port} at={at} most={most} />)}
+      <Pages
+        of="service ports"
+        page={page}
+        pages={pages}
+        link={(other) => `?ports=${other}`}
+      />
+    </>
+  );
 }
 
 /**
@@ -294,7 +218,7 @@ export interface ServicePictureProps {
  * @param props The Service.
  * @returns The view.
  */
-export function ServicePicture({ name, explanation }: ServicePictureProps) {
+export function ServicePicture({ name, explanation, page }: ServicePictureProps) {
   const { service, ports, ways, waysMissing, connections, connectionsMissing } = explanation;
   const notes = notesOf(explanation);
   return (
@@ -326,7 +250,7 @@ export function ServicePicture({ name, explanation }: ServicePictureProps) {
             <ul class="plain">{notes.map((note) => <li>{note}</li>)}</ul>
           </div>
         )}
-        {ports.map((port, at) => <Port port={port} at={at} />)}
+        <Ports ports={ports} page={page} />
         {service === undefined || ports.length === 0 ? "" : (
           <>
             <h2>What matches in the kernel</h2>

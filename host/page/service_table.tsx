@@ -10,7 +10,7 @@ import {
   type ServiceRow,
   type ServiceSearch,
 } from "./service_list.ts";
-import { Table } from "./table.tsx";
+import { Pages, Table } from "./table.tsx";
 import { count, counted, shown } from "./words.ts";
 
 /** The address of another page of the same search. */
@@ -22,12 +22,20 @@ function pageLink({ text, unserved }: ServiceSearch, page: number): string {
   return query.size === 0 ? "/services" : `/services?${query}`;
 }
 
+/** Texts of a row that are shown. */
+const MOST_TEXTS = 6;
+
+function someOf(texts: readonly string[]): string {
+  const more = texts.length - MOST_TEXTS;
+  return texts.slice(0, MOST_TEXTS).join(" ") + (more > 0 ? ` and ${more} more` : "");
+}
+
 function addressesOf(service: Service | undefined): string {
   if (service === undefined) return "–";
   const { clusterIP, clusterIPs, externalIPs, loadBalancerIngress } = service;
   const own = clusterIPs.length > 0 ? clusterIPs : clusterIP === "" ? [] : [clusterIP];
   const all = [...own, ...externalIPs, ...loadBalancerIngress.map(({ ip }) => ip)];
-  return all.length === 0 ? "–" : all.map((ip) => shown(ip, 60)).join(" ");
+  return all.length === 0 ? "–" : someOf(all.map((ip) => shown(ip, 60)));
 }
 
 function portsOf(service: Service | undefined): string {
@@ -35,7 +43,7 @@ function portsOf(service: Service | undefined): string {
   const ports = service.ports.map(({ port, nodePort, protocol }) =>
     `${port}${nodePort === 0 ? "" : `:${nodePort}`}/${shown(protocol, 10)}`
   );
-  return ports.slice(0, 6).join(" ") + (ports.length > 6 ? ` +${ports.length - 6}` : "");
+  return someOf(ports);
 }
 
 function State({ service, views }: Omit<ServiceRow, "key">) {
@@ -54,16 +62,16 @@ function endpointCount({ views }: ServiceRow): number {
   ).size;
 }
 
-function Pages({ search, result }: ServiceTableProps) {
-  const { page, pages } = result;
-  if (pages === 1) return null;
-  return (
-    <nav class="pages" aria-label="Pages of Services">
-      {page > 1 ? <a rel="prev" href={pageLink(search, page - 1)}>Previous</a> : ""}
-      <span>Page {count(page)} of {count(pages)}</span>
-      {page < pages ? <a rel="next" href={pageLink(search, page + 1)}>Next</a> : ""}
-    </nav>
-  );
+/** Why the table is empty, and what can be done about it. */
+function nothingFound({ text, unserved }: ServiceSearch, all: number): string {
+  if (all === 0) {
+    return "weir has not been told of a Service yet. If there are some, the log says what it waits " +
+      "for, and weir check whether it may list them.";
+  }
+  if (!unserved) return "None is called so, and none has such an address or port.";
+  return text === ""
+    ? "Every Service that is proxied has an endpoint for whoever may connect to it."
+    : "Of those that are without endpoints, none is called so or has such an address or port.";
 }
 
 /** What was looked for, and what was found. */
@@ -79,7 +87,7 @@ export interface ServiceTableProps {
  * @returns The view.
  */
 export function ServiceTable({ search, result }: ServiceTableProps) {
-  const { rows, found, all } = result;
+  const { rows, found, all, page, pages } = result;
   const searched = search.text !== "" || search.unserved;
   return (
     <>
@@ -106,32 +114,35 @@ export function ServiceTable({ search, result }: ServiceTableProps) {
         <p id="count">
           {searched ? `${count(found)} of ${counted(all, "Service")}` : counted(all, "Service")}
         </p>
-        {rows.length === 0
-          ? <p>None is called so, and none has such an address or port.</p>
-          : (
-            <Table
-              label="Services"
-              columns={["Service", "Type", "Addresses", "Ports", "#Endpoints", "State"]}
-            >
-              {rows.map((row) => (
-                <tr>
-                  <th scope="row">
-                    <a href={`/services/${row.key.split("/").map(encodeURIComponent).join("/")}`}>
-                      {shown(row.key, 320)}
-                    </a>
-                  </th>
-                  <td>{row.service?.type ?? "–"}</td>
-                  <td class="mono">{addressesOf(row.service)}</td>
-                  <td class="mono">{portsOf(row.service)}</td>
-                  <td class="number">{count(endpointCount(row))}</td>
-                  <td>
-                    <State service={row.service} views={row.views} />
-                  </td>
-                </tr>
-              ))}
-            </Table>
-          )}
-        <Pages search={search} result={result} />
+        {rows.length === 0 ? <p>{nothingFound(search, all)}</p> : (
+          <Table
+            label="Services"
+            columns={["Service", "Type", "Addresses", "Ports", "#Endpoints", "State"]}
+          >
+            {rows.map((row) => (
+              <tr>
+                <th scope="row">
+                  <a href={`/services/${row.key.split("/").map(encodeURIComponent).join("/")}`}>
+                    {shown(row.key, 320)}
+                  </a>
+                </th>
+                <td>{row.service?.type ?? "–"}</td>
+                <td class="mono">{addressesOf(row.service)}</td>
+                <td class="mono">{portsOf(row.service)}</td>
+                <td class="number">{count(endpointCount(row))}</td>
+                <td>
+                  <State service={row.service} views={row.views} />
+                </td>
+              </tr>
+            ))}
+          </Table>
+        )}
+        <Pages
+          of="Services"
+          page={page}
+          pages={pages}
+          link={(other) => pageLink(search, other)}
+        />
       </div>
     </>
   );

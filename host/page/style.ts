@@ -24,7 +24,7 @@ export const STYLE = `
 * { box-sizing: border-box; }
 body {
   margin: 0; background: var(--ground); color: var(--ink);
-  font: 15px/1.5 system-ui, "Liberation Sans", "DejaVu Sans", sans-serif;
+  font: 15px/1.5 system-ui, "Liberation Sans", "DejaVu Sans", sans-serif; overflow-wrap: break-word;
 }
 a { color: var(--link); text-underline-offset: .15em; }
 a:hover { text-decoration-thickness: 2px; }
@@ -33,7 +33,7 @@ a:hover { text-decoration-thickness: 2px; }
 .skip:focus { left: 1rem; top: .5rem; background: var(--card); padding: .5rem 1rem; z-index: 2; }
 header { background: var(--card); border-bottom: 1px solid var(--line); }
 header > div, main, footer { max-width: 78rem; margin: 0 auto; padding: 0 1.25rem; }
-header > div { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem 1.5rem; min-height: 3.5rem; }
+header > div { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem 1.5rem; min-height: 3.5rem; padding-block: .4rem; }
 .brand { display: flex; align-items: center; gap: .5rem; font-weight: 700; font-size: 1.15rem; color: var(--ink); text-decoration: none; }
 .brand svg { width: 1.75rem; height: 1.75rem; color: var(--accent); }
 nav ul { display: flex; flex-wrap: wrap; gap: .25rem; list-style: none; margin: 0; padding: 0; }
@@ -63,9 +63,12 @@ code, .mono { font-family: ui-monospace, "DejaVu Sans Mono", "Liberation Mono", 
 h1 .mono, h2 .mono { font-size: inherit; }
 th code, th .moment { white-space: nowrap; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .8rem; margin: 1rem 0; padding: 0; list-style: none; }
+.cards > * { min-width: 0; }
 .cards.wide { grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .8rem 1rem; }
-.card .figure { display: block; font-size: 1.7rem; line-height: 1.25; font-weight: 650; font-variant-numeric: tabular-nums; }
+.card .figure { display: block; font-size: 1.5rem; line-height: 1.25; font-weight: 650; font-variant-numeric: tabular-nums; }
+.bad-card { border: 2px solid var(--bad); }
+a.bad { color: var(--bad); }
 .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: .6rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding: .6rem .9rem 0; color: var(--soft); }
@@ -98,6 +101,7 @@ svg.share { width: 4rem; min-width: 4rem; }
 td.why { min-width: 10rem; }
 svg.bar rect, svg.bar path, svg.chart rect { fill: var(--bar); }
 svg.bar .plugin { fill: var(--f3); } svg.bar .kernel { fill: var(--f1); }
+svg.bar.swatch { display: inline-block; width: .9rem; min-width: .9rem; vertical-align: -.1rem; margin: 0 .25rem 0 .6rem; }
 svg.bar .waits { fill: var(--soft); } svg.bar .failed, svg.chart .failed { fill: var(--bad); }
 svg.chart { display: block; width: 100%; height: 5rem; }
 td.bar { width: 45%; min-width: 14rem; }
@@ -107,13 +111,32 @@ details { margin: .5rem 0; }
 summary { cursor: pointer; color: var(--link); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.2rem; margin: .6rem 0; }
 dt { color: var(--soft); } dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
-.notes { background: var(--mark); border-left: 4px solid var(--warn); border-radius: .3rem; padding: .6rem 1rem; margin: .8rem 0; }
+.notes { background: var(--mark); border-left: 4px solid var(--warn); border-radius: .3rem; padding: .6rem 1rem; margin: .8rem 0; overflow-wrap: anywhere; }
+.notes.bad-notes { border-left-color: var(--bad); }
 svg.flame { display: block; width: 100%; min-width: 50rem; height: auto; background: var(--card); }
 svg.flame text { font: 11px ui-monospace, "DejaVu Sans Mono", monospace; fill: var(--flame-text); }
-svg.flame rect { stroke: var(--card); stroke-width: .5; }
+svg.flame rect, svg.flame path { stroke: var(--card); stroke-width: .5; }
 .f0 { fill: var(--f0); } .f1 { fill: var(--f1); } .f2 { fill: var(--f2); } .f3 { fill: var(--f3); } .f4 { fill: var(--f4); }
 pre { margin: .5rem 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 footer { color: var(--soft); padding-bottom: 2rem; font-size: .9rem; }
 @media (prefers-contrast: more) { :root { --soft: var(--ink); --line: var(--ink); } }
-@media (forced-colors: active) { svg.bar rect, svg.chart rect { fill: CanvasText; } }
+@media (forced-colors: active) {
+  nav a[aria-current] { text-decoration: underline; text-decoration-thickness: 3px; }
+  svg.bar, svg.chart { background: Canvas; outline: 1px solid CanvasText; }
+  svg.bar rect, svg.bar path, svg.chart rect { fill: CanvasText; }
+  svg.bar .plugin { fill: Highlight; } svg.bar .kernel { fill: LinkText; } svg.bar .waits { fill: GrayText; }
+  svg.chart .failed, svg.bar .failed { fill: Mark; stroke: CanvasText; }
+}
+@media print {
+  :root {
+    --ground: #fff; --card: #fff; --ink: #000; --soft: #333; --line: #999; --link: #000; --accent: #000;
+    --good: #14532d; --bad: #8c1d18; --warn: #5c3d00; --mark: #fff; color-scheme: light;
+  }
+  body { font-size: 10pt; }
+  nav, button, form, .skip, #live { display: none; }
+  .scroll { overflow: visible; border: 0; }
+  svg.flame { min-width: 0; }
+  tr, .card { break-inside: avoid; }
+  * { print-color-adjust: exact; }
+}
 `;

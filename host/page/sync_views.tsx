@@ -102,7 +102,14 @@ export interface SyncTableProps {
  * @returns A table.
  */
 export function SyncTable({ traces, label }: SyncTableProps) {
-  if (traces.length === 0) return <p>No sync has ended yet.</p>;
+  if (traces.length === 0) {
+    return (
+      <p>
+        No sync has ended yet: there is a first one once the API server, or the folder of manifests,
+        has told of all Services and EndpointSlices. Until then the log says what weir waits for.
+      </p>
+    );
+  }
   return (
     <Table
       label={label}
@@ -118,7 +125,13 @@ export function SyncTable({ traces, label }: SyncTableProps) {
         return (
           <tr>
             <th scope="row">
-              <a class="mono moment" href={`/syncs/${trace.traceId}`}>{moment(startedAt)}</a>
+              <a
+                class={`mono moment ${error === undefined ? "" : "bad"}`}
+                href={`/syncs/${trace.traceId}`}
+              >
+                {error === undefined ? "" : "✗ "}
+                {moment(startedAt)}
+              </a>
             </th>
             <td>{shown(String(attributes["weir.sync.kind"] ?? "–"), 40)}</td>
             <td class="number">{number("weir.revision")}</td>
@@ -129,7 +142,7 @@ export function SyncTable({ traces, label }: SyncTableProps) {
               <Bar steps={stages} told={timesOf(stages)} />
             </td>
             <td class={error === undefined ? "good" : "bad"}>
-              {error !== undefined ? "failed" : didSomething(trace) ? "done" : "nothing to do"}
+              {error !== undefined ? "✗ failed" : didSomething(trace) ? "done" : "nothing to do"}
             </td>
           </tr>
         );
@@ -141,7 +154,15 @@ export function SyncTable({ traces, label }: SyncTableProps) {
 function Legend() {
   return (
     <p class="soft">
-      Bars: waiting is grey, weir itself is teal, the plugin is blue, the kernel is orange.
+      Bars:
+      {(Object.keys(KINDS) as Kind[]).map((kind) => (
+        <>
+          <svg class="bar swatch" viewBox="0 0 10 10" aria-hidden="true">
+            <rect class={kind} width="10" height="10" />
+          </svg>
+          {KINDS[kind]}
+        </>
+      ))}
     </p>
   );
 }

@@ -2,9 +2,9 @@
  * The page in a real browser, of a weir that programs a real kernel.
  */
 import assert from "node:assert/strict";
-import axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { sampleEndpoint } from "../../host/samples.ts";
+import { violations } from "./accessibility.ts";
 import { startBrowser, visit } from "./browser.ts";
 import { shopService } from "./shop.ts";
 import { PAGE, type ShownWeir, showWeir } from "./shown_weir.ts";
@@ -27,16 +27,6 @@ Deno.test.afterAll(async () => {
 /** Until the page is told what is new. */
 async function live(page: Page): Promise<void> {
   await page.getByText("Live", { exact: true }).waitFor();
-}
-
-/** What axe-core finds, one line each. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const found: { id: string; nodes: { html: string; failureSummary?: string }[] }[] = await page
-    .evaluate("axe.run().then(({ violations }) => violations)");
-  return found.flatMap(({ id, nodes }) =>
-    nodes.map(({ html, failureSummary = "" }) => `${id}: ${html.slice(0, 200)} ${failureSummary}`)
-  );
 }
 
 for (const colorScheme of ["light", "dark"] as const) {
