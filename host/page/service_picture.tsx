@@ -19,6 +19,8 @@ const PAGE_PORTS = 20;
 /** Addresses of one service port that are drawn, and source ranges of one address. */
 const MOST_ADDRESSES = 30;
 const MOST_SOURCES = 8;
+/** Steps of one way that are drawn: a map of 5,000 endpoints is as many. */
+const MOST_STEPS = 40;
 
 const ADDRESS_KINDS: Readonly<Record<ExplainedAddress["kind"], string>> = {
   clusterIP: "cluster IP",
@@ -130,13 +132,24 @@ function Way({ way, at }: { readonly way: ExplainedWay; readonly at: number }) {
         <code>{shown(way.to, 100)}</code> {way.protocol}: {counted(way.steps.length, "step")}
       </summary>
       <Table label={`Rules for ${way.to}`} columns={["Where", "What matches", "What follows"]}>
-        {way.steps.map(({ at, match, outcome }) => (
+        {way.steps.slice(0, MOST_STEPS).map(({ at, match, outcome }) => (
           <tr>
             <td class="mono">{shown(at, 400)}</td>
             <td class="mono">{shown(match, 400)}</td>
             <td class="mono">{shown(outcome, 400)}</td>
           </tr>
         ))}
+        {way.steps.length > MOST_STEPS
+          ? (
+            <tr>
+              <td colspan={3}>
+                {counted(way.steps.length - MOST_STEPS, "step")} more, as <code>weir explain</code>
+                {" "}
+                tells them
+              </td>
+            </tr>
+          )
+          : ""}
       </Table>
     </details>
   );

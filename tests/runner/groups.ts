@@ -271,7 +271,7 @@ export const GROUPS: readonly TestGroup[] = [
       "--allow-ffi",
       "--allow-run=unshare,nsenter,setpriv,prlimit,chromium,{deno}",
     ],
-    limit: 180,
+    limit: 400,
   },
   {
     name: "conformance",
