@@ -319,7 +319,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     limit: () => config.telemetry.perServiceMetrics,
     ports: () => revisions.all(),
     call: (query) => proxiers.call("traffic", query),
-    metrics,
+    registry,
     large: () => collector.sometimes(),
     clock,
     log,

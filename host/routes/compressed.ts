@@ -5,9 +5,7 @@
  *
  * @module
  */
-
-/** Characters that are compressed in one go: a sync that begins waits for no more than that. */
-const PIECE = 32_768;
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 /**
  * Whether a request accepts gzip.
@@ -23,22 +21,31 @@ export function acceptsGzip(accept: string | undefined): boolean {
 }
 
 /**
+ * Sends a text piece by piece, as it is read.
+ *
+ * @param pieces The text; no piece ends within a character. What makes them waits until each is
+ * wanted, and others get their turn in between.
+ * @returns UTF-8.
+ */
+export function streamed(pieces: Iterable<string>): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const encoder = new TextEncoder();
+  const iterator = pieces[Symbol.iterator]();
+  return new ReadableStream<Uint8Array<ArrayBuffer>>({
+    async pull(controller) {
+      await nextTurn();
+      const { value, done } = iterator.next();
+      if (done) controller.close();
+      else controller.enqueue(encoder.encode(value));
+    },
+  }, { highWaterMark: 0 });
+}
+
+/**
  * Compresses a text piece by piece, as it is read.
  *
- * @param text The text; a character beyond the BMP is never cut in two.
+ * @param pieces As for {@linkcode streamed}.
  * @returns gzip.
  */
-export function gzipped(text: string): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const encoder = new TextEncoder();
-  let at = 0;
-  return new ReadableStream<Uint8Array<ArrayBuffer>>({
-    pull(controller) {
-      let end = at + PIECE;
-      // Between the halves of a pair there is no character.
-      if (/[\uD800-\uDBFF]/.test(text.charAt(end - 1))) end++;
-      controller.enqueue(encoder.encode(text.slice(at, end)));
-      at = end;
-      if (at >= text.length) controller.close();
-    },
-  }, { highWaterMark: 0 }).pipeThrough(new CompressionStream("gzip"));
+export function gzipped(pieces: Iterable<string>): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return streamed(pieces).pipeThrough(new CompressionStream("gzip"));
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { acceptsGzip, gzipped } from "./compressed.ts";
+import { acceptsGzip, gzipped, streamed } from "./compressed.ts";
 
 const accepts: readonly (readonly [string | undefined, boolean])[] = [
   [undefined, false],
@@ -19,9 +19,35 @@ for (const [header, wanted] of accepts) {
   });
 }
 
-for (const text of ["", "a", "x".repeat(32_767) + "🌊 and more", "y".repeat(200_000)]) {
-  Deno.test(`a text of ${text.length} characters is the same once it is unpacked`, async () => {
-    const unpacked = gzipped(text).pipeThrough(new DecompressionStream("gzip"));
-    assert.equal(await new Response(unpacked).text(), text);
+const TEXTS: readonly (readonly string[])[] = [
+  [],
+  ["", "a"],
+  ["x".repeat(32_767), "🌊 and more"],
+  Array.from({ length: 50 }, (_, index) => `${index}\n`.repeat(1_000)),
+];
+for (const pieces of TEXTS) {
+  Deno.test(`a text of ${pieces.length} pieces is the same once it is sent and unpacked`, async () => {
+    const unpacked = gzipped(pieces).pipeThrough(new DecompressionStream("gzip"));
+    assert.equal(await new Response(unpacked).text(), pieces.join(""));
+    assert.equal(await new Response(streamed(pieces)).text(), pieces.join(""));
   });
 }
+
+Deno.test("while a long text is sent others get their turn, and nothing is made for who goes away", async () => {
+  let made = 0;
+  function* pieces() {
+    for (; made < 100; made++) yield "x";
+  }
+  const reader = streamed(pieces()).getReader();
+  let turns = 0;
+  const turn = () => {
+    turns++;
+    return setImmediate(turn);
+  };
+  const timer = turn();
+  for (let read = 0; read < 10; read++) await reader.read();
+  assert.ok(turns >= 10, `${turns} turns`);
+  await reader.cancel();
+  clearImmediate(timer);
+  assert.equal(made, 9);
+});

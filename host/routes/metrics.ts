@@ -9,7 +9,7 @@ import { CONTENT_TYPES, formatFor } from "../telemetry/exposition.ts";
 import { maskedWhole } from "../telemetry/masked.ts";
 import type { MetricPage, MetricRegistry } from "../telemetry/metrics.ts";
 import type { MachineIds } from "../process/machine.ts";
-import { acceptsGzip, gzipped } from "./compressed.ts";
+import { acceptsGzip, gzipped, streamed } from "./compressed.ts";
 
 /** What the routes stand on. */
 export interface MetricsRoutesOptions {
@@ -35,8 +35,8 @@ function shown(config: WeirConfig): Omit<WeirConfig, "written"> {
  * Makes the metrics server's routes.
  *
  * /metrics and /metrics/slis answer in OpenMetrics to who asks for it, and in the text format to
- * everyone else, as upstream's handler falls back to it, by gzip for whoever accepts that. DELETE /metrics/slis forgets, as component-base's does. /configz has kube-proxy's
- * document under upstream's key, as 1.36 serves it, weir's own document beside it, and under `weir`
+ * everyone else, as upstream's handler falls back to it, by gzip for whoever accepts that. DELETE
+ * /metrics/slis forgets, as component-base's does. /configz has kube-proxy's document under upstream's key, as 1.36 serves it, weir's own document beside it, and under `weir`
  * what they and the command line come to, and which machine this is.
  *
  * @param options What they stand on.
@@ -46,16 +46,16 @@ export function metricsRoutes(options: MetricsRoutesOptions): Hono {
   const { metrics, config, machine, pinged } = options;
   const page = (name: MetricPage) => async (context: Context) => {
     const format = formatFor(context.req.header("Accept"));
-    const text = await metrics.render(format, name);
+    const pieces = await metrics.render(format, name);
     const headers: HeadersInit = {
       "Content-Type": CONTENT_TYPES[format],
       "Vary": "Accept, Accept-Encoding",
       "X-Content-Type-Options": "nosniff",
     };
     if (!acceptsGzip(context.req.header("Accept-Encoding"))) {
-      return context.body(text, 200, headers);
+      return context.body(streamed(pieces), 200, headers);
     }
-    return context.body(gzipped(text), 200, { ...headers, "Content-Encoding": "gzip" });
+    return context.body(gzipped(pieces), 200, { ...headers, "Content-Encoding": "gzip" });
   };
   return new Hono()
     .get("/metrics", page("metrics"))

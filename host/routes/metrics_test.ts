@@ -10,7 +10,7 @@ async function routes(...args: string[]) {
   const asked: string[] = [];
   const app = metricsRoutes({
     metrics: {
-      render: async (format, page) => `${format} ${page}\n`,
+      render: async (format, page) => [`${format} `, `${page}\n`],
       resetSlis: () => void asked.push("reset"),
     },
     pinged: () => void asked.push("ping"),

@@ -39,7 +39,12 @@ export interface MetricFamily {
   readonly help: string;
   readonly type: "counter" | "gauge" | "histogram";
   readonly values: readonly Sample[];
+  /** Lines that somebody writes himself, many at a time, each with its line feed. */
+  readonly lines?: Iterable<string> | undefined;
 }
+
+/** Characters of a page that are written in one go: a sync that begins waits for no more. */
+export const PIECE = 32_768;
 
 /** One of the media types that a request accepts. */
 interface Accepted {
@@ -92,7 +97,13 @@ function number(value: number): string {
   return value === -Infinity ? "-Inf" : String(value);
 }
 
-function labelsText(labels: Labels): string {
+/**
+ * Writes labels.
+ *
+ * @param labels Names with values.
+ * @returns In braces; "" without any.
+ */
+export function labelsText(labels: Labels): string {
   const parts = Object.entries(labels).map(([name, value]) => {
     const text = String(value).replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
     return `${name}="${text.replaceAll('"', '\\"')}"`;
@@ -109,23 +120,34 @@ function line(family: MetricFamily, sample: Sample, format: MetricFormat): strin
 }
 
 /**
- * Writes metrics.
+ * Writes metrics, piece by piece.
  *
  * @param families What there is.
  * @param format How.
- * @returns The whole page.
+ * @returns The whole page in pieces, each made when it is asked for.
  */
-export function expose(families: readonly MetricFamily[], format: MetricFormat): string {
-  const lines: string[] = [];
+export function* expose(
+  families: readonly MetricFamily[],
+  format: MetricFormat,
+): Generator<string> {
+  let piece = "";
   for (const family of families) {
-    const { help, name, type, values } = family;
+    const { help, name, type, values, lines = [] } = family;
     // OpenMetrics names the family of a counter without what its samples end with.
     const named = format === "openmetrics" && type === "counter"
       ? name.replace(/_total$/, "")
       : name;
-    lines.push(`# HELP ${named} ${escapeHelp(help, format)}`, `# TYPE ${named} ${type}`);
-    for (const sample of values) lines.push(line(family, sample, format));
+    piece += `# HELP ${named} ${escapeHelp(help, format)}\n# TYPE ${named} ${type}\n`;
+    for (const sample of values) {
+      piece += `${line(family, sample, format)}\n`;
+      if (piece.length < PIECE) continue;
+      yield piece;
+      piece = "";
+    }
+    for (const more of lines) {
+      yield piece + more;
+      piece = "";
+    }
   }
-  if (format === "openmetrics") lines.push("# EOF");
-  return `${lines.join("\n")}\n`;
+  yield format === "openmetrics" ? `${piece}# EOF\n` : piece;
 }

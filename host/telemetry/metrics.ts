@@ -56,13 +56,20 @@ export interface MetricRegistry {
    */
   onScrape(collect: () => Promise<void> | void): void;
   /**
+   * Has the series of a metric of the table written by somebody who keeps them himself.
+   *
+   * @param row Of the table; nothing else is recorded of it.
+   * @param lines Asked whenever /metrics is rendered: lines, each with its line feed.
+   */
+  extend(row: MetricRow, lines: () => Iterable<string>): void;
+  /**
    * Renders a page.
    *
    * @param format Its format.
    * @param page Which.
-   * @returns Its text.
+   * @returns Its text in pieces, each made when it is asked for.
    */
-  render(format: MetricFormat, page: MetricPage): Promise<string>;
+  render(format: MetricFormat, page: MetricPage): Promise<Iterable<string>>;
   /**
    * Renders /metrics.
    *
@@ -303,17 +310,23 @@ export function createMetrics(options: MetricsOptions): MetricRegistry {
   const collect = async () => {
     await Promise.allSettled(collectors.map(async (each) => await each()));
   };
+  const written = new Map<string, () => Iterable<string>>();
   const render = async (format: MetricFormat, page: MetricPage) => {
     if (page === "slis") return expose(await familiesOf(slis), format);
     await collect();
-    return expose(await familiesOf(registry), format);
+    const families = await familiesOf(registry);
+    return expose(
+      families.map((family) => ({ ...family, lines: written.get(family.name)?.() })),
+      format,
+    );
   };
   return {
     metrics,
     registry,
     onScrape: (each) => void collectors.push(each),
+    extend: ({ name }, lines) => void written.set(name, lines),
     render,
-    text: () => render("text", "metrics"),
+    text: async () => [...await render("text", "metrics")].join(""),
     resetSlis: () => slis.resetMetrics(),
   };
 }

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { createMetrics, type MetricsOptions } from "./metrics.ts";
+import { METRICS } from "./metric_table.ts";
+import { createMetrics, type MetricRegistry, type MetricsOptions } from "./metrics.ts";
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const FAMILY = { ip_family: "IPv4" };
 
 function registry(options: Partial<MetricsOptions> = {}) {
-  return createMetrics({
+  const made = createMetrics({
     version: "0.1.0",
     platform: "linux/amd64",
     runtime: "deno2.9.6",
@@ -22,6 +23,9 @@ function registry(options: Partial<MetricsOptions> = {}) {
     }),
     ...options,
   });
+  const render = async (...of: Parameters<MetricRegistry["render"]>) =>
+    [...await made.render(...of)].join("");
+  return { ...made, render };
 }
 
 Deno.test("the page is the text format, with unlabelled counters from zero", async () => {
@@ -48,6 +52,32 @@ Deno.test("what was slow points to its trace, in the one format that has room fo
     ),
   );
   assert.doesNotMatch(await render("text", "metrics"), new RegExp(TRACE));
+});
+
+Deno.test("series that somebody keeps himself stand under their metric, in pieces made when they are read", async () => {
+  const made = createMetrics({
+    version: "0.1.0",
+    platform: "linux/amd64",
+    runtime: "deno2.9.6",
+    startedAt: 0,
+    usage: () => ({ residentBytes: 0, cpuSeconds: 0 }),
+  });
+  let asked = 0;
+  made.extend(METRICS.servicePackets, function* () {
+    for (asked = 1; asked <= 3; asked++) yield `weir_service_packets_total{n="${asked}"} 1\n`;
+  });
+  const pieces: string[] = [];
+  let last = 0;
+  for (const piece of await made.render("openmetrics", "metrics")) {
+    assert.ok(asked - last <= 1, "one piece at a time");
+    last = asked;
+    pieces.push(piece);
+  }
+  assert.match(
+    pieces.join(""),
+    /^# TYPE weir_service_packets counter\n(weir_service_packets_total\{n="\d"\} 1\n){3}# HELP /m,
+  );
+  assert.match(pieces.at(-1) ?? "", /# EOF\n$/);
 });
 
 Deno.test("OpenMetrics names a counter's family without _total, and both formats agree for ever", async () => {

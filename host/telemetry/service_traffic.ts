@@ -8,13 +8,20 @@ import type { Log } from "../../schemas/capability.ts";
 import { MOST_TRAFFIC_IDS, type TrafficQuery } from "../../schemas/calls.ts";
 import { messageOf } from "../../schemas/errors.ts";
 import type { Clock } from "../clock.ts";
-import type { Metrics } from "./metrics.ts";
+import type { MetricRow } from "./metric_row.ts";
+import { METRICS } from "./metric_table.ts";
+import type { MetricRegistry } from "./metrics.ts";
+import {
+  type CountedService,
+  SERVICE_COUNTS,
+  type ServiceCounts,
+  type ServiceRow,
+  ServiceSeries,
+} from "./service_series.ts";
 
 /** A service port, as far as its traffic goes. */
-export interface CountedPort {
+export interface CountedPort extends CountedService {
   readonly id: string;
-  readonly namespace: string;
-  readonly name: string;
 }
 
 /** What the counting stands on. */
@@ -25,7 +32,8 @@ export interface ServiceTrafficOptions {
   readonly ports: () => Iterable<CountedPort>;
   /** Asks the proxier; null when it does not count. */
   readonly call: (query: TrafficQuery) => Promise<readonly number[] | null>;
-  readonly metrics: Metrics;
+  /** Where the series are shown. */
+  readonly registry: Pick<MetricRegistry, "metrics" | "extend">;
   /** Told of each reading that was large. */
   readonly large: () => void;
   readonly clock: Clock;
@@ -40,33 +48,35 @@ const PATIENCE_MS = 2_000;
 /** Service ports from which on a reading leaves a heap that V8 does not tidy up for long. */
 const LARGE_PORTS = 2_000;
 
-/** Stands for all Services that have no series of their own; no Service can be called so. */
-export const FOLDED: ServiceLabels = { service_namespace: "", service_name: "_other" };
-
-/** The labels of a Service's series; `service` and `namespace` are Prometheus' own for targets. */
-export interface ServiceLabels {
-  readonly service_namespace: string;
-  readonly service_name: string;
-}
+/** The metrics of a Service, by what they tell. */
+const ROWS: Readonly<Record<keyof ServiceCounts, MetricRow>> = {
+  connections: METRICS.serviceConnections,
+  packets: METRICS.servicePackets,
+  bytes: METRICS.serviceBytes,
+};
 
 /** The counts of one service port: connections, packets, bytes. */
-const COUNTS = 3;
+const COUNTS = SERVICE_COUNTS.length;
 
-function keyOf({ namespace, name }: CountedPort): string {
-  return `${namespace}/${name}`;
+/** What is known of a service port. */
+interface Known {
+  readonly row: ServiceRow;
+  /** Where its counts begin among those that were read last. */
+  readonly at: number;
+  /** The number of the reading that has seen it last. */
+  seen: number;
 }
 
 /** Counts per Service. */
 export class ServiceTraffic {
   readonly #options: ServiceTrafficOptions;
-  /** What was read last of each service port. */
-  readonly #last = new Map<string, readonly number[]>();
-  /**
-   * The Services that have series of their own, and those that are summed. Who comes when there is
-   * room has its own, and it stays so: a Service that changed sides would make both fall.
-   */
-  readonly #own = new Map<string, ServiceLabels>();
-  readonly #folded = new Set<string>();
+  /** By id. */
+  readonly #known = new Map<string, Known>();
+  /** What was read last. What is made anew for each service port at each scrape is litter. */
+  #last = new Float64Array(0);
+  /** Places in it that are nobody's. */
+  #free: number[] = [];
+  readonly #series = new ServiceSeries();
   #readings = 0;
   #readAt = -Infinity;
   #reading: Promise<void> | undefined;
@@ -75,6 +85,10 @@ export class ServiceTraffic {
   /** @param options What it stands on. */
   constructor(options: ServiceTrafficOptions) {
     this.#options = options;
+    for (const count of SERVICE_COUNTS) {
+      const row = ROWS[count];
+      options.registry.extend(row, () => this.#series.lines(row.name, count));
+    }
   }
 
   /**
@@ -136,70 +150,87 @@ export class ServiceTraffic {
   }
 
   #take(ports: readonly CountedPort[], counts: readonly number[]): void {
-    const services = new Set(ports.map(keyOf));
-    // Their places are free before anybody is given one.
-    for (const [key, labels] of this.#own) if (!services.has(key)) this.#remove(key, labels);
-    for (const key of this.#folded) if (!services.has(key)) this.#folded.delete(key);
-    const ids = new Set(ports.map(({ id }) => id));
-    for (const id of this.#last.keys()) if (!ids.has(id)) this.#last.delete(id);
-    for (const [index, port] of ports.entries()) {
-      const [before, at] = [this.#last.get(port.id), index * COUNTS];
-      // Most have got nothing since. What is made anew for each of them at each scrape outlives
-      // V8's young generation, and what lies about then is tens of megabytes.
-      if (before?.every((had, each) => had === counts[at + each])) continue;
-      const now = counts.slice(at, at + COUNTS);
-      this.#last.set(port.id, now);
-      this.#add(this.#labelsOf(port), before, now);
+    const reading = this.#readings;
+    const fresh: number[] = [];
+    for (const [index, { id }] of ports.entries()) {
+      const known = this.#known.get(id);
+      if (known === undefined) fresh.push(index);
+      else {
+        known.seen = reading;
+        this.#add(known, counts, index * COUNTS);
+      }
     }
-    this.#options.metrics.servicesFolded.set(this.#folded.size);
+    const left = this.#sweep(reading);
+    const added = fresh.flatMap((index) => {
+      const port = ports[index];
+      return port === undefined ? [] : [{ port, index }];
+    });
+    // A Service whose port has another name now goes on; places are free before anybody is given one.
+    const strangers = added.filter(({ port, index }) => {
+      const row = this.#series.find(port);
+      if (row !== undefined) this.#begin(port, row, counts, index * COUNTS);
+      return row === undefined;
+    });
+    for (const row of left) if (row.ports === 0) this.#series.remove(row);
+    for (const { port, index } of strangers) {
+      const row = this.#series.find(port) ?? this.#series.add(port, this.#options.limit());
+      this.#begin(port, row, counts, index * COUNTS);
+    }
+    this.#options.registry.metrics.servicesFolded.set(this.#series.folded);
   }
 
-  #labelsOf(port: CountedPort): ServiceLabels {
-    const key = keyOf(port);
-    const own = this.#own.get(key);
-    if (own !== undefined) return own;
-    if (this.#folded.has(key) || this.#own.size >= this.#options.limit()) {
-      this.#folded.add(key);
-      return FOLDED;
+  /** Lets go of service ports that the last reading has not seen; returns whose they were. */
+  #sweep(reading: number): ReadonlySet<ServiceRow> {
+    const left = new Set<ServiceRow>();
+    for (const [id, { row, at, seen }] of this.#known) {
+      if (seen === reading) continue;
+      this.#known.delete(id);
+      this.#free.push(at);
+      row.ports--;
+      left.add(row);
     }
-    const labels = { service_namespace: port.namespace, service_name: port.name };
-    this.#own.set(key, labels);
-    return labels;
+    return left;
   }
 
-  #add(
-    labels: ServiceLabels,
-    before: readonly number[] | undefined,
-    now: readonly number[],
-  ): void {
-    const { serviceConnections, servicePackets, serviceBytes } = this.#options.metrics;
-    for (const [index, counter] of [serviceConnections, servicePackets, serviceBytes].entries()) {
-      const [had, has] = [before?.[index] ?? 0, now[index] ?? 0];
+  #begin(port: CountedPort, row: ServiceRow, counts: readonly number[], from: number): void {
+    const at = this.#place();
+    this.#last.fill(0, at, at + COUNTS);
+    const known: Known = { row, at, seen: this.#readings };
+    row.ports++;
+    this.#known.set(port.id, known);
+    this.#add(known, counts, from);
+  }
+
+  #place(): number {
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
+    const at = this.#known.size * COUNTS;
+    if (at + COUNTS > this.#last.length) {
+      const larger = new Float64Array(Math.max(64 * COUNTS, 2 * this.#last.length));
+      larger.set(this.#last);
+      this.#last = larger;
+    }
+    return at;
+  }
+
+  #add({ row, at }: Known, counts: readonly number[], from: number): void {
+    for (const [index, count] of SERVICE_COUNTS.entries()) {
+      const [had, has] = [this.#last[at + index] ?? 0, counts[from + index] ?? 0];
+      if (has === had) continue;
+      this.#last[at + index] = has;
       // A count that fell has begun anew.
-      const more = has < had ? has : has - had;
-      // Zero from the start, so that the first is an increase to rate().
-      if (more > 0 || before === undefined) counter.inc({ ...labels }, more);
-    }
-  }
-
-  #remove(key: string, labels: ServiceLabels): void {
-    const { serviceConnections, servicePackets, serviceBytes } = this.#options.metrics;
-    this.#own.delete(key);
-    for (const counter of [serviceConnections, servicePackets, serviceBytes]) {
-      counter.remove({ ...labels });
+      row.counts[count] += has < had ? has : has - had;
     }
   }
 
   /** Nobody wants to know any more. */
   #forget(): void {
-    if (this.#last.size === 0) return;
-    const { serviceConnections, servicePackets, serviceBytes, servicesFolded } =
-      this.#options.metrics;
-    for (const counter of [serviceConnections, servicePackets, serviceBytes]) counter.reset();
-    servicesFolded.set(0);
-    this.#last.clear();
-    this.#own.clear();
-    this.#folded.clear();
+    if (this.#known.size === 0) return;
+    this.#known.clear();
+    this.#series.clear();
+    this.#last = new Float64Array(0);
+    this.#free = [];
     this.#readAt = -Infinity;
+    this.#options.registry.metrics.servicesFolded.set(0);
   }
 }

@@ -37,7 +37,7 @@ class Scene {
       this.asked.push(query);
       return this.answer(query);
     },
-    metrics: this.#registry.metrics,
+    registry: this.#registry,
     large: () => this.large++,
     clock: this.clock,
     log: this.log.log,

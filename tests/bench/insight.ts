@@ -40,6 +40,8 @@ export interface InsightSide {
   readonly service: number[];
   readonly address: number[];
   readonly connection: number[];
+  /** CPU time of all of weir's processes for one question, on average of a start. */
+  readonly questionCpu: number[];
   /** Scrapes; without counting, of what there is then. */
   readonly scrapes: number[];
   /** CPU time of all of weir's processes for one scrape, on average of a start. */
@@ -73,6 +75,7 @@ function newSide(): InsightSide {
     service: [],
     address: [],
     connection: [],
+    questionCpu: [],
     scrapes: [],
     scrapeCpu: [],
     quietChanges: [],
@@ -204,12 +207,16 @@ async function measureQuestions(
   for (const { node, side } of running) {
     side.first.push(await node.get(question("service", nth(1))));
   }
+  const before = running.map(({ node }) => node.cpu);
   for (let index = 0; index < questions; index++) {
     for (const kind of QUESTIONS) {
       for (const { node, side } of running) {
         side[kind].push(await node.get(question(kind, nth(index))));
       }
     }
+  }
+  for (const [index, { node, side }] of running.entries()) {
+    side.questionCpu.push((node.cpu - (before[index] ?? NaN)) / questions / QUESTIONS.length);
   }
 }
 
