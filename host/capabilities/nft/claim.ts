@@ -52,13 +52,9 @@ export function refuseForeign(
   if (first === undefined) return;
   const names = foreign.map(({ family, name }) => `${family} ${name}`);
   const deletions = names.map((name) => `\`nft delete table ${name}\``).join(" and ");
-  throw new WeirError(
-    "WEIR_TABLE_FOREIGN",
-    `Cannot own nftables table "${table}": there is ${names.join(" and ")}, which ${
-      whose(first)
-    }; ` +
-      `rename the table in the plugin or, if nobody needs it, delete it by ${deletions}`,
-  );
+  const state = `there is ${names.join(" and ")}, which ${whose(first)}; rename the table in the ` +
+    `plugin or, if nobody needs it, delete it by ${deletions}`;
+  throw new WeirError("WEIR_TABLE_FOREIGN", `Cannot own nftables table "${table}": ${state}`);
 }
 
 /** NFT_MSG_NEWTABLE and NFTA_TABLE_USERDATA. Source: include/uapi/linux/netfilter/nf_tables.h. */
