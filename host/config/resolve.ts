@@ -11,6 +11,7 @@ import type { Documents } from "./complete.ts";
 import type { ConfigFile } from "./file/file.ts";
 import type { Flag } from "./flag.ts";
 import { FLAGS } from "./flags.ts";
+import { idlePlugins } from "./idle_plugins.ts";
 import { countsBesideFile, filePrecedence } from "./precedence.ts";
 import { formatProblem, problemError } from "./problem.ts";
 import { faultProblem } from "./file/fault.ts";
@@ -117,6 +118,9 @@ function remarks(config: WeirConfig, gates: Readonly<Record<string, boolean>>) {
     } else if (meaning === "unknown") {
       warnings.push(`Feature gate ${gate} changes nothing: weir does not know it`);
     } else notes.push(`Feature gate ${gate} changes nothing: weir has no such feature`);
+  }
+  for (const { name, message } of idlePlugins(config)) {
+    warnings.push(`Plugin ${name} of the configuration: ${message}`);
   }
   if (config.inPlaceOf !== "") {
     warnings.push(

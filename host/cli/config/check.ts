@@ -3,10 +3,12 @@
  *
  * @module
  */
+import type { WeirConfig } from "../../../schemas/config.ts";
 import { resolveGates } from "../../../schemas/config/gates.ts";
 import type { Documents } from "../../config/complete.ts";
 import { faultProblem } from "../../config/file/fault.ts";
 import { type ConfigFile, readConfigFile } from "../../config/file/file.ts";
+import { idlePlugins } from "../../config/idle_plugins.ts";
 import { type ConfigProblem, formatPath } from "../../config/problem.ts";
 import { validateConfig } from "../../config/validate.ts";
 import type { Style } from "../style.ts";
@@ -36,6 +38,14 @@ function idleGates(file: ConfigFile, { kubeProxy }: Documents): ConfigProblem[] 
     }));
 }
 
+/** Plugins that nothing asks for. */
+function unusedPlugins(file: ConfigFile, config: WeirConfig): ConfigProblem[] {
+  return idlePlugins(config).map(({ name, message }) => ({
+    ...faultProblem(file, { root: "weir", path: ["plugins", name], message }),
+    severity: "warning" as const,
+  }));
+}
+
 /**
  * Checks a file, alone: without the flags that weir would be started with.
  *
@@ -53,6 +63,7 @@ export function checkConfigFile(path: string, text: string): CheckedFile {
     ...file.problems,
     ...faults.map((fault) => faultProblem(file, fault)),
     ...documents === undefined ? [] : idleGates(file, documents),
+    ...result.type === "faulty" ? [] : unusedPlugins(file, result.config),
   ].sort((a, b) => a.line - b.line || a.column - b.column);
   const broken = file.problems.some(({ severity }) => severity === "error") ||
     faults.some(({ unservable }) => unservable !== true);

@@ -62,6 +62,18 @@ Deno.test("a gate that weir cannot switch off is warned of, and the file can be 
   assert.match(out, /^c\.yaml:4:3: warning: featureGates\.LoadBalancerIPMode "false": it changes/);
 });
 
+Deno.test("a plugin that nothing asks for is warned of, with the name that was meant", async () => {
+  const { code, out } = await run(["check", "c.yaml"], {
+    "c.yaml": "apiVersion: weir.dev/v1alpha1\nkind: WeirConfiguration\n" +
+      "plugins:\n  detect-clustercidr: { reference: /opt/x.ts }\n",
+  });
+  assert.equal(code, 0);
+  assert.match(
+    out,
+    /^c\.yaml:4:3: warning: plugins\.detect-clustercidr.*: it changes nothing: .*"/,
+  );
+});
+
 Deno.test("programs are told of problems in JSON", async () => {
   const { code, out } = await run(["check", "c.yaml", "-o", "json"], {
     "c.yaml": `${KUBE_PROXY}conntrack:\n  min: -1\n`,
