@@ -145,6 +145,64 @@ Deno.test("a table that somebody else makes between the look and the commit is n
   }
 });
 
+/** What a plugin may have committed just before, and whether the kernel takes it. */
+const BEFORE: readonly (readonly [what: string, batch: readonly Uint8Array[], fits: boolean])[] = [
+  ["a change", [newElements(SITE, "m", 10, 3)], true],
+  ["what changes nothing", [newTable(SITE)], true],
+  ["what the kernel refuses", [newElements(SITE, "none", 10, 3)], false],
+  ["its table's deletion", [sample.deleteTable(SITE)], true],
+  ["its table anew", [sample.deleteTable(SITE), newTable(SITE)], true],
+];
+
+for (const [what, before, fits] of BEFORE) {
+  Deno.test(`after ${what} a table that somebody else makes next is not taken over`, async () => {
+    await using node = scene();
+    const { commit } = node.plugin(OWNER);
+    await commit(newTable(SITE), newMap(SITE, "m"), newElements(SITE, "m", 1, 3));
+    await commit(newElements(SITE, "m", 5, 3));
+    const attempt = commit(...before);
+    if (fits) await attempt;
+    else await assert.rejects(attempt, { code: "WEIR_NFT_KERNEL" });
+    node.foreign(newTable(SITE6));
+    await assert.rejects(commit(newTable(SITE6), newChain(SITE6, "own")), FOREIGN);
+    assert.ok((await node.tables()).includes("ip6 mysite -"));
+  });
+}
+
+Deno.test("a plugin that has deleted its table does not get it back by what needs one", async () => {
+  await using node = scene();
+  const { commit } = node.plugin(OWNER);
+  await commit(newTable(SITE));
+  await commit(newChain(SITE, "one"));
+  await commit(newChain(SITE, "two"), sample.deleteTable(SITE));
+  await assert.rejects(commit(newChain(SITE, "three")), { code: "WEIR_NFT_KERNEL" });
+  assert.deepEqual(await node.tables(), []);
+});
+
+Deno.test("as long as nobody else changes nf_tables, a plugin's commits need no look at the tables", async () => {
+  await using node = scene();
+  const { commit } = node.plugin(OWNER);
+  await commit(newTable(SITE), newMap(SITE, "m"));
+  await commit(newElements(SITE, "m", 0, 1));
+  const { dump } = NetlinkSocket.prototype;
+  let looks = 0;
+  NetlinkSocket.prototype.dump = function (...question) {
+    looks++;
+    return dump.apply(this, question);
+  };
+  try {
+    for (let key = 1; key <= 20; key++) await commit(newElements(SITE, "m", key, 1));
+    assert.equal(looks, 0);
+    node.foreign(newTable(OTHER));
+    await commit(newElements(SITE, "m", 30, 1));
+    assert.equal(looks, 1);
+    await commit(newElements(SITE, "m", 31, 1));
+    assert.equal(looks, 1);
+  } finally {
+    NetlinkSocket.prototype.dump = dump;
+  }
+});
+
 Deno.test("a table that somebody else puts in the place of a plugin's is not taken over", async () => {
   await using node = scene();
   const { commit, list } = node.plugin(OWNER);

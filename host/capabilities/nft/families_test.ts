@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { NETLINK, NetlinkSocket } from "../netlink.ts";
 import { NetworkNamespace } from "../namespace.ts";
 import { probeFamilies } from "./families.ts";
-import { NftKernel, readGeneration } from "./kernel.ts";
+import { readGeneration } from "./generation.ts";
+import { NftKernel } from "./kernel.ts";
 
 /** NFNLGRP_NFTABLES. */
 const NFT_GROUP = 7;

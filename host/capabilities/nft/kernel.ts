@@ -6,22 +6,16 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { WeirError } from "../../../schemas/errors.ts";
 import type { TraceSpan } from "../../telemetry/trace.ts";
-import type { NftFailure, NftList } from "../../../schemas/capability.ts";
+import type { NftFailure, NftFamily, NftList } from "../../../schemas/capability.ts";
 import { errnoName, errnoOf } from "../errno.ts";
 import { type FoundTable, refuseForeign, stampTables, type TableClaim } from "./claim.ts";
 import type { DeclaredSizes } from "./declared.ts";
 import { fixed } from "../libc.ts";
-import { listElements, listObjects, listTables, NFT_ATTRIBUTES, NFT_SUBSYSTEM } from "./listing.ts";
+import { echoGeneration, readGeneration, toldGeneration } from "./generation.ts";
+import { listElements, listObjects, listTables, NFT_SUBSYSTEM } from "./listing.ts";
 import { type TableOwner, writeMark } from "./mark.ts";
 import { NETLINK, NetlinkError, NetlinkSocket } from "../netlink.ts";
-import {
-  type Acknowledgement,
-  MessageWriter,
-  NLM_F,
-  NLMSG,
-  readAcknowledgement,
-  readAttributes,
-} from "../netlink_message.ts";
+import { type Acknowledgement, NLM_F, NLMSG, readAcknowledgement } from "../netlink_message.ts";
 
 const NFNL_MSG_BATCH_BEGIN = 16;
 const NFNL_MSG_BATCH_END = 17;
@@ -29,14 +23,6 @@ const NFNL_MSG_BATCH_END = 17;
 const NFNL_BATCH_GENID = 1;
 const BATCH_EDGE = 20;
 const BATCH_GENERATION = 8;
-
-/** NFT_MSG_NEWGEN: the end of a commit, with who made it. */
-export const NFT_MSG_NEWGEN = 15;
-const NFT_MSG_GETGEN = 16;
-const NFTA_GEN_ID = 1;
-
-/** The sequence number of every question for the generation. */
-const GENERATION = 0x67656e;
 
 /** Answers that are read in one go: some 20 µs each. */
 const ANSWERS_AT_ONCE = 256;
@@ -49,7 +35,6 @@ const CLAIM_TRIES = 100;
 /** How often a table is listed again that was replaced meanwhile. */
 const LIST_TRIES = 20;
 
-const ENOENT = errnoOf("ENOENT");
 const ERESTART = errnoOf("ERESTART");
 const ENOBUFS = errnoOf("ENOBUFS");
 
@@ -75,6 +60,20 @@ export interface CommitOptions {
   readonly observe?: ((record: CommitRecord) => void) | undefined;
   /** The steps become children of it. */
   readonly span?: TraceSpan | undefined;
+}
+
+/** A generation in which a claim can be granted. */
+interface GrantedClaim extends TableClaim {
+  readonly generation: number;
+  /** Of a table of the claim that is there in this generation. */
+  readonly family: NftFamily | undefined;
+}
+
+/** What came of a batch. */
+interface Outcome {
+  readonly failure: NftFailure | undefined;
+  /** The batch's own, if it told one. */
+  readonly generation: number | undefined;
 }
 
 /** Someone who wants to know of every commit before it starts and after it is over. */
@@ -135,6 +134,8 @@ export class NftKernel {
   readonly declared = new Map<string, DeclaredSizes>();
   #last: Promise<unknown> = Promise.resolve();
   #sequence = 1;
+  /** What the last commit has left, until anybody commits something. */
+  #granted: GrantedClaim | undefined;
 
   /**
    * Opens a socket in the namespace of the calling thread.
@@ -192,8 +193,11 @@ export class NftKernel {
         ? [messages]
         : stampTables(messages, writeMark(claim.owner));
       for (let tries = 1;; tries++) {
-        const generation = claim === undefined ? undefined : await this.#generationOf(claim);
-        const { failure, record } = await this.#send(parts, count, generation, how);
+        const granted = claim === undefined ? undefined : await this.#grant(claim);
+        const { failure, generation, record } = await this.#send(parts, count, granted, how);
+        this.#granted = granted === undefined || generation === undefined
+          ? undefined
+          : { ...granted, generation };
         const stale = failure?.errno === ERESTART && failure.message < 0;
         if (stale && tries < CLAIM_TRIES) continue;
         this.#observe(record, how);
@@ -209,13 +213,17 @@ export class NftKernel {
   }
 
   /**
-   * A generation in which a claim can be granted. A batch for this generation finds the tables as
-   * they were seen here: the kernel compares under the mutex under which it executes.
+   * Grants a claim in a generation: that of the last commit, or what a look finds. A batch for it
+   * finds the tables as they were then: the kernel compares under the mutex under which it executes.
    */
-  async #generationOf(claim: TableClaim): Promise<number> {
+  async #grant(claim: TableClaim): Promise<GrantedClaim> {
+    const { table, owner } = claim;
+    const last = this.#granted;
+    if (last?.table === table && last.owner.role === owner.role) return last;
     const generation = readGeneration(this.#socket);
-    refuseForeign(await listTables(this.#socket, this.#sequences(1)), claim);
-    return generation;
+    const found = await listTables(this.#socket, this.#sequences(1));
+    refuseForeign(found, claim);
+    return { ...claim, generation, family: found.find(({ name }) => name === table)?.family };
   }
 
   /**
@@ -231,13 +239,18 @@ export class NftKernel {
   async #send(
     messages: readonly Uint8Array<ArrayBuffer>[],
     count: number,
-    generation: number | undefined,
+    granted: GrantedClaim | undefined,
     how: CommitOptions,
-  ): Promise<{ readonly failure: NftFailure | undefined; readonly record: CommitRecord }> {
-    const first = this.#sequences(count + 2) + 1;
+  ): Promise<Outcome & { readonly record: CommitRecord }> {
+    const first = this.#sequences(count + 3) + 2;
     number(messages, first);
+    const family = deletesTable(messages) ? undefined : granted?.family;
+    const echo = granted === undefined || family === undefined
+      ? []
+      : [echoGeneration(granted.table, family, first - 1)];
     const parts = [
-      batchEdge(NFNL_MSG_BATCH_BEGIN, first - 1, generation),
+      batchEdge(NFNL_MSG_BATCH_BEGIN, first - 2, granted?.generation),
+      ...echo,
       ...messages,
       batchEdge(NFNL_MSG_BATCH_END, first + count),
     ];
@@ -255,9 +268,9 @@ export class NftKernel {
       await this.#socket.send(parts, how.work);
       sending?.end();
       reading = how.span?.begin("weir.netlink.acknowledge");
-      const failure = await this.#outcome(first, count);
-      if (failure === undefined) outcome = "committed";
-      return { failure, record: recordOf(failure?.name ?? "") };
+      const told = await this.#outcome(first, count);
+      if (told.failure === undefined) outcome = "committed";
+      return { ...told, record: recordOf(told.failure?.name ?? "") };
     } catch (fault) {
       const refused = fault instanceof NetlinkError ? errnoName(fault.errno) : "unknown";
       this.#observe(recordOf(refused), how);
@@ -275,8 +288,9 @@ export class NftKernel {
   }
 
   /** Reads all answers to a batch, which are there when the send returns. */
-  async #outcome(first: number, count: number): Promise<NftFailure | undefined> {
+  async #outcome(first: number, count: number): Promise<Outcome> {
     let failure: NftFailure | undefined;
+    let generation: number | undefined;
     let acknowledged = false;
     for (let steps = 1;; steps++) {
       // One refused message is one answer, and a batch can be made of a million; others get their
@@ -290,17 +304,20 @@ export class NftKernel {
         continue;
       }
       for (const message of received.messages) {
+        if (message.sequence === first - 1) generation ??= toldGeneration(message);
         if (message.type !== NLMSG.ERROR) continue;
         const acknowledgement = readAcknowledgement(message);
         const index = acknowledgement.sequence - first;
         // An answer of an earlier batch, left behind when its reading failed.
-        if (index < -1 || index > count) continue;
+        if (index < -2 || index > count) continue;
         if (acknowledgement.errno === 0) acknowledged ||= index === count - 1;
-        else failure ??= asFailure(acknowledgement, index === count ? -1 : index);
+        else failure ??= asFailure(acknowledgement, index < 0 || index === count ? -1 : index);
       }
     }
-    if (failure !== undefined || acknowledged) return failure;
-    return asFailure({ errno: ENOBUFS, sequence: 0, detail: "it was not acknowledged" }, -1);
+    if (failure === undefined && !acknowledged) {
+      failure = asFailure({ errno: ENOBUFS, sequence: 0, detail: "it was not acknowledged" }, -1);
+    }
+    return { failure, generation };
   }
 
   /**
@@ -393,6 +410,19 @@ export class NftKernel {
   }
 }
 
+/** NFT_MSG_DELTABLE and NFT_MSG_DESTROYTABLE: what is there before may not be there after. */
+const TABLE_DELETIONS: readonly number[] = [2, 26];
+
+function deletesTable(parts: readonly Uint8Array<ArrayBuffer>[]): boolean {
+  return parts.some((part) => {
+    const view = new DataView(part.buffer, part.byteOffset, part.byteLength);
+    for (let at = 0; at < part.length; at += view.getUint32(at, true)) {
+      if (TABLE_DELETIONS.includes(part[at + 4] ?? 0)) return true;
+    }
+    return false;
+  });
+}
+
 /** Sets sequence numbers, clears ports, and asks for one acknowledgement, the last message's. */
 function number(parts: readonly Uint8Array<ArrayBuffer>[], first: number): void {
   let sequence = first;
@@ -408,26 +438,6 @@ function number(parts: readonly Uint8Array<ArrayBuffer>[], first: number): void 
     acknowledge = () => view.setUint16(last + 6, view.getUint16(last + 6, true) | NLM_F.ACK, true);
   }
   acknowledge();
-}
-
-/**
- * The number of nf_tables' generation in the socket's namespace: each commit that changes
- * something adds one.
- *
- * @param socket A netfilter socket on which nothing else is under way.
- * @returns 1 to 2³²−1.
- * @throws {NetlinkError} When the kernel refuses.
- */
-export function readGeneration(socket: NetlinkSocket): number {
-  const action = 'read generation "nf_tables"';
-  const message = new MessageWriter(NFT_SUBSYSTEM << 8 | NFT_MSG_GETGEN, NLM_F.REQUEST, GENERATION)
-    .fixed([0, 0, 0, 0]).finish();
-  for (const reply of socket.request(action, message)) {
-    if (reply.type !== (NFT_SUBSYSTEM << 8 | NFT_MSG_NEWGEN)) continue;
-    const id = readAttributes(reply.bytes, NFT_ATTRIBUTES).get(NFTA_GEN_ID);
-    if (id?.length === 4) return new DataView(id.buffer, id.byteOffset, 4).getUint32(0);
-  }
-  throw new NetlinkError(action, ENOENT, "the answer has none");
 }
 
 function asFailure({ errno, detail }: Acknowledgement, message: number): NftFailure {

@@ -24,7 +24,7 @@ export const NFT_SUBSYSTEM = 10;
 export const NFT_ATTRIBUTES = 20;
 
 /** NFPROTO_*, by the names of the grant. Source: include/uapi/linux/netfilter.h. */
-const FAMILY = { inet: 1, ip: 2, ip6: 10 } as const;
+export const FAMILY = { inet: 1, ip: 2, ip6: 10 } as const;
 
 /** What is asked for (NFT_MSG_GET…) and what comes back (NFT_MSG_NEW…). */
 const LISTS = {
@@ -36,7 +36,7 @@ const LISTS = {
 } as const;
 
 /** In every kind of nf_tables message the attribute 1 is the table's name. */
-const NFTA_TABLE = 1;
+export const NFTA_TABLE = 1;
 const NFTA_TABLE_HANDLE = 4;
 const NFTA_TABLE_USERDATA = 6;
 const NFTA_SET_ELEM_LIST_SET = 2;

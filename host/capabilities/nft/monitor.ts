@@ -13,7 +13,8 @@
 import { messageOf } from "../../../schemas/errors.ts";
 import { NETLINK, NetlinkSocket, Wake } from "../netlink.ts";
 import { type NetlinkMessage, readAttributes, readText } from "../netlink_message.ts";
-import { NFT_MSG_NEWGEN, type NftKernel, readGeneration } from "./kernel.ts";
+import { NFT_MSG_NEWGEN, readGeneration } from "./generation.ts";
+import type { NftKernel } from "./kernel.ts";
 import { NFT_ATTRIBUTES, NFT_SUBSYSTEM, tableOf } from "./listing.ts";
 
 /** NFNLGRP_NFTABLES. Source: include/uapi/linux/netfilter/nfnetlink.h. */
