@@ -8,6 +8,7 @@ import * as v from "valibot";
 import { WeirError } from "../schemas/errors.ts";
 import {
   type CapabilityRequests,
+  CapabilityRequestsSchema,
   type Grants,
   type PluginManifest,
   PluginManifestSchema,
@@ -120,7 +121,9 @@ export function readManifest(input: unknown, host: string): PluginManifest {
 function stateOf({ type, expected, input, message }: v.BaseIssue<unknown>, path: string): string {
   if (type === "strict_object" && expected === "never") {
     return /^(requires|uses)\.[^.]+$/.test(path)
-      ? `weir has no such capability; there are ${Object.keys(CAPABILITY_VERSIONS).join(", ")}`
+      ? `weir has no such capability; there are ${
+        Object.keys(CapabilityRequestsSchema.entries).join(", ")
+      }`
       : "there is no such field";
   }
   if (input === undefined) return "it is missing";

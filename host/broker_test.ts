@@ -208,7 +208,7 @@ const MANIFESTS: readonly (readonly [string, unknown, RegExp])[] = [
   [
     "an unknown capability",
     { ...manifest(), requires: { shell: {} } },
-    /requires.shell: weir has no such capability; there are nft, conntrack, sysctl/,
+    /requires.shell: weir has no such capability; there are nft, conntrack, sysctl$/,
   ],
   ["no table", { ...manifest(), requires: { nft: { version: 1 } } }, /nft.table: it is missing$/],
   ["a field that there is not", { ...manifest(), author: "me" }, /author: there is no such field$/],
