@@ -15,11 +15,14 @@ const REMEDIES: ReadonlyMap<number, string> = new Map([
   [errnoOf("EPROTONOSUPPORT"), "this kernel has no nfnetlink: load the module nf_tables"],
 ]);
 
-/** Of a call, or of what the kernel answered to a batch. */
+/** Of a call or a listing itself, or of what the kernel answered to a batch. */
 function errnoOfRefusal(fault: unknown): number | undefined {
-  const origin = fault instanceof WeirError ? fault.cause : fault;
-  if (typeof origin !== "object" || origin === null || !("errno" in origin)) return undefined;
-  return typeof origin.errno === "number" ? origin.errno : undefined;
+  const origins = [fault, fault instanceof WeirError ? fault.cause : undefined];
+  for (const origin of origins) {
+    if (typeof origin !== "object" || origin === null || !("errno" in origin)) continue;
+    if (typeof origin.errno === "number") return origin.errno;
+  }
+  return undefined;
 }
 
 /**
