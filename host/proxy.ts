@@ -353,6 +353,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     traffic: serviceTraffic,
     scheduler,
     conntrack: () => table ??= new ConntrackKernel(),
+    large: () => collector.sometimes(),
     clock,
   });
   const looked = () => collector.looked();

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { WeirError } from "../../schemas/errors.ts";
 import { type PendingSync, PendingSyncSchema, type ViewChange } from "../../schemas/insight.ts";
 import type { CommandMachine } from "../bare_ground.ts";
 import { compareViews } from "../explain/view_changes.ts";
@@ -148,6 +149,11 @@ export async function diffCommand(
     if (line.has("rules")) {
       const { compareRules } = await import("./rules_diff.ts");
       differs = await compareRules(line, io, ground);
+    } else if (line.has("all")) {
+      throw new WeirError(
+        "WEIR_CONFIG_INVALID",
+        'Cannot use flag "--all": it is for long lists of rules, and --rules is not given',
+      );
     } else differs = await compareServices(line, io, ground.fetch);
     return differs && tells ? EXIT_CODES.failed : EXIT_CODES.done;
   } catch (thrown) {

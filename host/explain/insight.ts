@@ -27,6 +27,8 @@ export interface InsightOptions extends Pick<ExplainFacts, "revisions" | "settin
   readonly traffic: Pick<ServiceTraffic, "countsOf">;
   readonly scheduler: Pick<Scheduler, "status">;
   readonly clock: Clock;
+  /** Called after an answer of all service ports, which leaves megabytes behind. */
+  readonly large?: () => void;
 }
 
 /** Milliseconds that an answer waits for the proxier. */
@@ -145,6 +147,7 @@ export class Insight {
     const { scheduler, clock } = this.#options;
     const since = scheduler.status.waitingSince;
     const waitingMs = since === undefined ? undefined : clock.now() - since;
+    if (views !== "none") this.#options.large?.();
     return pendingSync(this.#facts, waitingMs, views);
   }
 

@@ -94,7 +94,8 @@ Deno.test("a proxier that is busy is waited for two seconds", async () => {
 });
 
 Deno.test("a change that waits for a sync is said to, and what it will change, and nothing is taken", async () => {
-  const { insight, tracker } = proxy([sampleService(), SLICE], [GROWN]);
+  let large = 0;
+  const { insight, tracker } = proxy([sampleService(), SLICE], [GROWN], { large: () => large++ });
   const told = await insight.explain({ service: "default/web" });
   assert.deepEqual([told.pending, told.ports[0]?.programmed], [true, false]);
   assert.match(told.summary.join(" "), /2 endpoints of 2 serve\..*a sync has to come/);
@@ -112,6 +113,11 @@ Deno.test("a change that waits for a sync is said to, and what it will change, a
     ["10.0.0.1", "10.0.0.2"],
   );
   assert.deepEqual((await insight.pending("none")).changes, expected, "asking changes nothing");
+  assert.equal(
+    large,
+    2,
+    "what tells of all service ports leaves something behind, and nothing else does",
+  );
   assert.equal(tracker.take().services.length, 1);
 });
 

@@ -3,10 +3,12 @@
  * rules: what it tells is what a sync then does, and it does nothing itself.
  */
 import assert from "node:assert/strict";
-import { sampleEndpoint, sampleService, sampleSlice } from "../../host/samples.ts";
+import { sampleEndpoint, sampleNode, sampleService, sampleSlice } from "../../host/samples.ts";
 import type { EndpointSlice, Service } from "../../schemas/kube.ts";
+import { Topology } from "../kit/packet/topology.ts";
 import { web } from "./cluster.ts";
 import { kubeObject } from "./kube_object.ts";
+import { NodeAgent } from "./node_agent.ts";
 import { NODE_NAME } from "./program.ts";
 import { startWeirCluster, type WeirCluster } from "./weir_on_manifests.ts";
 import { taskCommand } from "./weir_process.ts";
@@ -232,4 +234,30 @@ Deno.test("what somebody else's hand did to the rules is told as what a repair p
   // What clients are remembered by is the packets' own.
   assert.doesNotMatch(out, /map affinity/);
   assert.equal(await everything(), before);
+});
+
+Deno.test("on a fresh node the API server's Services are told as what a start would bring", async () => {
+  await using topology = await Topology.create({ backends: 1 });
+  await using agent = new NodeAgent(topology);
+  const master = await agent.startApiServer();
+  await agent.apply([sampleNode("", { name: NODE_NAME }), ...shop("10.96.7.7", "10.244.9.9")]);
+  const run = async (before: readonly string[] = []) => {
+    const [program, ...args] = topology.node.namespace.command([
+      ...before,
+      ...taskCommand(),
+      ...["diff", "--rules", "--exit-code", "--all"],
+      ...[`--master=${master}`, `--hostname-override=${NODE_NAME}`, ...FLAGS],
+    ]);
+    const { code, stdout, stderr } = await new Deno.Command(program, { args, cwd: ROOT }).output();
+    const text = new TextDecoder();
+    return { code, out: text.decode(stdout), err: text.decode(stderr) };
+  };
+  const { code, out, err } = await run();
+  assert.equal(code, 1, err);
+  assert.match(out, /^\+\t10\.96\.7\.7 \. tcp \. 80 : 0x[0-9a-f]{8}$/m);
+  assert.match(out, /^\+\t0x[0-9a-f]{8} \. 0 : 10\.244\.9\.9 \. 8080$/m);
+  assert.match(out, /^\+\tip daddr @cluster-ips ip saddr != 10\.244\.0\.0\/16 meta mark set /m);
+  const powerless = await run(["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"]);
+  assert.equal(powerless.code, 2, powerless.out);
+  assert.match(powerless.err, /run weir as root or with CAP_NET_ADMIN \(WEIR_NETLINK\)/);
 });

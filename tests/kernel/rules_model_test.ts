@@ -94,6 +94,79 @@ for (const [name, build] of CASES) {
   });
 }
 
+/** What somebody may write into a table by hand, and how it is told. */
+const BY_HAND: readonly (readonly [written: string, told: string])[] = [
+  ["ip saddr 192.0.2.1 drop", "ip saddr 192.0.2.1 drop"],
+  ["ip saddr 192.0.0.0/16 drop", "ip saddr 192.0.0.0/16 drop"],
+  ["ip saddr 192.0.2.0/25 drop", "ip saddr 192.0.2.0/25 drop"],
+  ["tcp dport 22 accept", "meta l4proto tcp th dport 22 accept"],
+  ["tcp dport { 80, 22 } counter", "meta l4proto tcp th dport { 22, 80 } counter"],
+  ["tcp dport 1000-2000 drop", "meta l4proto tcp th dport >= 1000 th dport <= 2000 drop"],
+  ["ct state { new, established } accept", "ct state { established, new } accept"],
+  ["ct state invalid drop", "ct state invalid drop"],
+  ["ct original ip daddr 10.0.0.1 drop", "ct original ip daddr 10.0.0.1 drop"],
+  ['iifname "eth*" meta mark set 0x7', 'iifname "eth*" meta mark set 0x00000007'],
+  ['log prefix "seen " accept', 'log prefix "seen " accept'],
+  ["fib saddr . iif oif missing drop", "fib saddr . iif oif 0 drop"],
+];
+
+for (const [written, told] of BY_HAND) {
+  Deno.test(`what somebody writes by hand reads as nft has it: ${written}`, async () => {
+    await using node = nftNode("node");
+    await node.run(["add table ip weir"]);
+    await node.run(["add chain ip weir c { type filter hook prerouting priority 0 ; }"]);
+    const before = await readTable(node.kernel, "weir");
+    await node.run([`add rule ip weir c ${written}`]);
+    const { changes } = compareRulesets(before, await readTable(node.kernel, "weir"));
+    assert.deepEqual(changes.map(({ name, lines }) => [name, lines]), [
+      ["c", [{ type: "added", text: told }]],
+    ]);
+  });
+}
+
+Deno.test("of two rules that have no syntax here it is still told that they are different", async () => {
+  await using node = nftNode("node");
+  await node.run(["add table ip weir"]);
+  const told: (string | undefined)[] = [];
+  for (const limit of ["10/second", "11/second", "10/minute"]) {
+    await node.run(["add chain ip weir c"]);
+    await node.run([`add rule ip weir c limit rate ${limit} accept`]);
+    const table = (await readTable(node.kernel, "weir")).get("ip") ?? assert.fail();
+    told.push(table.chains.get("c")?.rules.map((rule) => ruleText(rule, table)).join());
+    await node.run(["delete chain ip weir c"]);
+  }
+  assert.equal(new Set(told).size, 3);
+  for (const text of told) assert.match(text ?? "", /^\[ limit 0x[0-9a-f]+ \] accept$/);
+});
+
+Deno.test("sets that somebody adds by hand are told with all that their elements are", async () => {
+  await using node = nftNode("node");
+  await node.run(["add table ip weir"]);
+  const before = await readTable(node.kernel, "weir");
+  for (
+    const command of [
+      "add chain ip weir c",
+      "add set ip weir ranges { type ipv4_addr ; flags interval ; auto-merge ; }",
+      "add element ip weir ranges { 10.0.0.0/8, 192.0.2.5-192.0.2.9, 255.255.255.255 }",
+      "add set ip weir pairs { type ipv4_addr . inet_service ; flags interval ; }",
+      "add element ip weir pairs { 10.0.0.0/8 . 80-90 }",
+      "add set ip weir lasting { type ipv4_addr ; flags timeout ; }",
+      'add element ip weir lasting { 10.0.0.1 timeout 1h comment "a guest" }',
+      "add map ip weir ports { type inet_service : verdict ; }",
+      "add element ip weir ports { 80 : goto c, 81 : drop }",
+    ]
+  ) await node.run([command]);
+  const { changes, added } = compareRulesets(before, await readTable(node.kernel, "weir"));
+  assert.deepEqual(changes.map(({ name, lines }) => [name, ...lines.map(({ text }) => text)]), [
+    ["c"],
+    ["lasting", '10.0.0.1 timeout 3600s comment "a guest"'],
+    ["pairs", "10.0.0.0 . 80-10.255.255.255 . 90"],
+    ["ports", "80 : goto c", "81 : drop"],
+    ["ranges", "10.0.0.0/8", "192.0.2.5-192.0.2.9", "255.255.255.255"],
+  ]);
+  assert.deepEqual([added.chains, added.sets, added.elements], [1, 4, 7]);
+});
+
 const T = table("ip", "weir");
 const TARGET = chain(T, "target");
 const MARKS = map(T, "marks", ["mark"], ["mark"]);

@@ -1,0 +1,62 @@
+/**
+ * How `weir diff` ends: as diff(1) does for who asks whether something differs.
+ */
+import assert from "node:assert/strict";
+import type { CommandMachine } from "../bare_ground.ts";
+import { runCommand } from "./command.ts";
+import { diffCommand } from "./diff.ts";
+import { DIFF } from "./specs.ts";
+
+const PENDING = {
+  kind: "PendingSync",
+  revision: 3,
+  changes: [],
+  families: ["IPv4"],
+  node: { name: "here", zone: "", addresses: [], ignoresExternalIPs: false },
+};
+const CHANGE = { id: "default/web/TCP/IPv4", type: "removed", details: [] };
+
+async function diff(words: readonly string[], changes?: readonly unknown[]) {
+  let [out, err] = ["", ""];
+  const io = {
+    stdout: (text: string) => void (out += text),
+    stderr: (text: string) => void (err += text),
+    terminal: { stdout: false, stderr: false },
+    env: () => undefined,
+    hostname: () => "here",
+    readText: () => Promise.reject(new Error("no file is read")),
+    writeText: () => Promise.reject(new Error("no file is written")),
+  };
+  const fetch = () =>
+    changes === undefined
+      ? Promise.reject(new Error("Connection refused"))
+      : Promise.resolve(Response.json({ ...PENDING, changes }));
+  const ground = { fetch, machine: {} as CommandMachine };
+  const code = await runCommand(DIFF, words, io, (line) => diffCommand(line, io, ground))
+    .catch((thrown) => String(thrown));
+  return { code, out, err };
+}
+
+Deno.test("with --exit-code the same is 0, a difference 1, and what cannot be told 2", async () => {
+  const same = await diff(["--exit-code"], []);
+  assert.deepEqual([same.code, same.out], [
+    0,
+    "Nothing differs from what the kernel was told last (revision 3).\n",
+  ]);
+  const other = await diff(["--exit-code"], [CHANGE]);
+  assert.deepEqual([other.code, other.out.split("\n", 1)[0]], [1, "- default/web/TCP/IPv4"]);
+  const dead = await diff(["--exit-code"]);
+  assert.equal(dead.code, 2);
+  assert.match(dead.err, /^weir: Cannot ask weir at .*nobody answers.*\(WEIR_UNREACHABLE\)\n$/);
+});
+
+Deno.test("without it a difference is no failure, and trouble is told by whoever runs commands", async () => {
+  assert.equal((await diff([], [CHANGE])).code, 0);
+  assert.match(String((await diff([])).code), /WeirError: Cannot ask weir at/);
+});
+
+Deno.test("--all is refused where there are no rules to tell whole", async () => {
+  const { code, err } = await diff(["--all", "--exit-code"], []);
+  assert.equal(code, 2);
+  assert.match(err, /Cannot use flag "--all": it is for long lists of rules/);
+});
