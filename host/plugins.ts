@@ -163,8 +163,13 @@ export async function startPlugin(
   jail: Promise<Jail>,
 ): Promise<SupervisedPlugin> {
   const { deno, home, cache, base, limits, clock, profiling } = ground;
+  const fetching = (packages: readonly string[]) =>
+    ground.log.info("Fetching packages from npm that Deno has not cached, for 30 s at most", {
+      plugin: source.name,
+      packages: packages.join(", "),
+    });
   const [code, bars] = await Promise.all([
-    loadPlugin(source.reference, { deno, home, cache, base, fetch }),
+    loadPlugin(source.reference, { deno, home, cache, base, fetch, fetching }),
     jail,
   ]);
   const log = ground.log.with({ plugin: source.name });

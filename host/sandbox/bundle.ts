@@ -9,6 +9,7 @@ import * as v from "valibot";
 import { messageOf, WeirError } from "../../schemas/errors.ts";
 import { LIMITS, type Limits } from "../../schemas/wire.ts";
 import { graphFiles } from "./graph.ts";
+import { missingPackages } from "./missing_packages.ts";
 
 /** What bundling stands on. */
 export interface BundleOptions {
@@ -18,6 +19,8 @@ export interface BundleOptions {
   readonly home: URL;
   /** Where bundles are kept; made when it is missing. Ends in `/`. */
   readonly cache: URL;
+  /** Told which npm packages have to be fetched; nobody is if left out. */
+  readonly fetching?: (packages: readonly string[]) => void;
   /** What bounds the time and the size; `LIMITS` if left out. */
   readonly limits?: Pick<Limits, "bundleMs" | "codeBytes">;
 }
@@ -79,16 +82,68 @@ export async function bundlePlugin(entry: URL, options: BundleOptions): Promise<
   const recordFile = new URL(`${name}.json`, options.cache);
   const kept = await keptBundle(recordFile, options.cache);
   if (kept !== undefined) return kept;
+  const lock = await lockFor(entry, options);
+  try {
+    return await bundleAnew({ ...options, entry, lock }, recordFile);
+  } finally {
+    if (lock !== undefined) await Deno.remove(lock);
+  }
+}
+
+/** One bundling. */
+interface Job extends BundleOptions {
+  readonly entry: URL;
+  /** The lock of a third party's plugin; undefined for weir's own, which stands beside it. */
+  readonly lock: URL | undefined;
+}
+
+/** The package that the SDK is made with. */
+const SDK_PACKAGE = "valibot";
+
+const LockSchema = v.object({
+  version: v.string(),
+  specifiers: v.record(v.string(), v.string()),
+  npm: v.record(v.string(), v.unknown()),
+});
+
+/**
+ * A third party's packages are not in weir's lock, and it must not come to hold them. So there is
+ * one for this bundling alone, with the package of the SDK: without, Deno asks the registry for
+ * metadata, which is not in the cache where weir was installed by its lock.
+ */
+async function lockFor(entry: URL, { home, cache }: BundleOptions): Promise<URL | undefined> {
+  if (entry.href.startsWith(home.href)) return undefined;
+  const json: unknown = JSON.parse(await Deno.readTextFile(new URL("deno.lock", home)));
+  const { version, specifiers, npm } = v.parse(LockSchema, json);
+  const ours = <Value>(entries: Readonly<{ [key: string]: Value }>, prefix: string) =>
+    Object.fromEntries(Object.entries(entries).filter(([key]) => key.startsWith(prefix)));
+  const lock = new URL(`${crypto.randomUUID()}.lock`, cache);
+  const text = JSON.stringify({
+    version,
+    specifiers: ours(specifiers, `npm:${SDK_PACKAGE}@`),
+    npm: ours(npm, `${SDK_PACKAGE}@`),
+  });
+  await Deno.writeTextFile(lock, text);
+  return lock;
+}
+
+function lockOptions({ lock }: Job): readonly string[] {
+  // deno.json has it frozen.
+  return lock === undefined ? ["--frozen"] : [`--lock=${fileURLToPath(lock)}`, "--frozen=false"];
+}
+
+async function bundleAnew(options: Job, recordFile: URL): Promise<Bundle> {
+  const { entry } = options;
   const roots = [new URL("./", entry), ...WEIR.map((path) => new URL(path, options.home))];
   // The bundler comes before everyone else who reads the files: it alone is kept inside the roots.
-  let made = await runBundler(entry, roots, options, "text");
+  let made = await runFirst(roots, options);
   // A file may change while it is being bundled: the texts before and after must agree.
   for (let attempt = 0; attempt < 3; attempt++) {
-    const files = await hashFiles(await graphOf(entry, roots, options));
+    const files = await hashFiles(await graphOf(roots, options));
     const before = made;
-    made = await runBundler(entry, roots, options, "mapped").catch(() =>
+    made = await runBundler(roots, options, MAPPED).catch(() =>
       // What a map takes may be out of reach; the text alone was not, a moment ago.
-      runBundler(entry, roots, options, "text")
+      runBundler(roots, options, TEXT)
     );
     const { text, map } = made;
     const hash = await sha256(text);
@@ -139,20 +194,11 @@ async function hashFiles(files: readonly string[]): Promise<{ [url: string]: str
   return Object.fromEntries(entries);
 }
 
-/** The lock pins what weir itself imports; a plugin's own packages are not in it. */
-function lockOption(entry: URL, home: URL): string {
-  return entry.href.startsWith(home.href) ? "--frozen" : "--no-lock";
-}
-
-async function graphOf(
-  entry: URL,
-  roots: readonly URL[],
-  options: BundleOptions,
-): Promise<readonly string[]> {
-  const { home } = options;
+async function graphOf(roots: readonly URL[], options: Job): Promise<readonly string[]> {
+  const { entry, home } = options;
   const config = new URL("deno.json", home);
-  const args = ["--json", "--config", config.pathname, lockOption(entry, home), entry.href];
-  const json = await runDeno(entry, "info", args, options);
+  const args = ["--json", "--config", config.pathname, ...lockOptions(options), entry.href];
+  const json = await runDeno("info", args, options);
   return [...graphFiles(new TextDecoder().decode(json), entry.href, roots), config.href];
 }
 
@@ -165,15 +211,52 @@ interface Made {
   readonly map: Uint8Array;
 }
 
+/** What one run of the bundler is to do. */
+interface Run {
+  /** Whether the source map is wanted. */
+  readonly mapped: boolean;
+  /** Whether packages may be fetched. */
+  readonly fetches: boolean;
+}
+
+const TEXT: Run = { mapped: false, fetches: false };
+const MAPPED: Run = { mapped: true, fetches: false };
+/** Milliseconds for fetching packages, as for code from https. */
+const FETCH_MS = 30_000;
+
+/**
+ * Bundles by what Deno has cached, and fetches what it lacks: asked at once, it would wait for a
+ * registry that does not answer before it looks at what is there.
+ */
+async function runFirst(roots: readonly URL[], options: Job): Promise<Made> {
+  let lacking: readonly string[];
+  try {
+    return await runBundler(roots, options, TEXT);
+  } catch (thrown) {
+    lacking = missingPackages(messageOf(thrown));
+    if (lacking.length === 0) throw thrown;
+  }
+  options.fetching?.(lacking);
+  const { limits = LIMITS } = options;
+  const bundleMs = Math.min(limits.bundleMs, FETCH_MS);
+  const fetching = { ...options, limits: { ...limits, bundleMs } };
+  return await runBundler(roots, fetching, { mapped: false, fetches: true }).catch((thrown) => {
+    const said = messageOf(thrown);
+    if (missingPackages(said).length === 0 && !said.includes("has not ended")) throw thrown;
+    const state = `Deno has not cached ${lacking.join(", ")} of npm and cannot fetch it now; ` +
+      "start weir once where npm's registry answers, or pin a bundle that is ready";
+    throw failure(options.entry, state, thrown);
+  });
+}
+
 /** Bundles in a process that may read the roots and npm's packages, and nothing else. */
 async function runBundler(
-  entry: URL,
   roots: readonly URL[],
-  options: BundleOptions,
-  what: "text" | "mapped",
+  options: Job,
+  { mapped, fetches }: Run,
 ): Promise<Made> {
-  const { home } = options;
-  const json = await runDeno(entry, "info", ["--json"], options);
+  const { entry, home, lock } = options;
+  const json = await runDeno("info", ["--json"], options);
   const { npmCache, denoDir } = v.parse(PlacesSchema, JSON.parse(new TextDecoder().decode(json)));
   // Deno looks where a link leads; that the roots themselves are reached by links is the
   // operator's will.
@@ -182,20 +265,24 @@ async function runBundler(
   const comma = readable.find((path) => path.includes(","));
   // It would part one permission into two.
   if (comma !== undefined) throw failure(entry, `the path "${comma}" has a comma`);
-  const mapped = what === "mapped";
   // What Deno reads of its own accord, whoever asks it to bundle.
-  const settings = SETTINGS.map((file) => fileURLToPath(new URL(file, home)));
-  const made = await runDeno(entry, "run", [
+  const settings = [
+    ...SETTINGS.map((file) => new URL(file, home)),
+    ...lock === undefined ? [] : [lock],
+  ]
+    .map((file) => fileURLToPath(file));
+  const made = await runDeno("run", [
     "--quiet",
     "--no-prompt",
     "--no-remote",
+    ...(fetches ? [] : ["--cached-only"]),
     "--unstable-bundle",
     `--allow-read=${readable.join(",")}`,
     // To give up what it may read beside that, and to know where npm's settings are.
     ...(mapped ? ["--allow-ffi", "--allow-env=HOME"] : []),
     "--config",
     new URL("deno.json", home).pathname,
-    lockOption(entry, home),
+    ...lockOptions(options),
     new URL("../bundler_child.ts", import.meta.url).href,
     entry.href,
     home.href,
@@ -209,10 +296,9 @@ async function runBundler(
 }
 
 async function runDeno(
-  entry: URL,
   command: "info" | "run",
   args: readonly string[],
-  { deno, home, limits = LIMITS }: BundleOptions,
+  { entry, deno, home, limits = LIMITS }: Job,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { bundleMs, codeBytes } = limits;
   const late = AbortSignal.timeout(bundleMs);
