@@ -26,8 +26,14 @@ const RARELY_MS = 300_000;
 /** Milliseconds after the last look at the page at which who looked has gone. */
 const GONE_MS = 60_000;
 
-/** Looks that leave enough for a collection: each leaves up to half a megabyte. */
+/** Looks that leave enough for a collection. */
 const MANY_LOOKS = 50;
+
+/**
+ * Looks that are not waited out: with ten thousand Services each leaves 60 kB, which V8 does not
+ * tidy up before the heap has grown to a multiple, and the container may have a limit.
+ */
+const MOST_LOOKS = 1_000;
 
 /** Collects garbage after large work. */
 export class Collector {
@@ -57,10 +63,12 @@ export class Collector {
     });
   }
 
-  /** Takes notice of somebody who looks at the page: collects once they have gone, not before. */
+  /** Takes notice of somebody who looks at the page: collects once they have gone, or look on. */
   looked(): void {
     const { collect, clock } = this.#options;
     if (collect === undefined || ++this.#looks < MANY_LOOKS) return;
+    // Once: who looks again before a second is over must not put it off.
+    if (this.#looks % MOST_LOOKS === 0) this.soon();
     this.#cancelGone();
     this.#cancelGone = clock.after(GONE_MS, () => {
       if (this.#looks >= MANY_LOOKS) this.soon();

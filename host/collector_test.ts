@@ -72,3 +72,14 @@ Deno.test("a few looks at the page hold nothing up, and neither do those before 
   await clock.advance(600_000);
   assert.equal(at.length, 1);
 });
+
+Deno.test("while people look on and on garbage is collected every thousand looks", async () => {
+  const { clock, at, collector } = collecting();
+  for (let look = 1; look <= 2_500; look++) {
+    await clock.advance(100);
+    collector.looked();
+  }
+  assert.deepEqual(at, [101_000, 201_900]);
+  await clock.advance(600_000);
+  assert.deepEqual(at, [101_000, 201_900, 311_000]);
+});
