@@ -73,13 +73,13 @@ Deno.test("a change reads as a unified diff in nft's syntax, with what it comes 
 });
 
 Deno.test("ten thousand Services fill no more than a few pages, and --all tells them whole", () => {
-  const changes = Array.from({ length: 200 }, (_, index) => map(`map-${index}`, 10_000));
+  const changes = Array.from({ length: 200 }, (_, index) => map(`map-${index}`, 1_000));
   const short = rulesText(told(changes), PLAIN, false).split("\n");
   assert.ok(short.length < 1_500, `${short.length} lines`);
-  assert.equal(short[23], " \t… and 4990 more that go, 4990 that come; --all tells them");
+  assert.equal(short[23], " \t… and 490 more that go, 490 that come; --all tells them");
   assert.ok(short.includes("… and 140 more objects; --all tells them"));
   const whole = rulesText(told(changes), PLAIN, true).split("\n");
-  assert.equal(whole.filter((line) => /^[-+]\t/.test(line)).length, 2_000_000);
+  assert.equal(whole.filter((line) => /^[-+]\t/.test(line)).length, 200_000);
 });
 
 Deno.test("another order where chance chooses is told and makes no difference", () => {
