@@ -14,6 +14,7 @@ import type { Proxiers } from "../proxiers.ts";
 import type { Scheduler } from "../scheduler.ts";
 import type { ServiceTraffic } from "../telemetry/service_traffic.ts";
 import type { Tracker } from "../tracker.ts";
+import { Turns } from "../turns.ts";
 import type { ExplainFacts } from "./facts.ts";
 import type { PendingViews } from "./pending.ts";
 import type { QuestionWords } from "./question.ts";
@@ -49,16 +50,26 @@ const LONG_SYNC_MS = 500;
  */
 const IMPORT_MS = 500;
 
+/**
+ * Explanations that the proxier is asked for at a time, of all who ask: one that has very many
+ * unanswered calls counts as broken and is killed, and syncs wait behind those that it has.
+ */
+const MOST_CALLS = 4;
+/** Those that wait for their turn; who has lost patience waits no more. */
+const WAITING_CALLS = 256;
+
 /** Answers questions. */
 export class Insight {
   readonly #options: InsightOptions;
   readonly #facts: ExplainFacts;
   #prepared = false;
   #cancel: () => void = () => {};
+  readonly #calls: Turns;
 
   /** @param options The running proxy. */
   constructor(options: InsightOptions) {
     this.#options = options;
+    this.#calls = new Turns({ most: MOST_CALLS, waiting: WAITING_CALLS, clock: options.clock });
     const { tracker, revisions, config, settings, conntrack } = options;
     this.#facts = {
       tracker,
@@ -108,16 +119,23 @@ export class Insight {
 
   async #steps(query: ExplainQuery): Promise<readonly ExplainStep[]> {
     const { proxier, clock } = this.#options;
-    return await patiently(
-      clock,
-      `explain "${query.ip}"`,
-      proxier.call("explain", query, { deadlineMs: DEADLINE_MS }),
-    );
+    const action = `explain "${query.ip}"`;
+    return await patiently(clock, action, async (late) => {
+      const giveBack = await this.#calls.take(late);
+      if (giveBack === undefined) {
+        throw new WeirError("WEIR_PLUGIN_TIMEOUT", `Cannot ${action}: too many questions wait`);
+      }
+      try {
+        return await proxier.call("explain", query, { deadlineMs: DEADLINE_MS });
+      } finally {
+        giveBack();
+      }
+    });
   }
 
   async #traffic(ids: readonly string[]): Promise<readonly ServicePortTraffic[] | undefined> {
     const { traffic, clock } = this.#options;
-    const counts = await patiently(clock, 'read "the counters"', traffic.countsOf(ids));
+    const counts = await patiently(clock, 'read "the counters"', () => traffic.countsOf(ids));
     return counts && ids.map((_, index) => {
       const [connections = 0, packets = 0, bytes = 0] = counts.slice(3 * index, 3 * index + 3);
       return { connections, packets, bytes };
@@ -168,16 +186,24 @@ function parts() {
 }
 
 /** Waits for the proxier's answer, and says what it may mean when there is none. */
-async function patiently<T>(clock: Clock, action: string, answer: Promise<T>): Promise<T> {
+async function patiently<T>(
+  clock: Clock,
+  action: string,
+  ask: (late: AbortSignal) => Promise<T>,
+): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const cancel = clock.after(PATIENCE_MS, () =>
+  const giveUp = new AbortController();
+  const cancel = clock.after(PATIENCE_MS, () => {
     late.reject(
       new WeirError(
         "WEIR_PLUGIN_TIMEOUT",
         `Cannot ${action}: the proxier has not answered for ${PATIENCE_MS} ms; it may be busy ` +
           "with a sync",
       ),
-    ));
+    );
+    giveUp.abort();
+  });
+  const answer = ask(giveUp.signal);
   try {
     return await Promise.race([answer, late.promise]);
   } finally {

@@ -5,6 +5,7 @@
  * @module
  */
 import { Hono } from "hono";
+import type { Clock } from "../clock.ts";
 import { debugFlagsRoutes } from "./debug_flags.ts";
 import { pprofRoutes, type ProfileSubjects } from "./pprof.ts";
 import { type ZPagesOptions, zpagesRoutes } from "./zpages.ts";
@@ -44,14 +45,19 @@ const PROFILING_PATHS: readonly string[] = ["/debug/flags/v", "/debug/pprof/"];
  *
  * @param options What they stand on.
  * @param gates The feature gates in force.
+ * @param clock Time.
  * @returns A Hono application.
  */
-export function debugRoutes(options: DebugRoutesOptions, gates: ZPagesOptions["gates"]): Hono {
+export function debugRoutes(
+  options: DebugRoutesOptions,
+  gates: ZPagesOptions["gates"],
+  clock: Clock,
+): Hono {
   const { profiling, setVerbosity, zpages } = options;
   const paths = [...PATHS, ...(profiling === undefined ? [] : PROFILING_PATHS)].sort();
   const pages = new Hono().route("/", zpagesRoutes({ ...zpages, gates, paths }));
   if (profiling === undefined) return pages;
   return pages
     .route("/", debugFlagsRoutes(setVerbosity))
-    .route("/", pprofRoutes({ ...options, subjects: profiling }));
+    .route("/", pprofRoutes({ ...options, subjects: profiling, clock }));
 }

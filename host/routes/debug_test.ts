@@ -4,13 +4,17 @@ import { Profiling } from "../profiles/profiling.ts";
 import { debugRoutes } from "./debug.ts";
 
 function routes(profiling: boolean) {
-  return debugRoutes({
-    profiling: profiling ? new Profiling(new URL("file:///opt/weir/"), systemClock) : undefined,
-    commandLine: () => [],
-    profileSeconds: 1,
-    setVerbosity: () => {},
-    zpages: { flags: () => new Map(), startedAt: 0, now: () => 0, version: "1", runtime: "deno" },
-  }, () => ({}));
+  return debugRoutes(
+    {
+      profiling: profiling ? new Profiling(new URL("file:///opt/weir/"), systemClock) : undefined,
+      commandLine: () => [],
+      profileSeconds: 1,
+      setVerbosity: () => {},
+      zpages: { flags: () => new Map(), startedAt: 0, now: () => 0, version: "1", runtime: "deno" },
+    },
+    () => ({}),
+    systemClock,
+  );
 }
 
 const PROFILING = ["/debug/pprof/", "/debug/pprof/goroutine", "/debug/pprof/cmdline"];

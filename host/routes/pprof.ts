@@ -7,9 +7,11 @@
  */
 import { type Context, Hono } from "hono";
 import { messageOf } from "../../schemas/errors.ts";
+import type { Clock } from "../clock.ts";
 import { encodePprof, formatProfile, type Profile } from "../profiles/pprof.ts";
 import type { Profiler } from "../profiles/profiler.ts";
 import { masked } from "../telemetry/masked.ts";
+import { Turns } from "../turns.ts";
 
 /** What can be profiled. */
 export interface ProfileSubjects {
@@ -27,6 +29,14 @@ export interface PprofRoutesOptions {
   readonly commandLine: () => readonly string[];
   /** Seconds that a profile may last. */
   readonly profileSeconds: number;
+  readonly clock: Clock;
+}
+
+/** Who looks at the heap of a process. */
+interface HeapWatch {
+  readonly turns: Turns;
+  /** When the one request that watches it for some time has done, in milliseconds. */
+  until: number | undefined;
 }
 
 const NOSNIFF = { "X-Content-Type-Options": "nosniff" };
@@ -38,6 +48,17 @@ const CPU_SECONDS = 30;
 const TRACE_SECONDS = 1;
 /** What Go knows since the start, weir has to look for; as long as people wait gladly. */
 const ALLOCS_SECONDS = 10;
+
+/**
+ * Seconds of the longest trace and the longest look at allocations: what either keeps grows with
+ * its time, some megabytes each second that the process is busy.
+ */
+const GROWING_SECONDS = 30;
+
+/** Heap profiles of a process that may wait for the one that is taken. */
+const WAITING = 2;
+/** Reading the heap stops the process, so it does not happen more often than each fifth second. */
+const REST = 4;
 
 /** What the index says of each. */
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
@@ -52,8 +73,16 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
 type Taken = Response | Promise<Response>;
 
 /** Go's serveError, whose header tells pprof that the text is for people. */
-function refuse(context: Context, status: 400 | 404 | 500, text: string): Response {
-  return context.body(`${text}\n`, status, { ...TEXT, "X-Go-Pprof": "1" });
+function refuse(
+  context: Context,
+  status: 400 | 404 | 500 | 503,
+  text: string,
+  retryAfter?: number,
+): Response {
+  const later: Record<string, string> = retryAfter === undefined
+    ? {}
+    : { "Retry-After": String(Math.max(1, Math.ceil(retryAfter))) };
+  return context.body(`${text}\n`, status, { ...TEXT, "X-Go-Pprof": "1", ...later });
 }
 
 /** A whole number above 0, or undefined. */
@@ -113,7 +142,7 @@ function escaped(text: string): string {
  * @returns A Hono application.
  */
 export function pprofRoutes(options: PprofRoutesOptions): Hono {
-  const { subjects, commandLine, profileSeconds } = options;
+  const { subjects, commandLine, profileSeconds, clock } = options;
 
   /** Finds whom a request is about, and takes the profile. */
   const of =
@@ -131,8 +160,48 @@ export function pprofRoutes(options: PprofRoutesOptions): Hono {
         return refuse(context, 500, messageOf(thrown));
       }
     };
-  const tooLong = (context: Context) =>
-    refuse(context, 400, `profile duration exceeds the limit of ${profileSeconds} seconds`);
+  const tooLong = (context: Context, most = profileSeconds) =>
+    refuse(context, 400, `profile duration exceeds the limit of ${most} seconds`);
+  const growing = Math.min(GROWING_SECONDS, profileSeconds);
+  const heaps = new WeakMap<Profiler, HeapWatch>();
+  const watchOf = (profiler: Profiler) => {
+    const watch = heaps.get(profiler) ??
+      { turns: new Turns({ most: 1, waiting: WAITING, rest: REST, clock }), until: undefined };
+    heaps.set(profiler, watch);
+    return watch;
+  };
+  /** Reads the heap when it is this request's turn. */
+  const reading = async (context: Context, profiler: Profiler, read: () => Promise<Response>) => {
+    const giveBack = await watchOf(profiler).turns.take(context.req.raw.signal);
+    if (giveBack === undefined) {
+      const state = "Could not read the heap: it is being read for others, ask again";
+      return refuse(context, 503, state, REST);
+    }
+    try {
+      return await read();
+    } finally {
+      giveBack();
+    }
+  };
+  /** Watches the heap for some time; of a process for one request at a time. */
+  const watching = async (
+    context: Context,
+    profiler: Profiler,
+    seconds: number,
+    watch: () => Promise<Response>,
+  ) => {
+    const heap = watchOf(profiler);
+    if (heap.until !== undefined) {
+      const state = "Could not watch the heap: it is being watched for another request";
+      return refuse(context, 503, state, (heap.until - clock.now()) / 1000);
+    }
+    heap.until = clock.now() + seconds * 1000;
+    try {
+      return await watch();
+    } finally {
+      heap.until = undefined;
+    }
+  };
 
   const takeCpu = async (context: Context, profiler: Profiler) => {
     const seconds = positive(context.req.query("seconds")) ?? CPU_SECONDS;
@@ -149,7 +218,7 @@ export function pprofRoutes(options: PprofRoutesOptions): Hono {
   const takeTrace = async (context: Context, profiler: Profiler) => {
     const asked = Number(context.req.query("seconds"));
     const seconds = asked > 0 ? asked : TRACE_SECONDS;
-    if (seconds > profileSeconds) return tooLong(context);
+    if (seconds > growing) return tooLong(context, growing);
     if (profiler.recording) {
       return refuse(context, 500, "Could not enable tracing: cpu profiling already in use");
     }
@@ -163,31 +232,35 @@ export function pprofRoutes(options: PprofRoutesOptions): Hono {
   const takeHeap = async (context: Context, profiler: Profiler) => {
     const text = context.req.query("seconds");
     if (text === undefined) {
-      return await profileAnswer(
-        context,
-        "heap",
-        await profiler.heap((Number(context.req.query("gc")) || 0) > 0),
-      );
+      if (profiler.sampling) return sampled(context, profiler);
+      return await reading(context, profiler, async () => {
+        const profile = await profiler.heap((Number(context.req.query("gc")) || 0) > 0);
+        return await profileAnswer(context, "heap", profile);
+      });
     }
     const seconds = positive(text);
     if (seconds === undefined) return notPositive(context);
     if (seconds > profileSeconds) return tooLong(context);
-    const change = await profiler.heapChange(seconds, context.req.raw.signal);
-    return await profileAnswer(context, "heap-delta", change);
+    return await watching(context, profiler, seconds, async () => {
+      const change = await profiler.heapChange(seconds, context.req.raw.signal);
+      return await profileAnswer(context, "heap-delta", change);
+    });
+  };
+  /** While V8 samples what is allocated, live objects cannot be told from dead ones. */
+  const sampled = (context: Context, profiler: Profiler) => {
+    const { until = clock.now() } = watchOf(profiler);
+    const state = "Could not read the heap: allocations are being sampled";
+    return refuse(context, 503, state, (until - clock.now()) / 1000);
   };
   const takeAllocs = async (context: Context, profiler: Profiler) => {
     const text = context.req.query("seconds");
-    const seconds = text === undefined ? ALLOCS_SECONDS : positive(text);
+    const seconds = text === undefined ? Math.min(ALLOCS_SECONDS, growing) : positive(text);
     if (seconds === undefined) return notPositive(context);
-    if (seconds > profileSeconds) return tooLong(context);
-    if (profiler.sampling) {
-      return refuse(context, 500, "Could not sample allocations: they are sampled already");
-    }
-    return await profileAnswer(
-      context,
-      "allocs",
-      await profiler.allocations(seconds, context.req.raw.signal),
-    );
+    if (seconds > growing) return tooLong(context, growing);
+    return await watching(context, profiler, seconds, async () => {
+      const allocations = await profiler.allocations(seconds, context.req.raw.signal);
+      return await profileAnswer(context, "allocs", allocations);
+    });
   };
 
   return new Hono()

@@ -66,6 +66,7 @@ function serve(): Served {
     },
     commandLine: () => ["deno", "run", "mod.ts", "--profiling"],
     profileSeconds: 60,
+    clock: systemClock,
   });
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, app.fetch);
   return {
@@ -218,6 +219,47 @@ Deno.test("a second CPU profile at the same time is refused in Go's words", asyn
   assert.deepEqual([...new Uint8Array(arrayBuffer).subarray(0, 2)], [0x1f, 0x8b]);
 });
 
+Deno.test("the heap is watched for one request at a time, and another is told when to ask again", async () => {
+  await using served = serve();
+  const first = fetch(`${served.url}/allocs?seconds=2`);
+  while (!served.profiler.sampling) await new Promise((resume) => setTimeout(resume, 10));
+  for (
+    const [path, text] of [
+      ["/allocs?seconds=1", "Could not watch the heap: it is being watched for another request\n"],
+      ["/heap?seconds=1", "Could not watch the heap: it is being watched for another request\n"],
+      ["/heap", "Could not read the heap: allocations are being sampled\n"],
+    ] as const
+  ) {
+    const refused = await fetch(`${served.url}${path}`);
+    assert.deepEqual([refused.status, await refused.text()], [503, text]);
+    assert.match(refused.headers.get("retry-after") ?? "", /^[12]$/);
+    assert.equal(refused.headers.get("x-go-pprof"), "1");
+  }
+  // Another process' heap is another one's.
+  const other = await fetch(`${served.url}/heap?plugin=proxier-nftables`);
+  assert.deepEqual([other.status, (await other.bytes())[0]], [200, 0x1f]);
+  assert.equal((await first).status, 200);
+  await (await first).body?.cancel();
+  const after = await fetch(`${served.url}/heap`);
+  assert.deepEqual([after.status, (await after.bytes())[0]], [200, 0x1f]);
+});
+
+Deno.test("of many who read the heap at once three are answered, and the others told to ask again", async () => {
+  await using served = serve();
+  const answers = await Promise.all(
+    Array.from({ length: 12 }, () => fetch(`${served.url}/heap?gc=1`)),
+  );
+  const statuses = answers.map(({ status }) => status).toSorted();
+  for (const answer of answers) {
+    const body = await answer.text();
+    if (answer.status !== 503) continue;
+    assert.equal(body, "Could not read the heap: it is being read for others, ask again\n");
+    assert.equal(answer.headers.get("retry-after"), "4");
+  }
+  assert.deepEqual(statuses.slice(0, 3), [200, 200, 200]);
+  assert.equal(statuses[3], 503);
+});
+
 Deno.test("a client that goes away ends its profile", async () => {
   await using served = serve();
   const going = new AbortController();
@@ -237,7 +279,8 @@ Deno.test("a client that goes away ends its profile", async () => {
 
 const REFUSED: readonly (readonly [string, number, RegExp])[] = [
   ["/profile?seconds=61", 400, /^profile duration exceeds the limit of 60 seconds$/],
-  ["/trace?seconds=61", 400, /^profile duration exceeds the limit of 60 seconds$/],
+  ["/trace?seconds=31", 400, /^profile duration exceeds the limit of 30 seconds$/],
+  ["/allocs?seconds=31", 400, /^profile duration exceeds the limit of 30 seconds$/],
   ["/heap?seconds=0", 400, /^invalid value for "seconds" - must be a positive integer$/],
   ["/allocs?seconds=x", 400, /^invalid value for "seconds" - must be a positive integer$/],
   ["/mutex", 404, /^Unknown profile$/],

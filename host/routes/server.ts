@@ -9,9 +9,13 @@ import type { Log } from "../../schemas/capability.ts";
 import { messageOf, WeirError } from "../../schemas/errors.ts";
 import type { Clock } from "../clock.ts";
 import { sleep } from "../sleep.ts";
+import { SlowReader } from "./sendings.ts";
 
 /** Upstream's `wait.Until(fn, 5*time.Second)`. */
 const RETRY_MS = 5000;
+
+/** Milliseconds before a server that was lost listens anew. */
+const PAUSE_MS = 500;
 
 /** Milliseconds that requests under way have to finish once the signal has aborted. */
 const GRACE_MS = 1000;
@@ -84,21 +88,35 @@ function cuttable(handler: ServerOptions["handler"]) {
   };
 }
 
+/** A server that is bound. */
+interface Bound {
+  readonly port: number;
+  /** Settles when it is over; rejects when it cannot accept connections any more. */
+  readonly finished: Promise<void>;
+  /** Accepts no more, and lets requests under way be answered. */
+  readonly shutdown: () => Promise<void>;
+  /** Ends it with all its connections. */
+  readonly drop: () => void;
+}
+
 /** Binds, again and again if need be. Undefined when the signal came first. */
 async function bind(
   options: ServerOptions,
   handler: (request: Request) => Promise<Response>,
-): Promise<Deno.HttpServer<Deno.NetAddr> | undefined> {
+): Promise<Bound | undefined> {
   const { name, address, log, clock, onTaken, signal } = options;
   const text = formatBindAddress(address);
   let failures = 0;
   while (!signal.aborted) {
     try {
+      const controller = new AbortController();
       const server = Deno.serve({
         hostname: address.ip,
         port: address.port,
+        signal: controller.signal,
         onListen: () => {},
         onError: (error) => {
+          if (error instanceof SlowReader) return new Response("Too slow\n", { status: 503 });
           log.error("Cannot answer a request", { server: name, err: messageOf(error) });
           return new Response("Internal Server Error\n", { status: 500 });
         },
@@ -107,7 +125,12 @@ async function bind(
       // A recovery shows where the failure showed.
       if (failures > 0) log.info("Serving after all", fields);
       else log.debug("Serving", fields);
-      return server;
+      return {
+        port: server.addr.port,
+        finished: server.finished,
+        shutdown: () => server.shutdown(),
+        drop: () => controller.abort(),
+      };
     } catch (error) {
       const state = remedy(error, options);
       if (onTaken === "fail") {
@@ -126,6 +149,31 @@ async function bind(
 }
 
 /**
+ * Waits until a server is to end, or cannot accept any more: Deno gives up a listener at the first
+ * failure, and the usual one is that whoever it is has opened more connections than the process may
+ * have files (EMFILE). Those connections have to go, as everything else of weir needs files, too.
+ *
+ * @returns Whether it was lost.
+ */
+async function lost(server: Bound, { name, log, signal }: ServerOptions): Promise<boolean> {
+  const ended = Promise.withResolvers<false>();
+  const end = () => ended.resolve(false);
+  signal.addEventListener("abort", end, { once: true });
+  if (signal.aborted) end();
+  const failed = server.finished.then(() => false, (error) => {
+    log.error(
+      "Cannot accept connections any more: all that are open are closed, and weir listens anew",
+      { server: name, err: messageOf(error) },
+    );
+    server.drop();
+    return true;
+  });
+  const answer = await Promise.race([failed, ended.promise]);
+  signal.removeEventListener("abort", end);
+  return answer;
+}
+
+/**
  * Serves until the signal aborts. `[::]` takes IPv4 too, as Go's net.Listen does on Linux.
  *
  * @param options Where, what and for how long.
@@ -135,15 +183,15 @@ export function startServer(options: ServerOptions): Server {
   const { clock, signal } = options;
   const { handler, cut } = cuttable(options.handler);
   const binding = bind(options, handler);
-  const bound = binding.then((server) => server?.addr.port);
+  const bound = binding.then((server) => server?.port);
   const finished = (async () => {
-    const server = await binding.catch(() => undefined);
-    if (server === undefined) return;
-    if (!signal.aborted) {
-      await new Promise<void>((resolve) =>
-        signal.addEventListener("abort", () => resolve(), { once: true })
-      );
+    let server = await binding.catch(() => undefined);
+    while (server !== undefined && await lost(server, options)) {
+      await sleep(clock, PAUSE_MS, signal);
+      const address = { ...options.address, port: server.port };
+      server = await bind({ ...options, address, onTaken: "retry" }, handler);
     }
+    if (server === undefined) return;
     const cancel = clock.after(GRACE_MS, cut);
     await server.shutdown();
     cancel();

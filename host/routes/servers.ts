@@ -16,6 +16,7 @@ import { recordHealthcheck } from "../telemetry/healthcheck_metrics.ts";
 import type { MachineIds } from "../process/machine.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { MetricRegistry } from "../telemetry/metrics.ts";
+import { bounded } from "./bounded.ts";
 import { insightRoutes, type InsightSource } from "./insight.ts";
 import { debugRoutes, type DebugRoutesOptions } from "./debug.ts";
 import { guard } from "./guard.ts";
@@ -126,11 +127,12 @@ export class Servers {
     });
     const pages = new Hono<{ Bindings: PageBindings }>()
       .use(guard(() => options.config().nodeName))
+      .use(bounded(clock))
       .route("/", metrics)
       .route("/", pageRoutes(pageFacts(options), clock))
       .route("/debug/traces", traceRoutes(options.traces))
       .route("/", insightRoutes(options.insight))
-      .route("/", debugRoutes(options.debug, () => options.config().featureGates));
+      .route("/", debugRoutes(options.debug, () => options.config().featureGates, clock));
     this.#roles = [
       {
         name: "health",
