@@ -12,7 +12,7 @@ import { Sendings } from "./sendings.ts";
 const MOST = 4;
 
 /** Requests that may wait for their turn. */
-const WAITING = 64;
+const WAITING = 28;
 
 /**
  * What takes no turn: it costs nothing, and load balancers and people wait for it; or it is bounded

@@ -37,6 +37,10 @@ interface HeapWatch {
   readonly turns: Turns;
   /** When the one request that watches it for some time has done, in milliseconds. */
   until: number | undefined;
+  /** Whether it is told what is allocated, and not what lives. */
+  sampling: boolean;
+  /** Settles when the last one who read it has done. */
+  reading: Promise<void> | undefined;
 }
 
 const NOSNIFF = { "X-Content-Type-Options": "nosniff" };
@@ -166,19 +170,34 @@ export function pprofRoutes(options: PprofRoutesOptions): Hono {
   const heaps = new WeakMap<Profiler, HeapWatch>();
   const watchOf = (profiler: Profiler) => {
     const watch = heaps.get(profiler) ??
-      { turns: new Turns({ most: 1, waiting: WAITING, rest: REST, clock }), until: undefined };
+      {
+        turns: new Turns({ most: 1, waiting: WAITING, rest: REST, clock }),
+        until: undefined,
+        sampling: false,
+        reading: undefined,
+      };
     heaps.set(profiler, watch);
     return watch;
   };
+  /** While V8 samples what is allocated, live objects cannot be told from dead ones. */
+  const sampled = (context: Context, profiler: Profiler) => {
+    const { until = clock.now() } = watchOf(profiler);
+    const state = "Could not read the heap: allocations are being sampled";
+    return refuse(context, 503, state, (until - clock.now()) / 1000);
+  };
   /** Reads the heap when it is this request's turn. */
-  const reading = async (context: Context, profiler: Profiler, read: () => Promise<Response>) => {
+  const reading = async (context: Context, profiler: Profiler, collect: boolean) => {
     const giveBack = await watchOf(profiler).turns.take(context.req.raw.signal);
     if (giveBack === undefined) {
       const state = "Could not read the heap: it is being read for others, ask again";
       return refuse(context, 503, state, REST);
     }
+    const heap = watchOf(profiler);
     try {
-      return await read();
+      if (heap.sampling) return sampled(context, profiler);
+      const read = profiler.heap(collect);
+      heap.reading = read.then(() => {}, () => {});
+      return await profileAnswer(context, "heap", await read);
     } finally {
       giveBack();
     }
@@ -232,11 +251,8 @@ export function pprofRoutes(options: PprofRoutesOptions): Hono {
   const takeHeap = async (context: Context, profiler: Profiler) => {
     const text = context.req.query("seconds");
     if (text === undefined) {
-      if (profiler.sampling) return sampled(context, profiler);
-      return await reading(context, profiler, async () => {
-        const profile = await profiler.heap((Number(context.req.query("gc")) || 0) > 0);
-        return await profileAnswer(context, "heap", profile);
-      });
+      if (watchOf(profiler).sampling) return sampled(context, profiler);
+      return await reading(context, profiler, (Number(context.req.query("gc")) || 0) > 0);
     }
     const seconds = positive(text);
     if (seconds === undefined) return notPositive(context);
@@ -246,20 +262,22 @@ export function pprofRoutes(options: PprofRoutesOptions): Hono {
       return await profileAnswer(context, "heap-delta", change);
     });
   };
-  /** While V8 samples what is allocated, live objects cannot be told from dead ones. */
-  const sampled = (context: Context, profiler: Profiler) => {
-    const { until = clock.now() } = watchOf(profiler);
-    const state = "Could not read the heap: allocations are being sampled";
-    return refuse(context, 503, state, (until - clock.now()) / 1000);
-  };
   const takeAllocs = async (context: Context, profiler: Profiler) => {
     const text = context.req.query("seconds");
     const seconds = text === undefined ? Math.min(ALLOCS_SECONDS, growing) : positive(text);
     if (seconds === undefined) return notPositive(context);
     if (seconds > growing) return tooLong(context, growing);
     return await watching(context, profiler, seconds, async () => {
-      const allocations = await profiler.allocations(seconds, context.req.raw.signal);
-      return await profileAnswer(context, "allocs", allocations);
+      const heap = watchOf(profiler);
+      heap.sampling = true;
+      try {
+        // V8 begins anew, but not under who reads at this moment.
+        await heap.reading;
+        const allocations = await profiler.allocations(seconds, context.req.raw.signal);
+        return await profileAnswer(context, "allocs", allocations);
+      } finally {
+        heap.sampling = false;
+      }
     });
   };
 
