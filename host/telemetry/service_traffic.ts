@@ -151,30 +151,28 @@ export class ServiceTraffic {
 
   #take(ports: readonly CountedPort[], counts: readonly number[]): void {
     const reading = this.#readings;
-    const fresh: number[] = [];
-    for (const [index, { id }] of ports.entries()) {
-      const known = this.#known.get(id);
-      if (known === undefined) fresh.push(index);
+    const fresh: { readonly port: CountedPort; readonly from: number }[] = [];
+    let from = 0;
+    for (const port of ports) {
+      const known = this.#known.get(port.id);
+      if (known === undefined) fresh.push({ port, from });
       else {
         known.seen = reading;
-        this.#add(known, counts, index * COUNTS);
+        this.#add(known, counts, from);
       }
+      from += COUNTS;
     }
     const left = this.#sweep(reading);
-    const added = fresh.flatMap((index) => {
-      const port = ports[index];
-      return port === undefined ? [] : [{ port, index }];
-    });
     // A Service whose port has another name now goes on; places are free before anybody is given one.
-    const strangers = added.filter(({ port, index }) => {
+    const strangers = fresh.filter(({ port, from }) => {
       const row = this.#series.find(port);
-      if (row !== undefined) this.#begin(port, row, counts, index * COUNTS);
+      if (row !== undefined) this.#begin(port, row, counts, from);
       return row === undefined;
     });
     for (const row of left) if (row.ports === 0) this.#series.remove(row);
-    for (const { port, index } of strangers) {
+    for (const { port, from } of strangers) {
       const row = this.#series.find(port) ?? this.#series.add(port, this.#options.limit());
-      this.#begin(port, row, counts, index * COUNTS);
+      this.#begin(port, row, counts, from);
     }
     this.#options.registry.metrics.servicesFolded.set(this.#series.folded);
   }
@@ -214,9 +212,11 @@ export class ServiceTraffic {
   }
 
   #add({ row, at }: Known, counts: readonly number[], from: number): void {
-    for (const [index, count] of SERVICE_COUNTS.entries()) {
-      const [had, has] = [this.#last[at + index] ?? 0, counts[from + index] ?? 0];
-      if (has === had) continue;
+    for (let index = 0; index < COUNTS; index++) {
+      const had = this.#last[at + index] ?? 0;
+      const has = counts[from + index] ?? 0;
+      const count = SERVICE_COUNTS[index];
+      if (has === had || count === undefined) continue;
       this.#last[at + index] = has;
       // A count that fell has begun anew.
       row.counts[count] += has < had ? has : has - had;

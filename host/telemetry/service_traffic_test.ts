@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { MOST_TRAFFIC_IDS, type TrafficQuery } from "../../schemas/calls.ts";
 import { recordingLog } from "../../tests/kit/recording_log.ts";
 import { SimulatedClock } from "../simulated_clock.ts";
@@ -113,6 +114,69 @@ Deno.test("a Service that is gone has no series, and a new one of its name begin
   scene.ports = [port("a"), port("b")];
   scene.set("a", 2);
   assert.deepEqual(await scene.scrape(), { a: 2, b: 0 });
+});
+
+Deno.test("a Service whose port has another name, or whose ports come and go, keeps its series", async () => {
+  const scene = new Scene();
+  scene.limit = 1;
+  scene.ports = [port("a", "http"), port("b")];
+  scene.set("a", 10, "http");
+  scene.set("b", 5);
+  assert.deepEqual(await scene.scrape(), { a: 10, _other: 5 });
+  scene.ports = [port("c"), port("a", "web"), port("b")];
+  scene.set("a", 3, "web");
+  assert.deepEqual(await scene.scrape(), { a: 13, _other: 5 });
+  scene.ports = [port("a", "web"), port("a", "dns"), port("b", "dns")];
+  scene.set("a", 1, "dns");
+  scene.set("b", 2, "dns");
+  assert.deepEqual(await scene.scrape(), { a: 14, _other: 7 });
+  scene.ports = [port("a", "dns")];
+  scene.set("a", 4, "dns");
+  assert.deepEqual(await scene.scrape(), { a: 17, _other: 7 });
+  assert.deepEqual(await scene.series("weir_services_folded"), { "": 0 });
+});
+
+Deno.test("whatever Services come and go, each has what it got since it came, in one line", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(fc.tuple(fc.nat(6), fc.nat(2), fc.nat(9)), { maxLength: 12 }), {
+        maxLength: 8,
+      }),
+      async (readings) => {
+        const scene = new Scene();
+        let [before, expected] = [new Map<string, number>(), new Map<string, number>()];
+        for (const reading of readings) {
+          const now = new Map(
+            reading.map((
+              [name, portName, count],
+            ) => [port(`s${name}`, `p${portName}`).id, count] as const),
+          );
+          scene.ports = reading.map(([name, portName]) => port(`s${name}`, `p${portName}`))
+            .filter(({ id }, index, all) => all.findIndex((one) => one.id === id) === index);
+          scene.counts = now;
+          const next = new Map<string, number>();
+          for (const { id, name } of scene.ports) {
+            const [had, has] = [before.get(id) ?? 0, now.get(id) ?? 0];
+            const more = has < had ? has : has - had;
+            next.set(name, (next.get(name) ?? expected.get(name) ?? 0) + more);
+          }
+          [before, expected] = [now, next];
+          assert.deepEqual(await scene.scrape(), Object.fromEntries(next));
+        }
+      },
+    ),
+    { seed: 20_261_127, numRuns: 200 },
+  );
+});
+
+Deno.test("thousands of Services are written in pieces, each once", async () => {
+  const scene = new Scene();
+  scene.limit = 2_000;
+  scene.ports = Array.from({ length: 2_500 }, (_, index) => port(`s${index}`));
+  scene.ports.forEach(({ id }, index) => scene.counts.set(id, index));
+  const found = await scene.scrape();
+  assert.equal(Object.keys(found).length, 2_001);
+  assert.deepEqual([found["s0"], found["s1999"], found["_other"]], [0, 1_999, 1_124_750]);
 });
 
 Deno.test("scrapes within a second share a reading, and those at the same time wait for one", async () => {

@@ -77,9 +77,11 @@ export async function readTraffic(
 ): Promise<Traffic> {
   const found = new Map<string, { -readonly [Key in keyof ServicePortTraffic]: number }>();
   const at = (id: string) => {
-    const known = found.get(id) ?? { ...NOTHING };
-    found.set(id, known);
-    return known;
+    const known = found.get(id);
+    if (known !== undefined) return known;
+    const fresh = { connections: 0, packets: 0, bytes: 0 };
+    found.set(id, fresh);
+    return fresh;
   };
   for (const family of mirror.settings.families) {
     const { setConnections, spaces } = OBJECTS[family];

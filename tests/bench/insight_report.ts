@@ -16,6 +16,10 @@ function ms(samples: readonly number[]): string {
   return [0.5, 0.99, 1].map((q) => quantile(samples, q).toFixed(1)).join(" / ");
 }
 
+function average(samples: readonly number[]): string {
+  return samples.length === 0 ? "–" : quantile(samples, 0.5).toFixed(1);
+}
+
 function megabytes(samples: readonly number[]): string {
   return samples.length === 0 ? "–" : (quantile(samples, 0.5) / 1e6).toFixed(1);
 }
@@ -25,11 +29,9 @@ const ROWS: readonly (readonly [string, (side: InsightSide) => string])[] = [
   ["a Service by name", ({ service }) => ms(service)],
   ["an address and port", ({ address }) => ms(address)],
   ["a connection", ({ connection }) => ms(connection)],
+  ["CPU time of a question, average (ms)", ({ questionCpu }) => average(questionCpu)],
   ["a scrape", ({ scrapes }) => ms(scrapes)],
-  [
-    "CPU time of a scrape, average (ms)",
-    ({ scrapeCpu }) => scrapeCpu.length === 0 ? "–" : quantile(scrapeCpu, 0.5).toFixed(0),
-  ],
+  ["CPU time of a scrape, average (ms)", ({ scrapeCpu }) => average(scrapeCpu)],
   ["one change, nobody scrapes", ({ quietChanges }) => ms(quietChanges)],
   ["one change during a scrape", ({ scrapedChanges }) => ms(scrapedChanges)],
   ["PSS settled (MB)", ({ settled }) => megabytes(settled)],
