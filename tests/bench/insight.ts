@@ -300,7 +300,7 @@ export async function measureInsight(plan: InsightPlan): Promise<InsightMeasurem
         const side = found[name]?.[mode];
         if (side !== undefined) running.push({ node, side });
       }
-      await sleep(8_000);
+      await sleep(5_000);
       for (const { node, side } of running) side.settled.push(node.memory);
       progress(`${step}questions`);
       await measureQuestions(running, cluster, plan.questions);
@@ -308,7 +308,7 @@ export async function measureInsight(plan: InsightPlan): Promise<InsightMeasurem
       for (const { node } of running) await node.connect(cluster.slice(0, USED));
       await measureScrapes(running, plan.scrapes);
       if (mode === "counted") await measureChanges(running, plan.scrapes);
-      await sleep(3_000);
+      await sleep(2_000);
       for (const { node, side } of running) side.after.push(node.memory);
     }
   }

@@ -208,7 +208,7 @@ async function inside(): Promise<number> {
     services: 10_000,
     rounds: starts,
     questions: 50,
-    scrapes: 6,
+    scrapes: 4,
     flows: 20_000,
     subjects: insightSubjects(),
     progress,
