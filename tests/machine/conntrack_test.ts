@@ -16,7 +16,7 @@ import { sampleEndpoint, sampleService, sampleSlice } from "../../host/samples.t
 import type { SysctlKey } from "../../schemas/sysctl.ts";
 import { ManifestFolder } from "../kernel/manifest_folder.ts";
 import { WeirProcess } from "../kernel/weir_process.ts";
-import { errorsOf, OwnMachine } from "./own_machine.ts";
+import { OwnMachine, writeConfiguration } from "./own_machine.ts";
 
 const PREFIX = "net.netfilter.nf_conntrack_";
 const MAX = "net/netfilter/nf_conntrack_max";
@@ -54,14 +54,7 @@ Deno.test("weir on a node that has loaded nothing of netfilter", async (t) => {
   await folder.write("web.json", [sampleService(), sampleSlice([sampleEndpoint("10.244.1.1")])]);
   const path = `${folder.path}/../config.json`;
   const configure = (conntrack: Readonly<Record<string, unknown>>) =>
-    Deno.writeTextFile(
-      path,
-      JSON.stringify({
-        apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
-        kind: "KubeProxyConfiguration",
-        conntrack,
-      }),
-    );
+    writeConfiguration(path, { conntrack });
   await configure({ maxPerCore: PER_CORE, min: 131_072 });
   await using weir = new WeirProcess(machine.namespace, {
     before: SYS_READ_ONLY,
@@ -80,7 +73,7 @@ Deno.test("weir on a node that has loaded nothing of netfilter", async (t) => {
     for (const name of ["nf_tables", "nft_chain_nat", "nf_conntrack", "nft_ct"]) {
       assert.ok(modules.includes(name), name);
     }
-    assert.deepEqual(errorsOf(weir), []);
+    assert.doesNotMatch(weir.log, /^E/m);
   });
 
   await t.step(
@@ -178,6 +171,6 @@ Deno.test("weir on a node that has loaded nothing of netfilter", async (t) => {
     await limitIs(50_000);
     await weir.said(/^I.*"The conntrack table has room again" entries=\d+ limit=50000$/m);
     assert.equal(weir.log.match(/nearly full/g)?.length, 1);
-    assert.deepEqual(errorsOf(weir), []);
+    assert.doesNotMatch(weir.log, /^E/m);
   });
 });

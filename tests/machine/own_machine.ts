@@ -6,9 +6,9 @@
 import assert from "node:assert/strict";
 import { NetworkNamespace } from "../../host/capabilities/namespace.ts";
 import { readSystemFile, writeSystemFile } from "../../host/capabilities/system_file.ts";
+import { LIMITS } from "../../schemas/wire.ts";
 import { succeed } from "../kernel/namespace_program.ts";
-import { until } from "../kernel/patience.ts";
-import type { WeirProcess } from "../kernel/weir_process.ts";
+import { patient, until } from "../kernel/patience.ts";
 import { MARK } from "../vm/machine.ts";
 
 const MODPROBE = "/proc/sys/kernel/modprobe";
@@ -114,14 +114,25 @@ export class OwnMachine implements Disposable {
 }
 
 /**
- * The errors that weir has logged, but for a plugin's start that took long: an emulated processor is
- * slower than the limit on it, and weir starts it again.
+ * Writes a configuration file for weir on this machine: plugins are given the time that they take to
+ * start on an emulated processor.
  *
- * @param weir With its log.
- * @returns Whole lines.
+ * @param path Where.
+ * @param fields Of KubeProxyConfiguration.
  */
-export function errorsOf({ log }: Pick<WeirProcess, "log">): string[] {
-  return log.split("\n").filter((line) => /^E(?!.*no welcome within)/.test(line));
+export async function writeConfiguration(
+  path: string,
+  fields: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const documents = [
+    { apiVersion: "kubeproxy.config.k8s.io/v1alpha1", kind: "KubeProxyConfiguration", ...fields },
+    {
+      apiVersion: "weir.dev/v1alpha1",
+      kind: "WeirConfiguration",
+      limits: { handshakeMs: patient(LIMITS.handshakeMs) },
+    },
+  ];
+  await Deno.writeTextFile(path, documents.map((one) => JSON.stringify(one)).join("\n---\n"));
 }
 
 function readModules(): { readonly name: string; readonly users: number }[] {

@@ -8,7 +8,7 @@ import { runInside } from "../kernel/namespace_program.ts";
 import { ManifestFolder } from "../kernel/manifest_folder.ts";
 import { NODE_NAME } from "../kernel/program.ts";
 import { taskCommand, WeirProcess } from "../kernel/weir_process.ts";
-import { errorsOf, OwnMachine } from "./own_machine.ts";
+import { OwnMachine, writeConfiguration } from "./own_machine.ts";
 
 const NODE = "192.0.2.1";
 const CLUSTER_IP = "10.96.0.1";
@@ -42,12 +42,14 @@ Deno.test("weir on a node without IPv6", async (t) => {
   await network(machine);
   await using folder = await ManifestFolder.create();
   await folder.write("web.json", DUAL_STACK);
+  const path = `${folder.path}/../config.json`;
+  await writeConfiguration(path, { metricsBindAddress: "[::]:10249" });
   await using _backend = Deno.serve(
     { hostname: NODE, port: 8080, onListen: () => {} },
     () => new Response("served"),
   );
   await using weir = new WeirProcess(machine.namespace, {
-    flags: [`--manifests=${folder.path}`, "--metrics-bind-address=[::]:10249"],
+    flags: [`--manifests=${folder.path}`, `--config=${path}`],
   });
 
   await t.step("serves IPv4 alone, of a Service of both families too", async () => {
@@ -82,7 +84,7 @@ Deno.test("weir on a node without IPv6", async (t) => {
   });
 
   await t.step("says of an address of IPv6 which one to give in its place", async () => {
-    const errors = errorsOf(weir);
+    const errors = weir.log.match(/^E.*$/mg) ?? [];
     assert.equal(errors.length, 1, errors.join("\n"));
     assert.match(
       errors[0] ?? "",
@@ -95,6 +97,7 @@ Deno.test("weir on a node without IPv6", async (t) => {
       ...taskCommand(),
       "check",
       `--manifests=${folder.path}`,
+      `--config=${path}`,
       `--hostname-override=${NODE_NAME}`,
     ]);
     assert.equal(code, 0, stdout);
