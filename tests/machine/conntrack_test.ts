@@ -16,7 +16,7 @@ import { sampleEndpoint, sampleService, sampleSlice } from "../../host/samples.t
 import type { SysctlKey } from "../../schemas/sysctl.ts";
 import { ManifestFolder } from "../kernel/manifest_folder.ts";
 import { WeirProcess } from "../kernel/weir_process.ts";
-import { OwnMachine, writeConfiguration } from "./own_machine.ts";
+import { firstSync, OwnMachine, writeConfiguration } from "./own_machine.ts";
 
 const PREFIX = "net.netfilter.nf_conntrack_";
 const MAX = "net/netfilter/nf_conntrack_max";
@@ -68,7 +68,7 @@ Deno.test("weir on a node that has loaded nothing of netfilter", async (t) => {
   const least = MOST_SCALED + 100_000;
 
   await t.step("has the kernel load what it needs, and serves", async () => {
-    await weir.said(/"Synced" kind="full" revision=1 ports=1/);
+    await firstSync(weir);
     const { modules } = machine;
     for (const name of ["nf_tables", "nft_chain_nat", "nf_conntrack", "nft_ct"]) {
       assert.ok(modules.includes(name), name);

@@ -8,7 +8,8 @@ import { NetworkNamespace } from "../../host/capabilities/namespace.ts";
 import { readSystemFile, writeSystemFile } from "../../host/capabilities/system_file.ts";
 import { LIMITS } from "../../schemas/wire.ts";
 import { succeed } from "../kernel/namespace_program.ts";
-import { patient, until } from "../kernel/patience.ts";
+import { PATIENCE, patient, until } from "../kernel/patience.ts";
+import type { WeirProcess } from "../kernel/weir_process.ts";
 import { MARK } from "../vm/machine.ts";
 
 const MODPROBE = "/proc/sys/kernel/modprobe";
@@ -133,6 +134,22 @@ export async function writeConfiguration(
     },
   ];
   await Deno.writeTextFile(path, documents.map((one) => JSON.stringify(one)).join("\n---\n"));
+}
+
+/** Milliseconds for all of weir to start on an emulated processor that is not this test's alone. */
+const START = 3 * PATIENCE;
+
+/**
+ * Waits until weir has put its first rules into the kernel.
+ *
+ * @param weir weir, just started.
+ */
+export async function firstSync(weir: WeirProcess): Promise<void> {
+  await weir.until(
+    "the first sync",
+    () => /"Synced" kind="full" revision=1 ports=1/.test(weir.log),
+    START,
+  );
 }
 
 function readModules(): { readonly name: string; readonly users: number }[] {

@@ -8,7 +8,7 @@ import { runInside } from "../kernel/namespace_program.ts";
 import { ManifestFolder } from "../kernel/manifest_folder.ts";
 import { NODE_NAME } from "../kernel/program.ts";
 import { taskCommand, WeirProcess } from "../kernel/weir_process.ts";
-import { OwnMachine, writeConfiguration } from "./own_machine.ts";
+import { firstSync, OwnMachine, writeConfiguration } from "./own_machine.ts";
 
 const NODE = "192.0.2.1";
 const CLUSTER_IP = "10.96.0.1";
@@ -53,7 +53,7 @@ Deno.test("weir on a node without IPv6", async (t) => {
   });
 
   await t.step("serves IPv4 alone, of a Service of both families too", async () => {
-    await weir.said(/"Synced" kind="full" revision=1 ports=1/);
+    await firstSync(weir);
     const answer = await fetch(`http://${CLUSTER_IP}:80/`);
     assert.equal(await answer.text(), "served");
     const tables = await machine.run(["nft", "list", "tables"]);
