@@ -17,6 +17,7 @@ import { NetworkNamespace, withNamespaceRights } from "../../host/capabilities/n
 import deno from "../../deno.json" with { type: "json" };
 import { formatTable } from "../../host/cli/style.ts";
 import { loadPlugin } from "../../host/sandbox/code.ts";
+import { CHROMIUM } from "../page/browser.ts";
 import { measureReconciliation, type Reconciliation } from "./conntrack.ts";
 import { measure, type Measurement } from "./measure.ts";
 import { measureInsight } from "./insight.ts";
@@ -148,6 +149,18 @@ function tracedNodes(): Disposable & {
 
 /** The parts that are measured. */
 const PARTS = new Set(options.only.split(","));
+const ALL_PARTS = ["load", "flows", "traces", "page"];
+for (const part of PARTS) {
+  if (ALL_PARTS.includes(part)) continue;
+  throw new Error(`Cannot measure "${part}": the parts are ${ALL_PARTS.join(", ")}`);
+}
+
+/** Without Chromium the other parts are still worth their time. */
+async function hasChromium(): Promise<boolean> {
+  const found = await Deno.stat(CHROMIUM).then(() => true, () => false);
+  if (!found) console.error(`The page is not measured: there is no ${CHROMIUM}`);
+  return found;
+}
 
 async function inside(): Promise<number> {
   using namespace = NetworkNamespace.own();
@@ -195,7 +208,7 @@ async function inside(): Promise<number> {
     },
     progress,
   });
-  const loads = PARTS.has("page") ? Number(options.page) : 0;
+  const loads = PARTS.has("page") && await hasChromium() ? Number(options.page) : 0;
   const page = loads === 0 ? undefined : await measurePage({
     services: 10_000,
     loads,

@@ -6,7 +6,7 @@
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
 /** Where Debian puts it. */
-const PROGRAM = "/usr/bin/chromium";
+export const CHROMIUM = "/usr/bin/chromium";
 
 /** Milliseconds for whatever a page is waited for. */
 const PATIENCE = 20_000;
@@ -30,7 +30,7 @@ export async function startBrowser(): Promise<Browser> {
   Deno.env.set("__IS_WSL_TEST__", "1");
   const { chromium } = await import("playwright-core");
   return await chromium.launch({
-    executablePath: PROGRAM,
+    executablePath: CHROMIUM,
     args: [
       // Root cannot have Chromium's own sandbox; a container's /dev/shm may be too small for it.
       "--no-sandbox",
