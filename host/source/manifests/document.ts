@@ -5,6 +5,7 @@
  */
 import { isNode, LineCounter, parseAllDocuments, parseDocument } from "yaml";
 import { messageOf } from "../../../schemas/errors.ts";
+import { itemLines } from "./item_lines.ts";
 
 /** Where a field lies, outermost first. */
 export type FieldPath = readonly (string | number)[];
@@ -91,9 +92,15 @@ export function parseYaml(text: string): ParsedText {
   return { ok: true, documents };
 }
 
+/** Where the document begins: behind lines that have nothing. */
+function firstLine(text: string): number {
+  return (/^\s*/.exec(text)?.[0].split("\n").length) ?? 1;
+}
+
 /**
- * Parses JSON. Lines are looked for only when one is asked for: JSON is YAML too, and the YAML
- * parser knows them.
+ * Parses JSON. Lines are looked for only when one is asked for: those of the document and of a list's
+ * items by a look at the text, others, which only faults ask for, by the YAML parser, since JSON is
+ * YAML too.
  *
  * @param text The file.
  * @returns Its one document, or the fault.
@@ -108,7 +115,14 @@ export function parseJson(text: string): ParsedText {
   };
   try {
     const value: unknown = JSON.parse(text);
+    let items: readonly number[] | undefined;
     const lineOf = (path: FieldPath) => {
+      const [list, index, ...field] = path;
+      if (path.length === 0) return firstLine(text);
+      if (list === "items" && typeof index === "number" && field.length === 0) {
+        const line = (items ??= itemLines(text))[index];
+        if (line !== undefined) return line;
+      }
       const { lines, document } = located();
       return lineAt(document, lines, path);
     };
