@@ -140,7 +140,7 @@ function remarkOf(words: readonly string[]): Remark | undefined {
  */
 export async function openExport(options: ExportOptions): Promise<TraceExport> {
   const { settings, clock, log, version, whenQuiet } = options;
-  const { protocol, url, tls, queue, sampling, limits } = settings;
+  const { protocol, url, authorization, tls, queue, sampling, limits } = settings;
   const shown = masked(url);
   const deliveries = new Deliveries(log, shown, options.count, () => clock.now());
   // What is wrong with its variables the exporter says while it is made; later it would repeat,
@@ -160,6 +160,7 @@ export async function openExport(options: ExportOptions): Promise<TraceExport> {
   const Exporter = protocol === "http/json" ? JsonExporter : ProtobufExporter;
   const exporter = new Exporter({
     url,
+    ...(authorization === undefined ? {} : { headers: { Authorization: authorization } }),
     ...(tls === undefined ? {} : { httpAgentOptions: await agentOptions(tls, options.readFile) }),
   });
   const resource = defaultResource()

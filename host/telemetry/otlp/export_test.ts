@@ -163,6 +163,24 @@ Deno.test("what waits is sent when weir ends", async () => {
   assert.equal(collector.spans.length, 8);
 });
 
+for (const from of ["the environment", "the configuration"]) {
+  Deno.test(`name and password of an endpoint from ${from} reach the collector, and no log`, async () => {
+    await using collector = new Collector();
+    const endpoint = collector.url.replace("://", "://me:open%20sesame@");
+    const configured = from === "the configuration";
+    using _ = environment(configured ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint });
+    const opened = open(configured ? endpoint : "");
+    sync(opened);
+    await opened.said(/Sending traces/);
+    await opened.sink.stop(5_000);
+    const [request] = collector.requests;
+    assert.equal(request?.path, "/v1/traces");
+    assert.equal(request?.headers["authorization"], `Basic ${btoa("me:open sesame")}`);
+    assert.ok(collector.spans.length > 0);
+    assert.doesNotMatch(opened.lines.join(), /sesame|Basic|bWU6/);
+  });
+}
+
 Deno.test("a configured endpoint keeps its path and query, and the log has neither name nor token", async () => {
   const asked = Promise.withResolvers<string>();
   await using server = Deno.serve(

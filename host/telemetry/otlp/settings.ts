@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { readAuthorization } from "./authorization.ts";
 import { readLimits, type SpanLimits } from "./limits.ts";
 import { checkHeaders, checkResource } from "./pairs.ts";
 import type { Sampling } from "./sampling.ts";
@@ -31,6 +32,8 @@ export interface TlsFiles {
 export interface ExportSettings {
   /** Where, whole: with the path of traces. */
   readonly url: string;
+  /** What the header Authorization says by the URL's name and password; undefined without them. */
+  readonly authorization: string | undefined;
   readonly protocol: "http/protobuf" | "http/json";
   /** Undefined for an endpoint without TLS. */
   readonly tls: TlsFiles | undefined;
@@ -239,5 +242,10 @@ export function readExportSettings(read: ReadVariable, configured = ""): ExportC
   const notes = UNUSED.flatMap(([name, why]) =>
     variables.text(name) === undefined ? [] : [`${name} has no effect: ${why}`]
   );
-  return { settings: { url, protocol, tls, sampling, limits, queue }, warnings, notes };
+  const authorization = readAuthorization(read, url);
+  return {
+    settings: { url, authorization, protocol, tls, sampling, limits, queue },
+    warnings,
+    notes,
+  };
 }

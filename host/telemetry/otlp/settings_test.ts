@@ -12,6 +12,7 @@ const ATTRIBUTES = { count: 128, length: Infinity } as const;
 
 const PLAIN: ExportSettings = {
   url: `${ENDPOINT}/v1/traces`,
+  authorization: undefined,
   protocol: "http/protobuf",
   tls: undefined,
   sampling: { type: "always" },
