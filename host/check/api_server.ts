@@ -5,7 +5,7 @@
  * @module
  */
 import * as v from "valibot";
-import { messageOf } from "../../schemas/errors.ts";
+import { messageOf, WeirError } from "../../schemas/errors.ts";
 import type { ApiAnswer, ApiClient } from "../source/kube/client.ts";
 import { resources } from "../source/kube/resource.ts";
 import { failure, good, skipped, type Tick, type TickGroup, warning } from "./tick.ts";
@@ -94,6 +94,20 @@ async function review(
     : warning(`may not ${what}: ${without}`, remedy);
 }
 
+/** What to do without credentials that can be used. */
+export const NO_CREDENTIALS =
+  "give --kubeconfig a file that is there and that weir may read (its permissions on disk, and " +
+  "Deno's --allow-read), run weir in a pod with a service account, or give it --manifests";
+
+/** What to do when there is no first answer. */
+function remedyOf(thrown: unknown): string {
+  return thrown instanceof WeirError && thrown.code === "WEIR_CREDENTIALS"
+    ? NO_CREDENTIALS
+    : "look whether the server of the kubeconfig (or KUBERNETES_SERVICE_HOST, or --master) is right, " +
+      "can be reached from this node and takes these credentials: " +
+      "kubectl --kubeconfig=FILE get --raw /version";
+}
+
 /**
  * Looks at the API server.
  *
@@ -117,7 +131,8 @@ export async function checkApiServer(
     );
     version = read.success ? ` (${read.output.gitVersion})` : "";
   } catch (thrown) {
-    const ticks = [failure("the API server cannot be used", messageOf(thrown))];
+    const what = `the API server cannot be used: ${messageOf(thrown)}`;
+    const ticks = [failure(what, remedyOf(thrown))];
     return [{ title: "API server", ticks }];
   }
   const rights: Tick[] = [];

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { WeirError } from "../../schemas/errors.ts";
 import type { ApiAnswer } from "../source/kube/client.ts";
 import { checkApiServer } from "./api_server.ts";
 
@@ -90,22 +91,22 @@ for (const [sentence, date, expected] of CLOCKS) {
   });
 }
 
-Deno.test("an API server that does not answer is one failure, with the reason", async () => {
-  const groups = await checkApiServer({
-    client: {
-      get: () => Promise.reject(new Error("Cannot reach API server")),
-      post: () => Promise.reject(new Error("asked")),
-    },
-    nodeName: "node-1",
-    now: () => NOW,
-    signal: new AbortController().signal,
+for (
+  const [thrown, remedy] of [
+    [new WeirError("WEIR_API_SERVER", "Cannot reach it"), /^look whether the server .* get --raw/],
+    [new WeirError("WEIR_CREDENTIALS", "Cannot use it"), /^give --kubeconfig a file that is there/],
+  ] as const
+) {
+  Deno.test(`an API server that cannot be asked (${thrown.code}) is one failure, with what to do`, async () => {
+    const groups = await checkApiServer({
+      client: { get: () => Promise.reject(thrown), post: () => Promise.reject(thrown) },
+      nodeName: "node-1",
+      now: () => NOW,
+      signal: new AbortController().signal,
+    });
+    const [{ ticks: [tick, ...more] } = { ticks: [] }] = groups;
+    assert.ok(tick?.state === "failure" && more.length === 0);
+    assert.equal(tick.what, `the API server cannot be used: ${thrown.message}`);
+    assert.match(tick.remedy, remedy);
   });
-  assert.deepEqual(groups, [{
-    title: "API server",
-    ticks: [{
-      state: "failure",
-      what: "the API server cannot be used",
-      remedy: "Cannot reach API server",
-    }],
-  }]);
-});
+}

@@ -5,7 +5,7 @@
  */
 import type { WeirConfig } from "../../schemas/config.ts";
 import { messageOf } from "../../schemas/errors.ts";
-import { type ApiServerQuestions, checkApiServer } from "./api_server.ts";
+import { type ApiServerQuestions, checkApiServer, NO_CREDENTIALS } from "./api_server.ts";
 import { checkKernel, type KernelQuestions } from "./kernel.ts";
 import { checkNeighbours, type NeighbourQuestions } from "./neighbours.ts";
 import { checkPlugins, type PluginQuestions } from "./plugins.ts";
@@ -35,7 +35,11 @@ async function checkObjects(
     const found = await manifests(directory);
     const tick = typeof found === "number"
       ? good(`${directory} has ${found} manifest files`)
-      : failure(`${directory} cannot be read`, found);
+      : failure(
+        `${directory} cannot be read: ${found}`,
+        "give --manifests a folder that is there and that weir may read: its permissions on disk, " +
+          "and Deno's --allow-read",
+      );
     return [{ title: "Manifests", ticks: [tick] }];
   }
   try {
@@ -46,7 +50,10 @@ async function checkObjects(
       await close();
     }
   } catch (thrown) {
-    const ticks = [failure("there are no credentials for the API server", messageOf(thrown))];
+    const ticks = [failure(
+      `there are no credentials for the API server: ${messageOf(thrown)}`,
+      NO_CREDENTIALS,
+    )];
     return [{ title: "API server", ticks }];
   }
 }
