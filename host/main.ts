@@ -350,6 +350,7 @@ const CONFIGZ_PATIENCE = 2_000;
 
 const configuration: CliCommand = {
   name: "config",
+  words: ["schema", "check", "diff"],
   summary: "Check a configuration file, say what it would change, or print the JSON Schema",
   run: async (args, io) => {
     // Imported when it is asked for, as the demo is.

@@ -36,6 +36,8 @@ export interface CliCommand {
   readonly name: string;
   /** One sentence for the help. */
   readonly summary: string;
+  /** What may stand first behind its name, for the shells. */
+  readonly words?: readonly string[];
   /** Runs it with the arguments behind its name; settles with the exit code. */
   readonly run: (args: readonly string[], io: CliIo) => Promise<number>;
 }

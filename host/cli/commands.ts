@@ -29,7 +29,7 @@ export interface CommandGround {
   /** Of those that look at this node themselves. */
   readonly machine: CommandMachine;
   /** The other subcommands, for the shells. */
-  readonly others: readonly Pick<CliCommand, "name" | "summary">[];
+  readonly others: readonly Pick<CliCommand, "name" | "summary" | "words">[];
 }
 
 /**

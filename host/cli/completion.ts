@@ -224,11 +224,15 @@ export function shellOf(name: string): Shell {
 export function completionScript(
   shell: Shell,
   specs: readonly CommandSpec[],
-  others: readonly { readonly name: string; readonly summary: string }[],
+  others: readonly {
+    readonly name: string;
+    readonly summary: string;
+    readonly words?: readonly string[];
+  }[],
 ): string {
   const commands = [
     ...specs.map(commandOf),
-    ...others.map(({ name, summary }) => ({ name, summary, flags: [], words: [] })),
+    ...others.map(({ name, summary, words = [] }) => ({ name, summary, flags: [], words })),
   ];
   switch (shell) {
     case "bash":

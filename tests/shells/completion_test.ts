@@ -6,7 +6,10 @@ import { FLAGS } from "../../host/config/flags.ts";
 import { completionScript } from "../../host/cli/completion.ts";
 import { SPECS } from "../../host/cli/specs.ts";
 
-const OTHERS = [{ name: "cleanup", summary: 'Remove what kube-proxy\'s left; "all" of it' }];
+const OTHERS = [
+  { name: "cleanup", summary: 'Remove what kube-proxy\'s left; "all" of it' },
+  { name: "config", summary: "Help with files", words: ["schema", "check", "diff"] },
+];
 
 async function run(shell: string, args: readonly string[]) {
   const { success, stdout, stderr } = await new Deno.Command(shell, {
@@ -44,13 +47,14 @@ async function bashOffers(path: string, words: readonly string[]): Promise<strin
 
 const OFFERS: readonly (readonly [readonly string[], readonly string[]])[] = [
   [["weir", "ex"], ["explain"]],
-  [["weir", "c"], ["check", "completion", "cleanup"]],
+  [["weir", "c"], ["check", "completion", "cleanup", "config"]],
   [["weir", "explain", "--pro"], ["--protocol"]],
   [["weir", "explain", "x", "-o", ""], ["text", "json", "yaml"]],
   [["weir", "completion", ""], ["bash", "zsh", "fish", "--help", "-h"]],
   [["weir", "check", "--kubec"], ["--kubeconfig"]],
   [["weir", "--kubec"], ["--kubeconfig"]],
   [["weir", "top", "--sort", "r"], ["rate"]],
+  [["weir", "config", ""], ["schema", "check", "diff"]],
 ];
 for (const [words, offers] of OFFERS) {
   Deno.test(`bash completes "${words.join(" ")}"`, async () => {
