@@ -105,7 +105,7 @@ export class ServiceSeries {
    */
   *lines(name: string, count: keyof ServiceCounts): Generator<string> {
     let piece = "";
-    // Somebody slow may still read this page when a Service goes and comes again.
+    // Others have their turn between two pieces, and a Service may go and come again then.
     for (const { labels, counts } of [...this.#own.values()]) {
       piece += `${name}${labels} ${counts[count]}\n`;
       if (piece.length < PIECE) continue;
