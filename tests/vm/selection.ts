@@ -48,7 +48,10 @@ export const LEFT_OUT: ReadonlyMap<string, string> = new Map([
   ["tests/kernel/metrics_move_test.ts", "its subject is what the metrics say, not the kernel"],
   ["tests/kernel/prometheus_test.ts", "its subject is a program that reads pages over HTTP"],
   ["tests/kernel/pages_test.ts", "its subject is pages over HTTP, not the kernel"],
+  ["tests/kernel/http_flood_test.ts", "its subject is what requests over HTTP may cost"],
+  ["tests/page/foreign_site_test.ts", "its subject is what a browser lets other sites have"],
   ["tests/page/page_test.ts", "its subject is a page in a browser, not the kernel"],
+  ["tests/page/strange_test.ts", "its subject is a page in a browser, not the kernel"],
   [
     "tests/kernel/process_test.ts",
     "its subject is the process: its rights, signals and exit codes",
