@@ -196,7 +196,7 @@ export function createSync(
     const begun = Math.min(since, changes.earliest ?? since, startedAt);
     return tracing.sync(attributes, begun, async (span) => {
       span.past("weir.queue", { startedAt: begun, endedAt: startedAt }, {});
-      trail.follow(span, changes.events);
+      trail.follow(span, changes.events, changes.eventCount);
       const updates = span.run("weir.resolve", {}, () => resolve(changes));
       const order = span.run("weir.diff", {}, (child) => {
         const order = compare(kind, updates);

@@ -217,6 +217,24 @@ Deno.test("a sync links to each event it coalesced, and to those that a failed o
   assert.ok(failed?.spans[0].links.every(({ spanId }) => ids.has(spanId)));
 });
 
+Deno.test("a sync of very many events links to 128 and counts the others, until they have landed", async () => {
+  const stage = new Stage();
+  stage.list(sampleService(), sliceAt(0, "10.0.0.1"));
+  await stage.sync("resync");
+  for (let second = 1; second <= 200; second++) stage.put(sliceAt(second, `10.0.1.${second}`));
+  stage.plugin = () => Promise.reject(new Error("no"));
+  await assert.rejects(stage.sync("apply"));
+  stage.put(sliceAt(201, "10.0.0.2"));
+  stage.plugin = () => Promise.resolve();
+  await stage.sync("resync");
+  stage.put(sliceAt(202, "10.0.0.3"));
+  await stage.sync("apply");
+  const counts = stage.trace.traces.slice(1).map((
+    { spans: [root] },
+  ) => [root.links.length, root.droppedLinks]);
+  assert.deepEqual(counts, [[128, 72], [128, 73], [1, 0]]);
+});
+
 Deno.test("a sync that fails says so in its trace, and its changes count for the next that lands", async () => {
   const stage = new Stage();
   stage.list(sampleService(), sliceAt(0, "10.0.0.1"));

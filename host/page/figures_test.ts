@@ -15,6 +15,7 @@ function sync(endedAt: number, took: number, error?: string, revision?: number):
       endedAt,
       attributes: { "weir.revision": revision },
       links: [],
+      droppedLinks: 0,
       events: [],
       error,
     }],

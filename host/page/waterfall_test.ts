@@ -11,6 +11,7 @@ function span(spanId: string, parentId: string | undefined, from: number, to: nu
     endedAt: to,
     attributes: {},
     links: [],
+    droppedLinks: 0,
     events: [],
     error: undefined,
   };

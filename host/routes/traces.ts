@@ -37,7 +37,8 @@ function summary({ traceId, sampled, spans, dropped }: TraceRecord) {
 
 /** Times from the root's beginning, so that a picture needs no arithmetic. */
 function described(span: SpanRecord, origin: number) {
-  const { spanId, parentId, name, startedAt, endedAt, attributes, links, events, error } = span;
+  const { spanId, parentId, name, startedAt, endedAt, attributes, events, error } = span;
+  const { links, droppedLinks } = span;
   return {
     spanId,
     ...(parentId === undefined ? {} : { parentId }),
@@ -46,6 +47,7 @@ function described(span: SpanRecord, origin: number) {
     milliseconds: microseconds(endedAt - startedAt),
     attributes,
     ...(links.length === 0 ? {} : { links }),
+    ...(droppedLinks === 0 ? {} : { droppedLinks }),
     ...(events.length === 0 ? {} : {
       events: events.map((event) => ({ ...event, at: microseconds(event.at - origin) })),
     }),

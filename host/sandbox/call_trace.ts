@@ -19,6 +19,13 @@ export interface CallTraceOptions {
   readonly now: () => number;
 }
 
+/** As the conventions have an error whose type nobody tells. */
+function failed(error: string, at: number) {
+  const attributes = { "error.type": "_OTHER" };
+  const events = [{ name: "exception", at, attributes: { "exception.message": error } }];
+  return { error, attributes, events };
+}
+
 /** Follows one call. */
 export class CallTrace {
   readonly #options: CallTraceOptions;
@@ -151,19 +158,21 @@ export class CallTrace {
       const parentId = parent === undefined || parent >= number
         ? undefined
         : this.#identifier(parent);
+      const told = Object.entries(attributes).map(([key, value]) => [
+        `plugin.${printable(key)}`,
+        typeof value === "string" ? printable(value) : value,
+      ]);
+      const times = { startedAt: within(start), endedAt: within(end) };
+      const failure = error === undefined ? undefined : failed(printable(error), times.endedAt);
       span.past(
         `plugin.${printable(name)}`,
-        { startedAt: within(start), endedAt: within(end) },
-        Object.fromEntries(
-          Object.entries(attributes).map(([key, value]) => [
-            `plugin.${printable(key)}`,
-            typeof value === "string" ? printable(value) : value,
-          ]),
-        ),
+        times,
+        { ...Object.fromEntries(told), ...failure?.attributes },
         {
           spanId,
           parentId: parentId ?? this.#handlerId,
-          error: error === undefined ? undefined : printable(error),
+          error: failure?.error,
+          events: failure?.events,
         },
       );
     }

@@ -96,10 +96,14 @@ Deno.test("the plugin's spans hang together, with what it asked for below them",
   assert.deepEqual(spanTree(record).slice(3, 6), [
     'plugin.send > weir.capability {"weir.method":"nft.commit","weir.bytes":64}',
     'plugin.apply > plugin.send {"plugin.ok":true}',
-    "weir.plugin.handler > plugin.apply {}",
+    'weir.plugin.handler > plugin.apply {"error.type":"_OTHER"}',
   ]);
   assert.deepEqual(spanTimes(record).slice(4, 6), ["plugin.send 3–8", "plugin.apply 2–9"]);
-  assert.equal(record.spans[5]?.error, "no");
+  const { error, events, endedAt } = record.spans[5] ?? {};
+  assert.equal(error, "no");
+  assert.deepEqual(events, [
+    { name: "exception", at: endedAt, attributes: { "exception.message": "no" } },
+  ]);
 });
 
 Deno.test("the wire ends when the plugin had the call, which its own spans tell best", async () => {

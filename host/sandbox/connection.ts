@@ -78,6 +78,9 @@ interface PendingCall {
 /** From this size on a frame takes the plugin a while to read. */
 const LARGE_BYTES = 1024 * 1024;
 
+/** Handlers that tell and change nothing: a mistake in one is no reason to end what programs rules. */
+const TELLING: readonly CallMethod[] = ["explain", "traffic"];
+
 /** Bytes of a header that take as long to read as a small frame does: up to 40 µs. */
 const WORK_BYTES = 512;
 /**
@@ -456,7 +459,12 @@ export class Connection {
     });
     if (!result.success) {
       const [issue] = result.issues;
-      throw broken(`${call.method} returned ${v.getDotPath(issue) ?? "a value"}: ${issue.message}`);
+      const returned = `returned ${v.getDotPath(issue) ?? "a value"}: ${issue.message}`;
+      if (!TELLING.includes(call.method)) throw broken(`${call.method} ${returned}`);
+      this.#calls.delete(message.id);
+      this.#finish(call, "WEIR_PLUGIN_FAILED", message.spans && message);
+      call.reject(this.#error("WEIR_PLUGIN_FAILED", call.method, `it ${returned}`));
+      return;
     }
     this.#calls.delete(message.id);
     this.#finish(call, "ok", message.spans && message);

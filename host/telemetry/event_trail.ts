@@ -14,14 +14,17 @@ const MOST_LINKS = 128;
 /** Follows events until the kernel has what they ask for. */
 export class EventTrail {
   #unlanded: readonly SpanLink[] = [];
+  /** Links beyond the limit. */
+  #dropped = 0;
 
   /**
    * Puts events into a sync's trace, beside those that earlier syncs have not landed.
    *
    * @param sync The root.
    * @param events What the sync has taken from the tracker.
+   * @param count How many they were, of which the tracker keeps some.
    */
-  follow(sync: TraceSpan, events: readonly TrackedEvent[]): void {
+  follow(sync: TraceSpan, events: readonly TrackedEvent[], count: number): void {
     const links = events.map((event) => {
       const attributes = attributesOf(event);
       const spanId = sync.past("weir.event", timesOf(event), attributes, {
@@ -29,13 +32,16 @@ export class EventTrail {
       });
       return { traceId: sync.traceId, spanId, attributes };
     });
-    this.#unlanded = [...this.#unlanded, ...links].slice(0, MOST_LINKS);
-    sync.link(this.#unlanded);
+    const all = [...this.#unlanded, ...links];
+    this.#unlanded = all.slice(0, MOST_LINKS);
+    this.#dropped += all.length - this.#unlanded.length + Math.max(0, count - events.length);
+    sync.link(this.#unlanded, this.#dropped);
   }
 
   /** The kernel has what all of them ask for. */
   landed(): void {
     this.#unlanded = [];
+    this.#dropped = 0;
   }
 }
 

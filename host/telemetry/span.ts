@@ -41,6 +41,8 @@ export interface SpanRecord {
   readonly endedAt: number;
   readonly attributes: SpanAttributes;
   readonly links: readonly SpanLink[];
+  /** Links beyond what a span has. */
+  readonly droppedLinks: number;
   readonly events: readonly SpanEvent[];
   /** Why it failed, for people; undefined when it did not. */
   readonly error: string | undefined;

@@ -106,7 +106,7 @@ export interface TraceSpan {
     more?: {
       readonly spanId?: string;
       readonly parentId?: string;
-      readonly events?: readonly SpanEvent[];
+      readonly events?: readonly SpanEvent[] | undefined;
       readonly error?: string | undefined;
     },
   ): string;
@@ -126,8 +126,9 @@ export interface TraceSpan {
    * Points to other spans.
    *
    * @param links The spans, and what they are to this one.
+   * @param dropped How many there are besides.
    */
-  link(links: readonly SpanLink[]): void;
+  link(links: readonly SpanLink[], dropped?: number): void;
   /**
    * Keeps the trace from being over, for what is told of it after its root has ended.
    *
@@ -272,6 +273,7 @@ class OpenSpan implements TraceSpan {
   endedAt: number | undefined;
   attributes: SpanAttributes;
   links = NO_LINKS;
+  droppedLinks = 0;
   events = NO_EVENTS;
   error: string | undefined;
   readonly #trace: OpenTrace;
@@ -341,8 +343,9 @@ class OpenSpan implements TraceSpan {
     this.attributes = { ...this.attributes, ...attributes };
   }
 
-  link(links: readonly SpanLink[]): void {
+  link(links: readonly SpanLink[], dropped = 0): void {
     if (this.#trace.over) return;
+    this.droppedLinks += dropped;
     this.links = [...this.links, ...links];
   }
 
@@ -372,8 +375,9 @@ class OpenSpan implements TraceSpan {
 
   record(): SpanRecord {
     const { spanId, parentId, name, startedAt, endedAt = startedAt } = this;
-    const { attributes, links, events, error } = this;
-    return { spanId, parentId, name, startedAt, endedAt, attributes, links, events, error };
+    const { attributes, links, droppedLinks, events, error } = this;
+    const own = { spanId, parentId, name, startedAt, endedAt, attributes };
+    return { ...own, links, droppedLinks, events, error };
   }
 }
 

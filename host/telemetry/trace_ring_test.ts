@@ -11,6 +11,7 @@ const SPAN: SpanRecord = {
   endedAt: 2,
   attributes: {},
   links: [],
+  droppedLinks: 0,
   events: [],
   error: undefined,
 };

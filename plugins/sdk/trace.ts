@@ -98,6 +98,18 @@ function shortened(details: SpanDetails): ToldSpan["attributes"] {
   );
 }
 
+/** Whether spans are asked for or not, so that who forgets something hears of it at once. */
+function refuseMistakes(name: unknown, details: unknown, body: unknown): void {
+  if (
+    typeof name === "string" && typeof details === "object" && details !== null &&
+    typeof body === "function"
+  ) return;
+  throw new TypeError(
+    `Cannot trace "${name}": it takes a name, details and the work, as in ` +
+      'span("encode", {}, () => encode())',
+  );
+}
+
 /** Trace Context §3.2.2.5: the flags are one byte, of which the lowest bit says it. */
 function isSampled(traceparent: string | undefined): boolean {
   return traceparent !== undefined && (parseInt(traceparent.slice(-2), 16) & 1) === 1;
@@ -140,8 +152,10 @@ export class CallSpans {
     const sampled = isSampled(traceparent);
     this.trace = {
       traceparent: traceparent ?? "",
-      span: (name, details, body) =>
-        sampled ? this.#run(this.#open.at(-1), name, details, body) : body(idle),
+      span: (name, details, body) => {
+        refuseMistakes(name, details, body);
+        return sampled ? this.#run(this.#open.at(-1), name, details, body) : body(idle);
+      },
     };
   }
 
@@ -207,7 +221,10 @@ export class CallSpans {
     };
     const span: PluginSpan = {
       set: (more) => void (known = { ...known, ...more }),
-      span: (inner, more, innerBody) => this.#run(number, inner, more, innerBody),
+      span: (inner, more, innerBody) => {
+        refuseMistakes(inner, more, innerBody);
+        return this.#run(number, inner, more, innerBody);
+      },
     };
     let result: Result;
     try {

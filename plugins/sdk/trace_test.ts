@@ -157,3 +157,16 @@ Deno.test("without a trace the work runs as ever and nothing is told", () => {
   spans.flush();
   assert.deepEqual([messages, trace.traceparent, untraced.trace.traceparent], [[], "", ""]);
 });
+
+for (const flags of ["01", "00"]) {
+  Deno.test(`a span without its work is a mistake that says so, with the flags ${flags}`, () => {
+    const { trace } = call(`00-${"a".repeat(32)}-${"b".repeat(16)}-${flags}`);
+    const span = trace.span as unknown as (...args: readonly unknown[]) => unknown;
+    for (const args of [["sort"], ["sort", () => 1], ["sort", {}], ["sort", null, () => 1]]) {
+      assert.throws(() => span(...args), {
+        name: "TypeError",
+        message: /^Cannot trace "sort": it takes a name, details and the work/,
+      });
+    }
+  });
+}

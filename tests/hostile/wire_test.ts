@@ -101,6 +101,19 @@ for (const [attack, code_, expected] of ANSWERS) {
   });
 }
 
+Deno.test("a plugin whose explanation has the wrong shape goes on, and who asked hears of it", async () => {
+  await using hostile = await runHostile(code, { attack: "a wrong result" });
+  await hostile.ready;
+  const query = { ip: "10.96.0.10", port: 80, protocol: "TCP" } as const;
+  for (let count = 0; count < 2; count++) {
+    await assert.rejects(hostile.plugin.call("explain", query), {
+      code: "WEIR_PLUGIN_FAILED",
+      message: /^Cannot explain by plugin "wire": it returned a value: /,
+    });
+  }
+  assert.equal(hostile.plugin.state().type, "ready");
+});
+
 for (
   const [attack, expected] of [
     ["spans announced and not told", /WEIR_PLUGIN_PROTOCOL: .* log: the spans of call 1 are due/],

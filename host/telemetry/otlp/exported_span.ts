@@ -112,9 +112,10 @@ export class ExportedSpan implements ReadableSpan {
     }));
   }
 
-  /** How many of its links the limits leave out. */
+  /** How many of its links it has not, and the limits leave out. */
   get droppedLinksCount(): number {
-    return Math.max(0, this.#span.links.length - this.#ground.limits.links);
+    const { links, droppedLinks } = this.#span;
+    return droppedLinks + Math.max(0, links.length - this.#ground.limits.links);
   }
 
   /** What happened in it. */
