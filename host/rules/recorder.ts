@@ -5,6 +5,7 @@
  * @module
  */
 import { WeirError } from "../../schemas/errors.ts";
+import { concatenated } from "../bytes.ts";
 import { type FoundTable, stampTables } from "../capabilities/nft/claim.ts";
 import type { NftKernel } from "../capabilities/nft/kernel.ts";
 import { writeMark } from "../capabilities/nft/mark.ts";
@@ -17,16 +18,6 @@ import type { Ruleset } from "./ruleset.ts";
 interface Recorded {
   readonly before: Ruleset;
   after: Ruleset;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 /** Records what a proxier would write to its tables. */
@@ -53,9 +44,10 @@ export class Recorder {
         if (claim !== undefined) await this.#kernel.mustBeFree(claim);
         const recorded = await this.#of(table);
         // They are the plugin's memory, and what is recorded refers to them.
-        const bytes = joined(
-          claim === undefined ? [messages] : stampTables(messages, writeMark(claim.owner)),
-        );
+        const kept = messages.slice();
+        const bytes = claim === undefined
+          ? kept
+          : concatenated(stampTables(kept, writeMark(claim.owner)));
         const outcome = carryOut(recorded.after, bytes);
         if ("after" in outcome) {
           recorded.after = outcome.after;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { concatenated } from "../../bytes.ts";
 import { NetlinkError } from "../netlink.ts";
 import {
   listAttributes,
@@ -151,17 +152,9 @@ function message(type: number, family: RuleFamily): MessageWriter {
 }
 
 async function commit(kernel: NftKernel, writers: readonly MessageWriter[]): Promise<void> {
-  const messages = writers.map((writer) => writer.finish());
-  const bytes = new Uint8Array(
-    new ArrayBuffer(messages.reduce((sum, { length }) => sum + length, 0)),
-  );
-  let at = 0;
-  for (const part of messages) {
-    bytes.set(part, at);
-    at += part.length;
-  }
+  const bytes = concatenated(writers.map((writer) => writer.finish()));
   // A message that deletes a table of 10,000 Services has 40 bytes.
-  await kernel.commit(bytes, messages.length, { work: "large" });
+  await kernel.commit(bytes, writers.length, { work: "large" });
 }
 
 /**

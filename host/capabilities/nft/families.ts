@@ -7,8 +7,9 @@
 import type { NftFailure } from "../../../schemas/capability.ts";
 import { WeirError } from "../../../schemas/errors.ts";
 import type { IpFamily } from "../../../schemas/kube.ts";
+import { concatenated } from "../../bytes.ts";
 import { errnoName, errnoOf } from "../errno.ts";
-import { errno, fixed, libc } from "../libc.ts";
+import { errno, libc } from "../libc.ts";
 import { MessageWriter, NLM_F } from "../netlink_message.ts";
 import { NftKernel } from "./kernel.ts";
 import { NFT_SUBSYSTEM } from "./listing.ts";
@@ -58,7 +59,7 @@ function probe(family: IpFamily): Uint8Array<ArrayBuffer> {
     new MessageWriter(NFT_SUBSYSTEM << 8 | kind, NLM_F.REQUEST | flags, 0)
       // NFPROTO_IPV4 and NFPROTO_IPV6 have the numbers of the address families.
       .fixed([AF[family], 0, 0, 0]);
-  const parts = [
+  return concatenated([
     message(NFT_MSG.NEWTABLE, NLM_F.CREATE).text(NFTA_TABLE.NAME, TABLE)
       .bytes(NFTA_TABLE.FLAGS, be32(NFT_TABLE_F_DORMANT)),
     message(NFT_MSG.NEWCHAIN, NLM_F.CREATE).text(NFTA_CHAIN.TABLE, TABLE)
@@ -70,14 +71,7 @@ function probe(family: IpFamily): Uint8Array<ArrayBuffer> {
             .bytes(NFTA_HOOK.PRIORITY, be32(NF_IP_PRI_NAT_DST)),
       ),
     message(NFT_MSG.DELTABLE, 0).text(NFTA_TABLE.NAME, NO_TABLE),
-  ].map((writer) => writer.finish());
-  const bytes = fixed(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  ].map((writer) => writer.finish()));
 }
 
 /** Why nf_tables does not have a family, or undefined when it does. */

@@ -5,6 +5,7 @@
  */
 import { WeirError } from "../../../schemas/errors.ts";
 import type { NftList } from "../../../schemas/capability.ts";
+import { concatenated } from "../../bytes.ts";
 import { errnoOf } from "../errno.ts";
 import { NetlinkError, type NetlinkSocket } from "../netlink.ts";
 import {
@@ -131,7 +132,7 @@ export async function listObjects(
     const state = `it has ${bytes} bytes, the limit is ${LIST_BYTES}`;
     throw new WeirError("WEIR_NETLINK", `Cannot ${action}: ${state}`);
   }
-  return joined(found);
+  return concatenated(found);
 }
 
 /**
@@ -182,7 +183,7 @@ export function listElements(
       if (!(fault instanceof NetlinkError) || fault.errno !== ENOENT) throw fault;
     }
   }
-  return joined(found);
+  return concatenated(found);
 }
 
 /** A table of a family that weir writes, out of a NEWTABLE message of the kernel. */
@@ -211,14 +212,4 @@ function readTable({ type, bytes }: NetlinkMessage): FoundTable | undefined {
 export function tableOf(message: NetlinkMessage): string | undefined {
   const name = readAttributes(message.bytes, NFT_ATTRIBUTES).get(NFTA_TABLE);
   return name === undefined ? undefined : readText(name);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }

@@ -10,7 +10,7 @@ import type { Credentials, CredentialSource } from "../../../schemas/credentials
 import { messageOf, WeirError } from "../../../schemas/errors.ts";
 import type { Clock } from "../../clock.ts";
 import { ApiError, failureOf } from "./api_error.ts";
-import { concatenated } from "./bytes.ts";
+import { concatenated } from "../../bytes.ts";
 import type { ObserveClient } from "./client_event.ts";
 import { jsonStatus } from "./decode_json.ts";
 import { protobufStatus } from "./decode_protobuf.ts";

@@ -5,7 +5,7 @@
  */
 import { messageOf, WeirError } from "../../../schemas/errors.ts";
 import type { KubeKind, KubeObject, SliceEndpoint } from "../../../schemas/kube.ts";
-import { concatenated } from "./bytes.ts";
+import { concatenated } from "../../bytes.ts";
 import type { ApiStatus, Decoder, ListPage, Malformed } from "./decoder.ts";
 import {
   type Conditions,

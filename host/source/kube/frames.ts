@@ -6,7 +6,7 @@
  * @module
  */
 import { WeirError } from "../../../schemas/errors.ts";
-import { concatenated } from "./bytes.ts";
+import { concatenated } from "../../bytes.ts";
 
 /**
  * The longest event that is accepted, in bytes. etcd refuses objects above 1.5 MiB; JSON of an

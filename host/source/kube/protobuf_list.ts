@@ -4,7 +4,7 @@
  * @module
  */
 import type { KubeKind, KubeObject } from "../../../schemas/kube.ts";
-import { concatenated } from "./bytes.ts";
+import { concatenated } from "../../bytes.ts";
 import type { ListPage, ListReader, Malformed } from "./decoder.ts";
 import { protobufObject, type SharePorts } from "./protobuf_object.ts";
 import type { StringTable } from "./strings.ts";
