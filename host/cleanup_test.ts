@@ -1,21 +1,8 @@
 import assert from "node:assert/strict";
 import type { Leftover, LeftoverStore } from "./capabilities/leftovers/leftover.ts";
+import { TABLE_OF_KUBE_PROXY, TABLE_OF_WEIR } from "./capabilities/leftovers/sample.ts";
 import { cleanUp, type CleanupOptions, namesOf } from "./cleanup.ts";
 
-const TABLE = {
-  place: "nftables",
-  owner: "kube-proxy",
-  family: "ip",
-  table: "kube-proxy",
-} as const;
-const OWN = {
-  place: "nftables",
-  owner: "weir",
-  family: "ip",
-  table: "weir",
-  handle: 7n,
-  madeFor: { role: "proxier", plugin: "proxier-nftables" },
-} as const;
 const SET = { place: "ipset", owner: "kube-proxy", name: "KUBE-CLUSTER-IP" } as const;
 const IPVS = { place: "ipvs", owner: "kube-proxy", virtualServers: 2, connections: 1 } as const;
 const LINK = { place: "link", owner: "kube-proxy", name: "kube-ipvs0" } as const;
@@ -49,14 +36,14 @@ function options(store: LeftoverStore, more: Partial<CleanupOptions> = {}): Clea
 }
 
 Deno.test("everything that is found is removed", async () => {
-  const { store, there } = node([TABLE, OWN, SET, IPVS, LINK]);
+  const { store, there } = node([TABLE_OF_KUBE_PROXY, TABLE_OF_WEIR, SET, IPVS, LINK]);
   const outcomes = await cleanUp(options(store));
   assert.equal(namesOf(outcomes, "removed").length, 5);
   assert.deepEqual([...there], []);
 });
 
 Deno.test("a dry run names everything and removes nothing", async () => {
-  const { store, asked } = node([TABLE, SET]);
+  const { store, asked } = node([TABLE_OF_KUBE_PROXY, SET]);
   const outcomes = await cleanUp(options(store, { dryRun: true }));
   assert.deepEqual(namesOf(outcomes, "listed"), [
     "nftables ip table kube-proxy",
@@ -66,9 +53,9 @@ Deno.test("a dry run names everything and removes nothing", async () => {
 });
 
 Deno.test("only those leftovers go whose owner is named", async () => {
-  const { store, there } = node([TABLE, OWN]);
+  const { store, there } = node([TABLE_OF_KUBE_PROXY, TABLE_OF_WEIR]);
   await cleanUp(options(store, { owners: ["kube-proxy"] }));
-  assert.deepEqual([...there], [OWN]);
+  assert.deepEqual([...there], [TABLE_OF_WEIR]);
 });
 
 Deno.test("what the kernel refuses remains, with its words, and the rest goes", async () => {
@@ -94,10 +81,10 @@ Deno.test("the device stays as long as the virtual servers do, since it tells wh
 });
 
 Deno.test("what is put back while it is removed has returned, and its owner is said to run", async () => {
-  const { store, there } = node([TABLE, SET]);
+  const { store, there } = node([TABLE_OF_KUBE_PROXY, SET]);
   const outcomes = await cleanUp(options(store, {
     settle: async () => {
-      there.add({ ...TABLE }).add({ ...TABLE, family: "ip6" });
+      there.add({ ...TABLE_OF_KUBE_PROXY }).add({ ...TABLE_OF_KUBE_PROXY, family: "ip6" });
     },
   }));
   const running = {
@@ -105,8 +92,8 @@ Deno.test("what is put back while it is removed has returned, and its owner is s
     reason: "somebody puts it back: kube-proxy still runs on this node; stop it and clean up again",
   };
   assert.deepEqual(outcomes, [
-    { leftover: TABLE, fate: running },
+    { leftover: TABLE_OF_KUBE_PROXY, fate: running },
     { leftover: SET, fate: { type: "removed" } },
-    { leftover: { ...TABLE, family: "ip6" }, fate: running },
+    { leftover: { ...TABLE_OF_KUBE_PROXY, family: "ip6" }, fate: running },
   ]);
 });

@@ -1,22 +1,9 @@
 import assert from "node:assert/strict";
 import type { Leftover, LeftoverScope, LeftoverStore } from "./capabilities/leftovers/leftover.ts";
+import { TABLE_OF_KUBE_PROXY, TABLE_OF_WEIR } from "./capabilities/leftovers/sample.ts";
 import { SimulatedClock } from "./simulated_clock.ts";
 import { Takeover } from "./takeover.ts";
 
-const TABLE = {
-  place: "nftables",
-  owner: "kube-proxy",
-  family: "ip",
-  table: "kube-proxy",
-} as const;
-const OWN = {
-  place: "nftables",
-  owner: "weir",
-  family: "ip",
-  table: "weir",
-  handle: 7n,
-  madeFor: { role: "proxier", plugin: "proxier-nftables" },
-} as const;
 const CHAINS = {
   place: "iptables-nft",
   owner: "kube-proxy",
@@ -71,44 +58,49 @@ function takeoverOf(things: readonly Leftover[], faults: Faults = {}) {
 }
 
 Deno.test("what kube-proxy left goes, and what is weir's stays", async () => {
-  const { takeover, there, lines } = takeoverOf([TABLE, OWN, ipvs(0), LINK]);
+  const { takeover, there, lines } = takeoverOf([
+    TABLE_OF_KUBE_PROXY,
+    TABLE_OF_WEIR,
+    ipvs(0),
+    LINK,
+  ]);
   takeover.begin();
   await takeover.stop();
-  assert.deepEqual([...there], [OWN]);
+  assert.deepEqual([...there], [TABLE_OF_WEIR]);
   assert.match(lines.join("\n"), /^info Removed what kube-proxy left .*ip table kube-proxy/);
 });
 
 Deno.test("it is begun once, however many full syncs follow", async () => {
-  const { takeover, there, clock, opened } = takeoverOf([TABLE]);
+  const { takeover, there, clock, opened } = takeoverOf([TABLE_OF_KUBE_PROXY]);
   takeover.begin();
   await clock.advance(0);
-  there.add(TABLE);
+  there.add(TABLE_OF_KUBE_PROXY);
   takeover.begin();
   await clock.advance(0);
-  assert.deepEqual([opened.length, ...there], [1, TABLE]);
+  assert.deepEqual([opened.length, ...there], [1, TABLE_OF_KUBE_PROXY]);
   await takeover.stop();
 });
 
 Deno.test("a kube-proxy that still runs is told of a minute later, and not fought", async () => {
-  const { takeover, there, lines, clock } = takeoverOf([TABLE]);
+  const { takeover, there, lines, clock } = takeoverOf([TABLE_OF_KUBE_PROXY]);
   takeover.begin();
   await clock.advance(0);
-  there.add(TABLE);
+  there.add(TABLE_OF_KUBE_PROXY);
   await clock.advance(60_000);
   assert.match(lines[1] ?? "", /^warn kube-proxy still runs on this node: .*stop kube-proxy/);
-  assert.deepEqual([...there], [TABLE]);
+  assert.deepEqual([...there], [TABLE_OF_KUBE_PROXY]);
   assert.equal(clock.waiting, 0, "nothing more is planned");
 });
 
 Deno.test("a kube-proxy that is gone is not spoken of again", async () => {
-  const { takeover, lines, clock } = takeoverOf([TABLE]);
+  const { takeover, lines, clock } = takeoverOf([TABLE_OF_KUBE_PROXY]);
   takeover.begin();
   await clock.advance(120_000);
   assert.equal(lines.length, 1);
 });
 
 Deno.test("IPVS stays while it carries connections, and the log says how to remove it", async () => {
-  const { takeover, there, lines, clock } = takeoverOf([TABLE, ipvs(7), LINK]);
+  const { takeover, there, lines, clock } = takeoverOf([TABLE_OF_KUBE_PROXY, ipvs(7), LINK]);
   takeover.begin();
   await clock.advance(120_000);
   assert.deepEqual([...there].map(({ place }) => place), ["ipvs", "link"]);
@@ -163,7 +155,9 @@ Deno.test("the wait doubles from a second to five minutes, half of it at the luc
 });
 
 Deno.test("whole tables go even while the rules cannot be listed", async () => {
-  const { takeover, there, lines, clock } = takeoverOf([TABLE, CHAINS], { find: interrupted });
+  const { takeover, there, lines, clock } = takeoverOf([TABLE_OF_KUBE_PROXY, CHAINS], {
+    find: interrupted,
+  });
   takeover.begin();
   await clock.advance(0);
   assert.deepEqual([...there], [CHAINS]);
@@ -193,26 +187,26 @@ Deno.test("what could not be removed is tried again, each reason warned of once"
 });
 
 Deno.test("what was removed and is back at a later attempt is told and not fought", async () => {
-  const { takeover, there, warnings, clock, faults } = takeoverOf([TABLE, CHAINS], {
+  const { takeover, there, warnings, clock, faults } = takeoverOf([TABLE_OF_KUBE_PROXY, CHAINS], {
     find: interrupted,
   });
   takeover.begin();
   await clock.advance(0);
-  there.add(TABLE);
+  there.add(TABLE_OF_KUBE_PROXY);
   delete faults.find;
   await clock.advance(3_600_000);
-  assert.deepEqual([...there], [CHAINS, TABLE]);
+  assert.deepEqual([...there], [CHAINS, TABLE_OF_KUBE_PROXY]);
   assert.match(warnings()[1] ?? "", /^warn kube-proxy still runs .*ip table kube-proxy/);
   assert.deepEqual([warnings().length, clock.waiting], [2, 0]);
 });
 
 Deno.test("what is put back at once is told and not fought", async () => {
-  const { takeover, there, warnings, clock } = takeoverOf([TABLE], {
-    find: () => void there.add(TABLE),
+  const { takeover, there, warnings, clock } = takeoverOf([TABLE_OF_KUBE_PROXY], {
+    find: () => void there.add(TABLE_OF_KUBE_PROXY),
   });
   takeover.begin();
   await clock.advance(3_600_000);
-  assert.deepEqual([...there], [TABLE]);
+  assert.deepEqual([...there], [TABLE_OF_KUBE_PROXY]);
   assert.equal(warnings().length, 1);
   assert.match(warnings()[0] ?? "", /kube-proxy still runs/);
 });
@@ -252,8 +246,8 @@ Deno.test("a stop in the middle of an attempt that fails plans no other", async 
 });
 
 Deno.test("nothing is begun after the stop", async () => {
-  const { takeover, there, opened } = takeoverOf([TABLE]);
+  const { takeover, there, opened } = takeoverOf([TABLE_OF_KUBE_PROXY]);
   await takeover.stop();
   takeover.begin();
-  assert.deepEqual([opened.length, ...there], [0, TABLE]);
+  assert.deepEqual([opened.length, ...there], [0, TABLE_OF_KUBE_PROXY]);
 });

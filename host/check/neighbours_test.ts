@@ -1,21 +1,7 @@
 import assert from "node:assert/strict";
+import { TABLE_OF_KUBE_PROXY, TABLE_OF_WEIR } from "../capabilities/leftovers/sample.ts";
 import type { PendingSync } from "../../schemas/insight.ts";
 import { checkNeighbours, type NeighbourQuestions } from "./neighbours.ts";
-
-const TABLE = {
-  place: "nftables",
-  owner: "kube-proxy",
-  family: "ip",
-  table: "kube-proxy",
-} as const;
-const OWN = {
-  place: "nftables",
-  owner: "weir",
-  family: "ip",
-  table: "weir",
-  handle: 7n,
-  madeFor: { role: "proxier", plugin: "proxier-nftables" },
-} as const;
 
 function running(revision: number, waitingMs?: number): () => Promise<PendingSync> {
   return async () => ({
@@ -30,7 +16,7 @@ function running(revision: number, waitingMs?: number): () => Promise<PendingSyn
 
 async function check(questions: Partial<NeighbourQuestions>): Promise<string[]> {
   const groups = await checkNeighbours({
-    leftovers: async () => [OWN],
+    leftovers: async () => [TABLE_OF_WEIR],
     claim: () => ({ type: "held", pid: 7 }),
     running: running(3),
     server: "127.0.0.1:10249",
@@ -53,7 +39,7 @@ Deno.test("the name that is claimed to find out is given back", async () => {
 });
 
 Deno.test("kube-proxy's rules are no matter before weir starts, and are one beside it", async () => {
-  const leftovers = async () => [TABLE];
+  const leftovers = async () => [TABLE_OF_KUBE_PROXY];
   const [, before] = await check({
     leftovers,
     claim: () => ({ type: "claimed", release: () => {} }),
