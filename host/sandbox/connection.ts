@@ -375,7 +375,8 @@ export class Connection {
         this.#options.observe({ type: "frame", direction: "received", bytes });
         const work = 1 + frame.header.length / WORK_BYTES;
         this.#receive(this.#admission.admit(frame), frame);
-        if ((done += work) < WORK_AT_ONCE) continue;
+        // Spans behind an answer are mostly here with it, and whoever waits for it comes first.
+        if ((done += work) < WORK_AT_ONCE && this.#told === undefined) continue;
         done = 0;
         await new Promise<void>((resume) => void this.#options.clock.after(0, resume));
       }
