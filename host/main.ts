@@ -38,6 +38,7 @@ import { beginProcess } from "./process/start.ts";
 import { runProxy } from "./proxy.ts";
 import type { Resolution } from "./reload/reloader.ts";
 import { openSource } from "./source/open.ts";
+import { Silences } from "./source/silence.ts";
 import { idleLogSettings } from "./telemetry/klog/settings.ts";
 import { keepLastWords } from "./telemetry/last_words.ts";
 import { createLog, type Logger } from "./telemetry/log.ts";
@@ -227,6 +228,7 @@ async function proxy(
     log,
   });
   const observeExec = execPluginRecorder(registry, () => Date.now());
+  const silences = new Silences();
   await runProxy(config, {
     ...ground,
     ...beginning,
@@ -236,8 +238,10 @@ async function proxy(
         log,
         credentials: () => credentials(config, log, observeExec),
         userAgent: `weir/${deno.version}`,
+        silences,
         observe: (event) => recordClient(registry.metrics, event),
       }),
+    silence: () => silences.longest,
     registry,
     profiling,
     debug: {

@@ -354,6 +354,8 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
     scheduler,
     conntrack: () => table ??= new ConntrackKernel(),
     large: () => collector.sometimes(),
+    silence: environment.silence,
+    parked: () => facts().parked,
     clock,
   });
   const looked = () => collector.looked();

@@ -17,6 +17,7 @@ import type { DebugRoutesOptions } from "./routes/debug.ts";
 import type { Logger } from "./telemetry/log.ts";
 import type { MetricRegistry } from "./telemetry/metrics.ts";
 import type { MachineIds } from "./process/machine.ts";
+import type { Silence } from "./source/silence.ts";
 import type { Tracing } from "./telemetry/trace.ts";
 import type { TraceStore } from "./telemetry/audience.ts";
 
@@ -38,6 +39,8 @@ export interface ProxyEnvironment {
   readonly base: URL;
   /** Makes the source of objects that a configuration asks for. */
   readonly openSource: (config: WeirConfig) => Source;
+  /** What no source has heard of for longest; undefined while everything is heard. */
+  readonly silence: () => Silence | undefined;
   readonly clock: Clock;
   /** A number from 0 up to 1. */
   readonly random: () => number;

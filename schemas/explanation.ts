@@ -5,6 +5,7 @@
  * @module
  */
 import * as v from "valibot";
+import { SilentSourceSchema } from "./silent_source.ts";
 
 const Text = v.string();
 const Texts = v.pipe(v.array(Text), v.readonly());
@@ -137,6 +138,8 @@ export const ExplanationSchema = v.object({
     /** Syncs that have failed since the last that ended well. */
     failures: Count,
   })),
+  /** Since when the source has not told of some objects; absent while it does. */
+  silent: v.optional(SilentSourceSchema),
   /** The proxier in force. */
   proxier: Text,
   /** The Service that was found, as far as a proxy reads it. */

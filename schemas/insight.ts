@@ -5,6 +5,7 @@
  * @module
  */
 import * as v from "valibot";
+import { SilentSourceSchema } from "./silent_source.ts";
 import type { ServicePortView, Snapshot } from "./view.ts";
 
 const Text = v.string();
@@ -27,6 +28,12 @@ export const PendingSyncSchema = v.object({
   waitingMs: v.optional(v.number()),
   /** How many syncs have failed since the last that ended well; absent when the last did. */
   failures: v.optional(v.number()),
+  /** The plugins that died too often to be started again, and why; absent without one. */
+  parked: v.optional(
+    v.pipe(v.array(v.object({ plugin: Text, reason: Text })), v.readonly()),
+  ),
+  /** Since when the source has not told of some objects; absent while it does. */
+  silent: v.optional(SilentSourceSchema),
   /** Service ports that the kernel is to have otherwise, sorted by id. */
   changes: v.pipe(v.array(ViewChangeSchema), v.readonly()),
   /** The node for which Services are resolved. */

@@ -7,6 +7,7 @@ import { messageOf } from "../../schemas/errors.ts";
 import type { PendingSync } from "../../schemas/insight.ts";
 import type { InstanceClaim } from "../capabilities/instance.ts";
 import { describeLeftover, type Leftover } from "../capabilities/leftovers/leftover.ts";
+import { PARKED_REMEDY } from "../sandbox/restarts.ts";
 import { attempted, failure, good, skipped, type Tick, type TickGroup, warning } from "./tick.ts";
 
 /** What is asked about others. */
@@ -26,7 +27,25 @@ const LONG_MS = 60_000;
 
 function ofRunning(
   pid: number | undefined,
-  { revision, waitingMs = 0 }: PendingSync,
+  { revision, waitingMs = 0, parked = [], silent }: PendingSync,
+): readonly Tick[] {
+  const stopped = parked.map(({ plugin, reason }) =>
+    failure(
+      `its plugin ${plugin} is parked, and the kernel has its last rules: ${reason}`,
+      PARKED_REMEDY,
+    )
+  );
+  const unheard = silent === undefined ? [] : [failure(
+    `it has heard nothing of ${silent.plural} for ${Math.round(silent.milliseconds / 1000)} s, ` +
+      `and the kernel has the rules of before: ${silent.reason}`,
+    silent.remedy,
+  )];
+  return [...programming(pid, { revision, waitingMs }), ...stopped, ...unheard];
+}
+
+function programming(
+  pid: number | undefined,
+  { revision, waitingMs }: { readonly revision: number; readonly waitingMs: number },
 ): readonly Tick[] {
   const named = pid === undefined ? "weir runs" : `weir runs (process ${pid})`;
   if (revision === 0) {

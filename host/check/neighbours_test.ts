@@ -58,6 +58,26 @@ Deno.test("a weir that has programmed nothing, or cannot go on, is a failure", a
   assert.match((await check({ running: running(3, 900) }))[0] ?? "", /^good/);
 });
 
+Deno.test("a weir that hears nothing of the API server, or whose plugin is parked, is a failure", async () => {
+  const well = await running(3)();
+  const silent = {
+    milliseconds: 61_000,
+    plural: "services",
+    reason: "401 Unauthorized",
+    remedy: "check the token",
+  };
+  assert.deepEqual((await check({ running: async () => ({ ...well, silent }) })).slice(0, 2), [
+    "good: weir runs (process 7), at revision 3",
+    "failure: it has heard nothing of services for 61 s, and the kernel has the rules of before: " +
+    "401 Unauthorized",
+  ]);
+  const parked = [{ plugin: "mine", reason: "it died 5 times" }];
+  assert.equal(
+    (await check({ running: async () => ({ ...well, parked }) }))[1],
+    "failure: its plugin mine is parked, and the kernel has its last rules: it died 5 times",
+  );
+});
+
 Deno.test("a weir that does not answer is told of, and a squatter of its name", async () => {
   const away = () => Promise.reject(new Error("nobody answers"));
   assert.match((await check({ running: away }))[0] ?? "", /^warning: weir runs .*does not answer/);

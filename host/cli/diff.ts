@@ -5,6 +5,7 @@
  * @module
  */
 import { WeirError } from "../../schemas/errors.ts";
+import { PARKED_REMEDY } from "../sandbox/restarts.ts";
 import { type PendingSync, PendingSyncSchema, type ViewChange } from "../../schemas/insight.ts";
 import type { CommandMachine } from "../bare_ground.ts";
 import { compareViews } from "../explain/view_changes.ts";
@@ -93,9 +94,16 @@ export interface DiffGround {
  * @param warn Told one sentence.
  */
 export function warnOfFailures(
-  { failures }: Pick<PendingSync, "failures">,
+  { failures, silent, parked = [] }: Pick<PendingSync, "failures" | "silent" | "parked">,
   warn: (text: string) => void,
 ): void {
+  if (silent !== undefined) {
+    warn(
+      `nothing is heard of ${silent.plural} for ${Math.round(silent.milliseconds / 1000)} s, and ` +
+        `weir knows of no change since: ${silent.reason} (${silent.remedy})`,
+    );
+  }
+  for (const { plugin, reason } of parked) warn(`${plugin} is parked: ${reason}; ${PARKED_REMEDY}`);
   if (failures === undefined) return;
   warn(
     `the last syncs failed (${failures}): the kernel may still have older rules than it was told; ` +

@@ -291,6 +291,7 @@ export async function explain(question: Question, facts: ExplainFacts): Promise<
   const settings = facts.settings();
   const node = facts.node();
   const unlanded = facts.unlanded?.();
+  const silent = facts.silent?.();
   const key = subject === undefined ? "" : `${subject.namespace}/${subject.name}`;
   const { service, slices } = subject === undefined
     ? { service: undefined, slices: [] }
@@ -327,6 +328,7 @@ export async function explain(question: Question, facts: ExplainFacts): Promise<
     node: { name: node.name, zone: node.zone, addresses: node.addresses },
     revision: facts.revisions.revision,
     ...(unlanded === undefined ? {} : { unlanded }),
+    ...(silent === undefined ? {} : { silent }),
     proxier: facts.proxier(),
     ...(service === undefined ? {} : { service: serviceFacts(service) }),
     slices: slices.map(sliceFacts),

@@ -5,6 +5,7 @@
  */
 import type { ExplainQuery, ExplainStep, ServicePortTraffic } from "../../schemas/calls.ts";
 import type { Explanation } from "../../schemas/explanation.ts";
+import type { SilentSource } from "../../schemas/silent_source.ts";
 import type { ProxierSettings } from "../../schemas/view.ts";
 import type { ConntrackKernel } from "../capabilities/conntrack/kernel.ts";
 import type { Revisions } from "../diff.ts";
@@ -24,6 +25,8 @@ export interface ExplainFacts {
    * out where there are no syncs.
    */
   readonly unlanded?: () => Explanation["unlanded"];
+  /** Since when the source does not tell of some objects. Left out where there is none. */
+  readonly silent?: () => SilentSource | undefined;
   /** Name of the proxier in force. */
   readonly proxier: () => string;
   /** Asks the proxier what matches. */

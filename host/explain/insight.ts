@@ -9,9 +9,11 @@ import type { WeirConfig } from "../../schemas/config.ts";
 import { WeirError } from "../../schemas/errors.ts";
 import type { Explanation } from "../../schemas/explanation.ts";
 import type { PendingSync, TopServices } from "../../schemas/insight.ts";
+import type { SilentSource } from "../../schemas/silent_source.ts";
 import type { Clock } from "../clock.ts";
 import type { Proxiers } from "../proxiers.ts";
 import type { Scheduler } from "../scheduler.ts";
+import type { Silence } from "../source/silence.ts";
 import type { ServiceTraffic } from "../telemetry/service_traffic.ts";
 import type { Tracker } from "../tracker.ts";
 import { Turns } from "../turns.ts";
@@ -28,6 +30,10 @@ export interface InsightOptions extends Pick<ExplainFacts, "revisions" | "settin
   readonly traffic: Pick<ServiceTraffic, "countsOf">;
   readonly scheduler: Pick<Scheduler, "status">;
   readonly clock: Clock;
+  /** What no source has heard of for longest. */
+  readonly silence?: () => Silence | undefined;
+  /** The plugins that are not started any more, and why. */
+  readonly parked?: () => NonNullable<PendingSync["parked"]>;
   /** Called after an answer of all service ports, which leaves megabytes behind. */
   readonly large?: () => void;
 }
@@ -82,6 +88,7 @@ export class Insight {
       }),
       settings,
       unlanded: () => this.#unlanded(),
+      silent: () => this.#silent(),
       proxier: () => options.proxier.name,
       explain: (query) => this.#steps(query),
       traffic: (ids) => this.#traffic(ids),
@@ -115,6 +122,14 @@ export class Insight {
     if (waitingSince === undefined) return undefined;
     const milliseconds = Math.round(clock.now() - waitingSince);
     return failures > 0 || milliseconds >= LONG_SYNC_MS ? { milliseconds, failures } : undefined;
+  }
+
+  #silent(): SilentSource | undefined {
+    const { silence, clock } = this.#options;
+    const kept = silence?.();
+    if (kept === undefined) return undefined;
+    const { since, ...told } = kept;
+    return { milliseconds: Math.round(clock.now() - since), ...told };
   }
 
   async #steps(query: ExplainQuery): Promise<readonly ExplainStep[]> {
@@ -166,7 +181,9 @@ export class Insight {
     const since = scheduler.status.waitingSince;
     const waitingMs = since === undefined ? undefined : clock.now() - since;
     if (views !== "none") this.#options.large?.();
-    return pendingSync(this.#facts, waitingMs, views);
+    const parked = this.#options.parked?.() ?? [];
+    const pending = pendingSync(this.#facts, waitingMs, views);
+    return parked.length === 0 ? pending : { ...pending, parked };
   }
 
   /**

@@ -151,6 +151,29 @@ for (const [what, waitingSince, failures, expected] of STATES) {
   });
 }
 
+Deno.test("what is told says how old it may be while the API server tells nothing", async () => {
+  const silence = {
+    plural: "services",
+    since: 88_000,
+    reason: "401 Unauthorized",
+    remedy: "check the token",
+  };
+  const { insight, clock } = proxy([sampleService(), SLICE], [], { silence: () => silence });
+  await clock.advance(91_000 - clock.now());
+  const says =
+    /Nothing is heard of services for 3\.0 s, and .* older than what the API server has: 401 Unauthorized \(check the token\)\./;
+  assert.match((await insight.explain({ service: "default/web" })).summary.join(" "), says);
+  // A Service that is not known may be one that weir has not been told of.
+  assert.match((await insight.explain({ service: "default/new" })).summary.join(" "), says);
+  assert.equal((await insight.pending("none")).silent?.milliseconds, 3_000);
+});
+
+Deno.test("a plugin that is not started any more is told of with what waits for a sync", async () => {
+  const parked = [{ plugin: "mine", reason: "it died 5 times" }];
+  const { insight } = proxy([sampleService(), SLICE], [], { parked: () => parked });
+  assert.deepEqual((await insight.pending("none")).parked, parked);
+});
+
 Deno.test("a Service that no sync has seen yet is found by its address", async () => {
   const { insight } = proxy([], [sampleService(), SLICE]);
   assert.equal((await insight.explain({ to: "10.96.0.1:80" })).service?.name, "web");

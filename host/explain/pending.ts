@@ -41,6 +41,7 @@ export function pendingSync(
   const { tracker, revisions } = facts;
   const node = facts.node();
   const { failures = 0 } = facts.unlanded?.() ?? {};
+  const silent = facts.silent?.();
   const { families } = facts.settings();
   const before = new Map<string, ServicePortView>();
   const after = new Map<string, ServicePortView>();
@@ -57,6 +58,7 @@ export function pendingSync(
     revision: revisions.revision,
     ...(waitingMs === undefined ? {} : { waitingMs }),
     ...(failures === 0 ? {} : { failures }),
+    ...(silent === undefined ? {} : { silent }),
     changes: compareViews(before, after),
     node: { ...node, ignoresExternalIPs: node.ignoresExternalIPs === true },
     families,

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ExplainedEndpoint, ExplainedPort, Explanation } from "../../schemas/explanation.ts";
+import type { SilentSource } from "../../schemas/silent_source.ts";
 import { readSocket } from "./question.ts";
 
 /** An explanation before its summary. */
@@ -87,6 +88,12 @@ function portSentences(port: ExplainedPort): string[] {
   return sentences;
 }
 
+/** All that is told is by the objects that weir knew last. */
+function silentSentence({ milliseconds, plural, reason, remedy }: SilentSource): string {
+  return `Nothing is heard of ${plural} for ${(milliseconds / 1000).toFixed(1)} s, and what is ` +
+    `told here may be older than what the API server has: ${reason} (${remedy}).`;
+}
+
 /** What is told is what the kernel is to have; this one says that it may have something older. */
 function unlandedSentence(
   { failures, milliseconds }: NonNullable<Explanation["unlanded"]>,
@@ -106,8 +113,12 @@ function unlandedSentence(
  * @returns Sentences with full stops; none when nothing is known.
  */
 export function summarize(told: Unsummarized): readonly string[] {
-  const { service, notProxied, ports, problems, waysMissing, connections, unlanded } = told;
-  if (service === undefined) return unlanded === undefined ? [] : [unlandedSentence(unlanded)];
+  const { service, notProxied, ports, problems, waysMissing, connections, unlanded, silent } = told;
+  const older = [
+    ...(unlanded === undefined ? [] : [unlandedSentence(unlanded)]),
+    ...(silent === undefined ? [] : [silentSentence(silent)]),
+  ];
+  if (service === undefined) return older;
   const name = `${service.namespace}/${service.name}`;
   if (notProxied !== undefined) return [`weir does nothing for ${name}: ${notProxied.reason}.`];
   const sentences = [
@@ -115,7 +126,7 @@ export function summarize(told: Unsummarized): readonly string[] {
     ...ports.flatMap(portSentences),
     ...(told.asked.from === undefined ? ports.flatMap(sourceSentences) : []),
   ];
-  if (unlanded !== undefined) sentences.push(unlandedSentence(unlanded));
+  sentences.push(...older);
   if (problems.length > 0) sentences.push(`${plural(problems.length, "problem")} in its objects.`);
   if (waysMissing !== undefined) {
     sentences.push(`What the rules do is not all told: ${waysMissing}.`);

@@ -8,6 +8,7 @@ import type { Revisions } from "../diff.ts";
 import type { EnrolledPlugin } from "../plugin_roster.ts";
 import type { Profile } from "../profiles/pprof.ts";
 import type { HealthAnswer } from "../routes/proxy_health.ts";
+import type { Silence } from "../source/silence.ts";
 import type { TraceStore } from "../telemetry/audience.ts";
 import type { Tracker } from "../tracker.ts";
 
@@ -25,6 +26,8 @@ export interface PageFacts {
   readonly now: () => number;
   /** What /healthz says now. */
   readonly health: () => HealthAnswer;
+  /** What no source has heard of for longest; undefined while everything is heard. */
+  readonly silence: () => Silence | undefined;
   readonly tracker: Pick<Tracker, "keys" | "lookUp" | "pending" | "size">;
   readonly revisions: Pick<Revisions, "of" | "revision" | "size">;
   /** The last syncs. */

@@ -5,6 +5,7 @@
  */
 import type { EnrolledPlugin } from "../plugin_roster.ts";
 import type { HealthReport } from "../routes/proxy_health.ts";
+import type { Silence } from "../source/silence.ts";
 import type { TraceRecord } from "../telemetry/span.ts";
 import { LivePart } from "./document.tsx";
 import type { PageFacts } from "./facts.ts";
@@ -30,6 +31,7 @@ interface Ailment {
 function ailments(
   { healthy, nodeEligible, plugins = {}, configuration }: HealthReport,
   all: readonly EnrolledPlugin[],
+  silent: { readonly silence: Silence; readonly now: number } | undefined,
   last: TraceRecord | undefined,
 ): Ailment[] {
   const more = { path: "/plugins", name: "Plugins" };
@@ -48,6 +50,13 @@ function ailments(
           "The Node is missing, being deleted or about to be: it is not to get new connections.",
       }]
       : []),
+    ...(silent === undefined ? [] : [{
+      says: `Nothing is heard of ${silent.silence.plural} for ${
+        duration(silent.now - silent.silence.since)
+      }, and the kernel keeps the rules of before: ${shown(silent.silence.reason)} (${
+        shown(silent.silence.remedy)
+      }).`,
+    }]),
     ...[...parked].map(([name, reason]) => (
       { says: `Plugin ${shown(name, 80)} is parked: ${shown(reason)}`, more }
     )),
@@ -134,7 +143,9 @@ export function Overview({ facts, kept }: OverviewProps) {
   const figures = syncFigures(last, facts.now(), facts.startedAt, kept);
   const { services, endpointSlices } = tracker.pending;
   const waiting = services + endpointSlices;
-  const reasons = ailments(report, facts.plugins(), last[0]);
+  const silence = facts.silence();
+  const silent = silence && { silence, now: facts.now() };
+  const reasons = ailments(report, facts.plugins(), silent, last[0]);
   const unserved = unservedOf(facts);
   const telling = last.filter(didSomething);
   const started = revisions.revision > 0;

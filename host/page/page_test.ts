@@ -3,7 +3,7 @@ import type { Service } from "../../schemas/kube.ts";
 import type { EnrolledPlugin } from "../plugin_roster.ts";
 import type { Profile } from "../profiles/pprof.ts";
 import { sampleEndpoint, sampleNode, sampleService, sampleSlice } from "../samples.ts";
-import { samplePage } from "./sample_page.ts";
+import { SAMPLE_START, samplePage } from "./sample_page.ts";
 
 const SHA = "5".repeat(64);
 
@@ -59,6 +59,21 @@ function many(count: number): Service[] {
     return sampleService({ name: `web-${String(at).padStart(5, "0")}`, clusterIP });
   });
 }
+
+Deno.test("the first view says of what nothing is heard, for how long, why and what to do", async () => {
+  const page = await samplePage({
+    silence: () => ({
+      plural: "services",
+      since: SAMPLE_START - 90_000,
+      reason: "401 Unauthorized",
+      remedy: "check the token",
+    }),
+  });
+  assert.match(
+    await page.read("/"),
+    /Nothing is heard of services for 1 min 30 s, and the kernel keeps the rules of before: 401 Unauthorized \(check the token\)\./,
+  );
+});
 
 Deno.test("the first view says whether weir is healthy, at which revision, and how fast it syncs", async () => {
   const page = await samplePage();

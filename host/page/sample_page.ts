@@ -81,6 +81,7 @@ export async function samplePage(others: Partial<PageFacts> = {}): Promise<Sampl
     startedAt: SAMPLE_START,
     now: () => clock.now(),
     health: () => ({ code: 200, report: { lastUpdated: "", currentTime: "", healthy: true } }),
+    silence: () => undefined,
     tracker,
     revisions,
     traces,

@@ -48,6 +48,7 @@ export interface ServersOptions {
   readonly tracker: PageFacts["tracker"];
   readonly revisions: PageFacts["revisions"];
   readonly looked: PageFacts["looked"];
+  readonly silence: PageFacts["silence"];
   readonly roster: Pick<PluginRoster, "list">;
   /** Asked for each probe. */
   readonly facts: () => HealthFacts;
@@ -245,8 +246,8 @@ export class Servers {
 }
 
 function pageFacts(options: ServersOptions): PageFacts {
-  const { config, facts, insight, tracker, revisions, traces, roster, debug, clock, looked } =
-    options;
+  const { config, facts, insight, tracker, revisions, traces, roster, debug } = options;
+  const { clock, looked, silence } = options;
   const { zpages: { version, startedAt }, profiling } = debug;
   return {
     node: () => config().nodeName,
@@ -255,6 +256,7 @@ function pageFacts(options: ServersOptions): PageFacts {
     startedAt,
     now: () => clock.now(),
     health: () => healthz(facts(), clock.now(), healthTimeout(config())),
+    silence,
     tracker,
     revisions,
     traces,

@@ -85,6 +85,7 @@ async function stage() {
     revisions: new Revisions(),
     roster: new PluginRoster(),
     looked: () => {},
+    silence: () => undefined,
     clock: systemClock,
     log: createLog({ now: () => 0, gate: () => ({ verbosity: 0 }), write: () => {} }),
   });

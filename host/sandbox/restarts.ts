@@ -4,6 +4,11 @@
  * @module
  */
 
+/** What to do about a plugin that is parked. */
+export const PARKED_REMEDY =
+  "mend it, or configure another; a restart of weir or a change of the " +
+  "plugin in the configuration file starts it again";
+
 /** What to do after a death. */
 export type AfterDeath =
   | { readonly type: "restart"; readonly delayMs: number }

@@ -15,7 +15,7 @@ import {
   type ConnectionOptions,
 } from "./connection.ts";
 import type { Sandbox } from "./process.ts";
-import { afterDeath } from "./restarts.ts";
+import { afterDeath, PARKED_REMEDY } from "./restarts.ts";
 
 /** What a plugin is doing. See `PluginStateName` for what each means. */
 export type PluginState =
@@ -257,7 +257,11 @@ class Supervisor {
   #park(reason: string): void {
     const { log, reference } = this.#options;
     this.#connection = undefined;
-    log.error("plugin is parked; the kernel keeps its last rules", { plugin: reference, reason });
+    log.error("plugin is parked; the kernel keeps its last rules", {
+      plugin: reference,
+      reason,
+      remedy: PARKED_REMEDY,
+    });
     this.#enter({ type: "parked", reason });
   }
 

@@ -8,6 +8,7 @@ import type { WeirConfig } from "../../schemas/config.ts";
 import type { CredentialSource } from "../../schemas/credentials.ts";
 import type { Source } from "../../schemas/kube.ts";
 import type { ObserveClient } from "./kube/client_event.ts";
+import type { Silences } from "./silence.ts";
 
 /** What a source stands on. */
 export interface SourceGround {
@@ -16,6 +17,8 @@ export interface SourceGround {
   readonly credentials: () => CredentialSource;
   /** For example `weir/0.1.0`. */
   readonly userAgent: string;
+  /** Keeps what is not heard of; nobody asks for it where it is left out. */
+  readonly silences?: Silences;
   /** Told of each request to the API server. */
   readonly observe: ObserveClient;
 }
@@ -35,7 +38,7 @@ export function openSource(config: WeirConfig, ground: SourceGround): Source {
 
 /** Only what is used is imported: undici and what it needs take 20 MB, the parser of YAML 3 MB. */
 async function load(config: WeirConfig, ground: SourceGround): Promise<Source> {
-  const { log, observe, userAgent } = ground;
+  const { log, observe, userAgent, silences } = ground;
   if (config.manifests !== "") {
     const { manifestsSource } = await import("./manifests/source.ts");
     return manifestsSource({ directory: config.manifests, log });
@@ -48,6 +51,7 @@ async function load(config: WeirConfig, ground: SourceGround): Promise<Source> {
     nodeName,
     log,
     observe,
+    ...(silences === undefined ? {} : { silences }),
     userAgent,
     acceptContentTypes,
     contentType,

@@ -16,6 +16,7 @@ import { lengthFrames, lineFrames } from "./frames.ts";
 import { KnownObjects } from "./known.ts";
 import { requestPath, type Resource } from "./resource.ts";
 import { sleep } from "../../sleep.ts";
+import type { Silence } from "../silence.ts";
 
 /** What a reflector stands on. */
 export interface ReflectorOptions {
@@ -26,6 +27,8 @@ export interface ReflectorOptions {
   /** From 0 to just below 1, uniformly. */
   readonly random: () => number;
   readonly log: Log;
+  /** Told when nothing is heard, and why; undefined when something is again, and at the end. */
+  readonly silent?: (silence: Silence | undefined) => void;
   /** Receives batches in order. */
   readonly deliver: (events: readonly SourceEvent[]) => void;
 }
@@ -90,6 +93,14 @@ export class Reflector {
    * @returns Settles after the last request has ended.
    */
   async run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#keepUp(signal);
+    } finally {
+      this.#options.silent?.(undefined);
+    }
+  }
+
+  async #keepUp(signal: AbortSignal): Promise<void> {
     let step: Step = { type: "list", from: "cache" };
     while (!signal.aborted) {
       try {
@@ -249,7 +260,7 @@ export class Reflector {
   }
 
   #report(error: unknown): void {
-    const { clock, log, resource } = this.#options;
+    const { clock, log, resource, silent } = this.#options;
     if (isExpired(error) || isTooLarge(error)) {
       log.info(`Listing ${resource.plural} again`, { reason: messageOf(error) });
       return;
@@ -265,6 +276,8 @@ export class Reflector {
       });
       return;
     }
+    const what = { plural: resource.plural, reason: messageOf(error) };
+    silent?.({ ...what, since: this.#awaySince, remedy: remedy(error, resource) });
     log.warn(messageOf(error), {
       remedy: remedy(error, resource),
       effect: "no rule changes until it is back",
@@ -274,7 +287,8 @@ export class Reflector {
   #recovered(): void {
     if (this.#away === "") return;
     this.#away = "";
-    const { clock, log, resource } = this.#options;
+    const { clock, log, resource, silent } = this.#options;
+    silent?.(undefined);
     log.info(`Hearing of ${resource.plural} again`, {
       awaySeconds: Math.round((clock.now() - this.#awaySince) / 1000),
     });

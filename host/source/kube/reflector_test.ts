@@ -39,6 +39,7 @@ class Scene {
   readonly recording = recordingLog();
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
+  readonly silences: string[] = [];
   lists = 0;
 
   constructor(answers: readonly Answer[]) {
@@ -62,6 +63,7 @@ class Scene {
       clock: this.clock,
       random: () => 0,
       log: this.recording.log,
+      silent: (silence) => this.silences.push(silence?.reason ?? "over"),
       deliver: (events) => this.events.push(...events),
     }).run(this.#stop.signal);
   }
@@ -84,6 +86,7 @@ Deno.test("a list that falls silent midway is given up after 70 s and made again
   await scene.clock.advance(2_000);
   assert.match(scene.warnings().join(), /^Cannot read list "\/api\/v1\/nodes": .*70 s/);
   await scene.clock.advance(1_000);
+  assert.deepEqual(scene.silences, [...scene.warnings(), "over"]);
   assert.deepEqual(scene.events.map(({ type }) => type), ["upsert", "synced"]);
 });
 

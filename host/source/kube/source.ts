@@ -7,6 +7,7 @@ import { type Clock, systemClock } from "../../clock.ts";
 import type { Log } from "../../../schemas/capability.ts";
 import type { CredentialSource } from "../../../schemas/credentials.ts";
 import type { Source } from "../../../schemas/kube.ts";
+import type { Silences } from "../silence.ts";
 import { apiClient, PROTOBUF } from "./client.ts";
 import type { ObserveClient } from "./client_event.ts";
 import { jsonDecoder } from "./decode_json.ts";
@@ -32,6 +33,8 @@ export interface KubeSourceOptions {
   readonly qps?: number;
   /** As `--kube-api-burst`; 10 when absent or 0. */
   readonly burst?: number;
+  /** Keeps what is not heard of. */
+  readonly silences?: Silences;
   /** Told of each request. */
   readonly observe?: ObserveClient;
   /** For tests. */
@@ -73,6 +76,7 @@ export function kubeSource(options: KubeSourceOptions): Source {
           clock,
           random,
           log: options.log,
+          silent: (silence) => options.silences?.keep(resource, silence),
           deliver,
         })
       );
