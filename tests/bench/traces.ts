@@ -1,15 +1,9 @@
 /**
  * What traces cost: syncs of one change without any record of them, as weir is without a collector
- * and with one, in turns; and what it costs to record one at all.
+ * and with one, in turns.
  *
  * @module
  */
-import { systemClock } from "../../host/clock.ts";
-import { CallTrace } from "../../host/sandbox/call_trace.ts";
-import { randomIdentifiers } from "../../host/telemetry/identifiers.ts";
-import { createTracing } from "../../host/telemetry/trace.ts";
-import { TraceRing } from "../../host/telemetry/trace_ring.ts";
-import { LIMITS } from "../../schemas/wire.ts";
 import { memoryOfTree } from "./memory.ts";
 import type { Target } from "./report.ts";
 import { mean, medianInterval, quantile } from "./statistics.ts";
@@ -47,81 +41,10 @@ export interface TracesMeasurement {
   readonly on: TracesSide;
   /** Requests that the collector was sent. */
   readonly requests: number;
-  /** Milliseconds to record one sync of one change and to keep it. */
-  readonly recording: number;
 }
 
 /** Changes in which both compile what they need. */
 const WARM_UP = 50;
-
-/** The spans of a sync of one change, as the flow and the wire make them. */
-function recordingTime(): number {
-  const ring = new TraceRing();
-  const now = () => systemClock.now();
-  const tracing = createTracing({
-    now,
-    identifiers: randomIdentifiers((bytes) => crypto.getRandomValues(bytes)),
-    finished: (trace) => ring.add(trace),
-  });
-  const event = {
-    "weir.event.type": "upsert",
-    "weir.object.kind": "EndpointSlice",
-    "k8s.namespace.name": "default",
-    "weir.object.name": "web-x7k2p",
-  };
-  const plain = { start: 0.1, end: 0.2, attributes: {} };
-  const once = () =>
-    tracing.sync({ "weir.sync.kind": "partial", "weir.services": 1 }, now(), (sync) => {
-      const at = now();
-      sync.past("weir.queue", { startedAt: at, endedAt: at }, {});
-      const times = { startedAt: at, endedAt: at };
-      const spanId = sync.past("weir.event", times, event, {
-        events: [{ name: "received", at, attributes: {} }],
-      });
-      sync.link([{ traceId: sync.traceId, spanId, attributes: event }]);
-      sync.run("weir.resolve", {}, () => {});
-      sync.run("weir.diff", {}, (span) => span.set({ "weir.upserts": 1, "weir.removes": 0 }));
-      sync.set({ "weir.revision": 1 });
-      sync.run("weir.plugin.call", { "weir.method": "apply" }, (span) => {
-        span.set({ "weir.plugin": "proxier-nftables" });
-        const call = new CallTrace({ span, limits: LIMITS, now }, { startedAt: at, bytes: 500 });
-        call.acknowledged();
-        const commit = call.invoked("nft", "commit", 400, 2);
-        for (
-          const step of [
-            "weir.capability.check",
-            "weir.capability.queue",
-            "weir.netlink.send",
-            "weir.netlink.acknowledge",
-          ] as const
-        ) commit.begin(step, { "weir.bytes": 400 }).end();
-        commit.end();
-        call.invoked("conntrack", "reconcile", 0, undefined).end();
-        call.told({
-          type: "spans",
-          call: 1,
-          elapsed: 1,
-          dropped: 0,
-          spans: [{ ...plain, number: 1, name: "compute" }, {
-            ...plain,
-            number: 2,
-            name: "commit",
-          }],
-        }, 300);
-        call.ended();
-      });
-      sync.run("weir.landed", {}, () => {});
-    });
-  for (let count = 0; count < 2_000; count++) once();
-  const times: number[] = [];
-  for (let round = 0; round < 20; round++) {
-    const before = performance.now();
-    for (let count = 0; count < 500; count++) once();
-    times.push((performance.now() - before) / 500);
-  }
-  // The least disturbed one: the machine has other work, and so short a measure shows it.
-  return Math.min(...times);
-}
 
 /** weir on an API server of its own, in a network namespace of its own. */
 class Node implements AsyncDisposable {
@@ -211,7 +134,7 @@ export async function measureTraces(plan: TracesPlan): Promise<TracesMeasurement
     await collector.say("");
     sent += JSON.parse((await collector.line()).line).requests;
   }
-  return { unrecorded, off, on, requests: sent, recording: recordingTime() };
+  return { unrecorded, off, on, requests: sent };
 }
 
 /**
@@ -221,14 +144,13 @@ export async function measureTraces(plan: TracesPlan): Promise<TracesMeasurement
  * @returns Each target, met or not.
  */
 export function traceTargets(measured: TracesMeasurement): Target[] {
-  const { unrecorded, off, on, requests, recording } = measured;
+  const { unrecorded, off, on, requests } = measured;
   // Of the same change, so that a busy moment counts on both sides.
   const more = off.syncs.map((sync, index) => sync - (unrecorded.syncs[index] ?? NaN));
   const [least, most] = medianInterval(more).map((each) => each / quantile(unrecorded.syncs, 0.5));
   const percent = (share = NaN) => `${(share * 100).toFixed(1)} %`;
   const ratio = quantile(on.syncs, 0.5) / quantile(off.syncs, 0.5);
   const averages = mean(on.syncs) / mean(off.syncs);
-  const share = recording / quantile(off.syncs, 0.5);
   const megabytes = (quantile(on.memory, 0.5) - quantile(off.memory, 0.5)) / 1e6;
   return [
     {
@@ -242,12 +164,6 @@ export function traceTargets(measured: TracesMeasurement): Target[] {
       wanted: "≤ 1.03",
       found: `${ratio.toFixed(3)}, on average ${averages.toFixed(3)}`,
       met: ratio <= 1.03,
-    },
-    {
-      name: "a sync of one change recorded and kept",
-      wanted: "≤ 1 % of it",
-      found: `${(recording * 1000).toFixed(1)} µs, ${(share * 100).toFixed(2)} %`,
-      met: share <= 0.01,
     },
     {
       name: "memory for a collector",
