@@ -316,8 +316,10 @@ async function runDeno(
     if (stdout === undefined) throw failure(entry, `it has more than ${codeBytes} bytes`);
     if (success && !late.aborted) return stdout;
     if (late.aborted) throw failure(entry, `${what} has not ended after ${bundleMs} ms`);
-    const lines = new TextDecoder().decode(said).trim().split("\n");
-    throw failure(entry, `${what} says ${lines.slice(-12).join("\n")}`);
+    const lines = new TextDecoder().decode(said).trim().split("\n").slice(-12);
+    // A specifier in it may be as long as the plugin's author likes.
+    const shown = lines.map((line) => line.slice(0, LINE_CHARACTERS)).join("\n");
+    throw failure(entry, `${what} says ${shown}`);
   } catch (cause) {
     throw cause instanceof WeirError ? cause : failure(entry, messageOf(cause), cause);
   }
@@ -358,6 +360,8 @@ const MAP_BYTES = 1 << 20;
 const MEMORY_BYTES = 1 << 30;
 /** Bytes that a program may say on stderr. */
 const ERROR_BYTES = 1 << 20;
+/** Of a line that a program says: a path (PATH_MAX) and what is said about it. */
+const LINE_CHARACTERS = 5000;
 
 /** All of a stream, or undefined when it is longer than `most` bytes. */
 async function upTo(

@@ -448,8 +448,7 @@ export class Connection {
       this.#calls.delete(message.id);
       this.#finish(call, "WEIR_PLUGIN_FAILED", message.spans && message);
       const { error } = message;
-      const { named = asTold } = this.#options;
-      void named(error.stack).then((stack) => {
+      void named(error.stack, this.#options).then((stack) => {
         const cause = { ...error, stack };
         call.reject(this.#error("WEIR_PLUGIN_FAILED", call.method, error.message, cause));
       });
@@ -473,17 +472,20 @@ export class Connection {
   }
 }
 
-function asTold(told: string): Promise<string> {
-  return Promise.resolve(told);
+/** Names the places in what a plugin said, or leaves it as it is: a call must be settled by it. */
+async function named(told: string, options: ConnectionOptions): Promise<string> {
+  try {
+    return await options.named?.(told) ?? told;
+  } catch {
+    // It is made of the plugin's own text.
+    return told;
+  }
 }
 
 /** What a plugin that is gone has written to stderr, ready to stand behind the reason. */
-async function lastSaid(
-  sandbox: Sandbox,
-  { named = asTold }: ConnectionOptions,
-): Promise<string> {
+async function lastSaid(sandbox: Sandbox, options: ConnectionOptions): Promise<string> {
   const stderr = sandbox.stderr();
-  return stderr === "" ? "" : `; stderr: ${await named(stderr)}`;
+  return stderr === "" ? "" : `; stderr: ${await named(stderr, options)}`;
 }
 
 function broken(what: string): WeirError {

@@ -18,14 +18,22 @@ const COMPLAINTS = [
 ] as const;
 
 /**
+ * Characters of a line that are looked at: a path (PATH_MAX) and what is around it. A plugin's own
+ * specifiers are among what is said, and a complaint that nearly fits is looked at again from
+ * each of its parts.
+ */
+const LINE = 5000;
+
+/**
  * Finds the packages that are missing.
  *
  * @param said What Deno or the bundler said when it failed.
  * @returns For example `is-odd@3.0.1`; empty when it failed for another reason.
  */
 export function missingPackages(said: string): readonly string[] {
+  const lines = said.split("\n").map((line) => line.slice(0, LINE)).join("\n");
   const names = COMPLAINTS.flatMap((complaint) =>
-    [...said.matchAll(complaint)].map(([, name = "", version = ""]) =>
+    [...lines.matchAll(complaint)].map(([, name = "", version = ""]) =>
       version === "" ? name : `${name}@${version}`
     )
   );

@@ -32,8 +32,11 @@ interface Section {
   readonly file: string;
 }
 
-/** The bundler writes the path of each file above what it took of it. */
-const SECTION = /^\/\/ ([^\s@].*\.[cm]?[jt]sx?)$/gm;
+/**
+ * The bundler writes the path of each file above what it took of it. A longer one than PATH_MAX is
+ * a line of the plugin's own, which a stack of 8 KiB could have repeated hundreds of times.
+ */
+const SECTION = /^\/\/ ([^\s@].{0,4092}\.[cm]?[jt]sx?)$/gm;
 /** Sections that are told apart: the text may hold as many lines that look like one as it likes. */
 const MOST_SECTIONS = 4096;
 
@@ -89,16 +92,23 @@ export class Origins {
     const sections = sectionsOf(new TextDecoder().decode(this.#code.text));
     const map = await readMap(this.#code.map);
     const bundle = this.#code.ready ?? `${this.#plugin}.js`;
+    // A profile asks thousands of times.
+    const names = new Map<string, string>();
+    const shown = (section: string) => {
+      const name = names.get(section) ?? this.#shown(section);
+      names.set(section, name);
+      return name;
+    };
     return (line, column) => {
       const section = sections.findLast((one) => one.line <= line)?.file;
       const place = map?.placeOf(line, column);
       // A file may have brought a map of its own, which is its author's word and might be about
       // any other file: only what the bundler itself says stands above it counts.
       if (section !== undefined && place?.file === section) {
-        const file = this.#shown(section);
+        const file = shown(section);
         return { part: file, file, line: place.line };
       }
-      const part = section === undefined ? bundle : this.#shown(section);
+      const part = section === undefined ? bundle : shown(section);
       return { part, file: bundle, line: line + 1 };
     };
   }
@@ -123,9 +133,17 @@ export class Origins {
   }
 
   #shown(file: string): string {
-    const path = packaged(file) ??
-      (file.startsWith("../") ? fileURLToPath(new URL(file, this.#home)) : file);
-    return printable(path);
+    return printable(packaged(file) ?? (file.startsWith("../") ? this.#absolute(file) : file));
+  }
+
+  /** The bundler writes any path, and a plugin any line that looks like one of its own. */
+  #absolute(file: string): string {
+    try {
+      return fileURLToPath(new URL(file, this.#home));
+    } catch {
+      // It has an escape that is none of a path, such as %2F.
+      return file;
+    }
   }
 }
 

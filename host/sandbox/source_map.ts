@@ -130,8 +130,14 @@ export class SourceMap {
     const begin = this.#begins[line];
     const end = this.#begins[line + 1];
     if (begin === undefined || end === undefined || begin >= end) return undefined;
+    // By halves: a profile asks thousands of times, and one line may have all segments. The bundler
+    // writes them in the order of their columns; in any other something is found, too.
     let found = begin;
-    for (let at = begin + 1; at < end && (this.#columns[at] ?? 0) <= column; at++) found = at;
+    for (let past = end; past - found > 1;) {
+      const middle = found + past >>> 1;
+      if ((this.#columns[middle] ?? 0) <= column) found = middle;
+      else past = middle;
+    }
     const source = this.#sources[found] ?? -1;
     const file = this.sources[source];
     const told = this.#lines[found] ?? -1;

@@ -84,6 +84,7 @@ class ScriptedSandbox implements Sandbox {
 function supervised(
   mode: SupervisorOptions["mode"],
   welcome: object = { type: "welcome", manifest },
+  more: Pick<SupervisorOptions, "named"> = {},
 ) {
   const clock = new SimulatedClock();
   const sandboxes: ScriptedSandbox[] = [];
@@ -108,6 +109,7 @@ function supervised(
       return sandbox;
     },
     onReady: () => ready++,
+    ...more,
   });
   const newest = () => {
     const sandbox = sandboxes.at(-1);
@@ -278,5 +280,28 @@ Deno.test("an idle plugin is asked for a sign of life, and one that gives none i
   assert.deepEqual(deaths(), []);
   await clock.advance(LIMITS.heartbeatMs + LIMITS.ackMs);
   assert.deepEqual(deaths(), ["it hangs: no sign of life for 3000 ms"]);
+  await plugin.stop();
+});
+
+Deno.test("what a plugin throws and says last is told where its places cannot be named, too", async () => {
+  const { plugin, newest, states } = supervised("warm", undefined, {
+    named: () =>
+      Promise.reject(new TypeError("File URL path must not include encoded / characters")),
+  });
+  await settle();
+  newest().write = () => Promise.resolve();
+  const call = plugin.call("explain", query);
+  await settle();
+  newest().says({ type: "ack", id: 1 });
+  const error = { code: "X", message: "no", stack: "at f (data:1:1)" };
+  newest().says({ type: "throw", id: 1, error });
+  await assert.rejects(call, { code: "WEIR_PLUGIN_FAILED", cause: error });
+  newest().stderr = () => "at f (data:1:1)";
+  newest().dies();
+  await settle();
+  const state = plugin.state();
+  assert.ok(state.type === "waiting");
+  assert.match(state.reason, /exit code 1; stderr: at f \(data:1:1\)$/);
+  assert.deepEqual(states(), ["starting", "ready", "waiting"]);
   await plugin.stop();
 });

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { sha256 } from "../../host/sandbox/bundle.ts";
+import { printable } from "../../host/printable.ts";
 import { loadPlugin } from "../../host/sandbox/code.ts";
 import { Origins } from "../../host/sandbox/origins.ts";
 import { runHostile } from "./sandbox.ts";
@@ -170,5 +172,47 @@ Deno.test("what a plugin says of places is left alone where it names none of its
   const origins = new Origins("author", await author.load("./plugin.ts"), home);
   for (const told of ["", "at f (file:///etc/passwd:1:1)", "blob:x:1:1", "data:,x:1:2"]) {
     assert.equal(await origins.name(told), told);
+  }
+});
+
+for (const path of ["../a%2Fb.ts", "../%ff.ts"]) {
+  Deno.test(`a plugin that claims to be of ${path}, which is no path, harms nobody but itself`, async () => {
+    const claim = `const claim = \`\n// ${path}\n\`;\nthrow new Error(claim);\n`;
+    await using author = await authored("ts", claim);
+    const code = await author.load("./plugin.ts");
+    const lines = new TextDecoder().decode(code.text).split("\n");
+    const line = lines.findIndex((one) => one.includes("throw new Error(claim)"));
+    assert.ok(line > lines.indexOf(`// ${path}`) && lines.includes(`// ${path}`));
+    const find = await new Origins("author", code, home).read();
+    assert.equal(find(line, 0).part, printable(path));
+    await using hostile = await runHostile(code, { attack: "" });
+    assert.match(
+      await hostile.death(),
+      /its code is at fault; stderr: .*hostile.js:/s,
+    );
+  });
+}
+
+Deno.test("a plugin that claims to be of a file with a name of a megabyte has it repeated nowhere", async () => {
+  const long = `../${"x".repeat(1_000_000)}.ts`;
+  const bytes = new TextEncoder().encode(`throw \`\n// ${long}\n\`;\n1;\n`);
+  const map = { sources: [long], lines: [null], mappings: "AAAA;AACA;AACA;AACA" };
+  const folder = await Deno.makeTempDir({ prefix: "weir-author-" });
+  try {
+    const file = new URL("map", `file://${folder}/`);
+    const mapped = new TextEncoder().encode(JSON.stringify(map));
+    await Deno.writeFile(file, mapped);
+    const code = {
+      reference: "x",
+      text: bytes,
+      sha256: "",
+      ready: undefined,
+      map: { file, sha256: await sha256(mapped) },
+    };
+    const told = "data:text/javascript;base64,:3:1 ".repeat(248);
+    const named = await new Origins("author", code, home).name(told);
+    assert.equal(named, "author.js:3 ".repeat(248));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
 });
