@@ -39,7 +39,7 @@ export class Recorder {
   standIn(table: string): Pick<NftKernel, "commit" | "list" | "declared"> {
     return {
       declared: new Map(),
-      list: (request, name, owner) => this.#kernel.list(request, name, owner),
+      list: (request, name, owner, keys) => this.#kernel.list(request, name, owner, keys),
       commit: async (messages, _, { claim } = {}) => {
         if (claim !== undefined) await this.#kernel.mustBeFree(claim);
         const recorded = await this.#of(table);

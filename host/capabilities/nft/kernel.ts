@@ -199,7 +199,11 @@ export class NftKernel {
           ? undefined
           : { ...granted, generation };
         const stale = failure?.errno === ERESTART && failure.message < 0;
-        if (stale && tries < CLAIM_TRIES) continue;
+        if (stale && tries < CLAIM_TRIES) {
+          // A small batch is sent here, and waits here until the other program has committed.
+          await nextTurn();
+          continue;
+        }
         this.#observe(record, how);
         if (failure === undefined) return;
         throw new WeirError(

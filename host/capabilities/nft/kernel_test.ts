@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { NetworkNamespace } from "../namespace.ts";
-import { readMessages } from "../netlink_message.ts";
+import { NETLINK, NetlinkSocket } from "../netlink.ts";
+import { MessageWriter, NLM_F, readMessages } from "../netlink_message.ts";
 import { type CommitRecord, NftKernel } from "./kernel.ts";
 import { batch, newChain, newElements, newMap, newRule, newTable } from "./sample.ts";
 
@@ -118,4 +119,30 @@ Deno.test("after closing, a commit is refused", async () => {
   await using node = freshKernel();
   await node.kernel.close();
   await assert.rejects(node.kernel.commit(newTable(WEIR), 1), { code: "WEIR_NETLINK" });
+});
+
+Deno.test("a program that commits before each of our tries does not keep the event loop from others", async () => {
+  using namespace = NetworkNamespace.create("node");
+  const other = namespace.inside(() => new NetlinkSocket(NETLINK.NETFILTER));
+  const edge = (type: number) =>
+    new MessageWriter(type, NLM_F.REQUEST, 0).fixed([0, 0, 0, 10]).finish();
+  let commits = 0;
+  const interfere = () => {
+    const table = newTable({ table: `other${commits++}`, family: 2 });
+    void other.send([edge(16), table, edge(17)]);
+    return performance.now();
+  };
+  const kernel = namespace.inside(() => new NftKernel({ now: interfere }));
+  let turns = 0;
+  const beat = setInterval(() => turns++);
+  try {
+    const claim = { table: "weir", owner: { role: "proxier", plugin: "test" } } as const;
+    await assert.rejects(kernel.commit(newTable(WEIR), 1, { claim }), /the kernel says ERESTART/);
+    assert.ok(commits > 100, `${commits} commits of the other`);
+    assert.ok(turns > 0, "somebody else had a turn meanwhile");
+  } finally {
+    clearInterval(beat);
+    other.close();
+    await kernel.close();
+  }
 });
