@@ -20,19 +20,37 @@ export function acceptsGzip(accept: string | undefined): boolean {
   });
 }
 
+/** Waits for a turn in which something long may be made. */
+export type TakeTurn = () => Promise<void>;
+
+/**
+ * Gives turns one by one, however many wait: all that wait for Node's setImmediate() alone have
+ * theirs together, and everybody else after all of them.
+ *
+ * @returns Waits for a turn; between any two of them everybody else has one.
+ */
+export function oneByOne(): TakeTurn {
+  let last = Promise.resolve();
+  return () => last = last.then(() => nextTurn());
+}
+
 /**
  * Sends a text piece by piece, as it is read.
  *
  * @param pieces The text; no piece ends within a character. What makes them waits until each is
- * wanted, and others get their turn in between.
+ * wanted.
+ * @param turn Waited for before each piece.
  * @returns UTF-8.
  */
-export function streamed(pieces: Iterable<string>): ReadableStream<Uint8Array<ArrayBuffer>> {
+export function streamed(
+  pieces: Iterable<string>,
+  turn: TakeTurn,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
   const encoder = new TextEncoder();
   const iterator = pieces[Symbol.iterator]();
   return new ReadableStream<Uint8Array<ArrayBuffer>>({
     async pull(controller) {
-      await nextTurn();
+      await turn();
       const { value, done } = iterator.next();
       if (done) controller.close();
       else controller.enqueue(encoder.encode(value));
@@ -44,8 +62,12 @@ export function streamed(pieces: Iterable<string>): ReadableStream<Uint8Array<Ar
  * Compresses a text piece by piece, as it is read.
  *
  * @param pieces As for {@linkcode streamed}.
+ * @param turn Likewise.
  * @returns gzip.
  */
-export function gzipped(pieces: Iterable<string>): ReadableStream<Uint8Array<ArrayBuffer>> {
-  return streamed(pieces).pipeThrough(new CompressionStream("gzip"));
+export function gzipped(
+  pieces: Iterable<string>,
+  turn: TakeTurn,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return streamed(pieces, turn).pipeThrough(new CompressionStream("gzip"));
 }

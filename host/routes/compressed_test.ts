@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { acceptsGzip, gzipped, streamed } from "./compressed.ts";
+import { acceptsGzip, gzipped, oneByOne, streamed } from "./compressed.ts";
 
 const accepts: readonly (readonly [string | undefined, boolean])[] = [
   [undefined, false],
@@ -27,9 +27,9 @@ const TEXTS: readonly (readonly string[])[] = [
 ];
 for (const pieces of TEXTS) {
   Deno.test(`a text of ${pieces.length} pieces is the same once it is sent and unpacked`, async () => {
-    const unpacked = gzipped(pieces).pipeThrough(new DecompressionStream("gzip"));
+    const unpacked = gzipped(pieces, oneByOne()).pipeThrough(new DecompressionStream("gzip"));
     assert.equal(await new Response(unpacked).text(), pieces.join(""));
-    assert.equal(await new Response(streamed(pieces)).text(), pieces.join(""));
+    assert.equal(await new Response(streamed(pieces, oneByOne())).text(), pieces.join(""));
   });
 }
 
@@ -38,7 +38,7 @@ Deno.test("while a long text is sent others get their turn, and nothing is made 
   function* pieces() {
     for (; made < 100; made++) yield "x";
   }
-  const reader = streamed(pieces()).getReader();
+  const reader = streamed(pieces(), oneByOne()).getReader();
   let turns = 0;
   const turn = () => {
     turns++;
@@ -50,4 +50,30 @@ Deno.test("while a long text is sent others get their turn, and nothing is made 
   await reader.cancel();
   clearImmediate(timer);
   assert.equal(made, 9);
+});
+
+Deno.test("however many long texts are sent, no two pieces are made before others get a turn", async () => {
+  let made = 0;
+  function* pieces() {
+    for (let piece = 0; piece < 20; piece++) {
+      made++;
+      yield "x";
+    }
+  }
+  const turn = oneByOne();
+  const sent = Promise.all(
+    Array.from({ length: 30 }, () => new Response(streamed(pieces(), turn)).text()),
+  );
+  let most = 0;
+  let seen = 0;
+  const look = () => {
+    most = Math.max(most, made - seen);
+    seen = made;
+    timer = setImmediate(look);
+  };
+  let timer = setImmediate(look);
+  assert.deepEqual(new Set(await sent), new Set(["x".repeat(20)]));
+  clearImmediate(timer);
+  assert.equal(made, 600);
+  assert.ok(most <= 2, `${most} pieces in a turn`);
 });

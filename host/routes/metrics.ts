@@ -9,7 +9,7 @@ import { CONTENT_TYPES, formatFor } from "../telemetry/exposition.ts";
 import { maskedWhole } from "../telemetry/masked.ts";
 import type { MetricPage, MetricRegistry } from "../telemetry/metrics.ts";
 import type { MachineIds } from "../process/machine.ts";
-import { acceptsGzip, gzipped, streamed } from "./compressed.ts";
+import { acceptsGzip, gzipped, oneByOne, streamed } from "./compressed.ts";
 
 /** What the routes stand on. */
 export interface MetricsRoutesOptions {
@@ -44,6 +44,7 @@ function shown(config: WeirConfig): Omit<WeirConfig, "written"> {
  */
 export function metricsRoutes(options: MetricsRoutesOptions): Hono {
   const { metrics, config, machine, pinged } = options;
+  const turn = oneByOne();
   const page = (name: MetricPage) => async (context: Context) => {
     const format = formatFor(context.req.header("Accept"));
     const pieces = await metrics.render(format, name);
@@ -53,9 +54,9 @@ export function metricsRoutes(options: MetricsRoutesOptions): Hono {
       "X-Content-Type-Options": "nosniff",
     };
     if (!acceptsGzip(context.req.header("Accept-Encoding"))) {
-      return context.body(streamed(pieces), 200, headers);
+      return context.body(streamed(pieces, turn), 200, headers);
     }
-    return context.body(gzipped(pieces), 200, { ...headers, "Content-Encoding": "gzip" });
+    return context.body(gzipped(pieces, turn), 200, { ...headers, "Content-Encoding": "gzip" });
   };
   return new Hono()
     .get("/metrics", page("metrics"))

@@ -53,6 +53,64 @@ Deno.test("a reader has a minute, and one that leaves has nothing kept for it", 
   assert.deepEqual([sendings.bytes, clock.waiting], [0, 0]);
 });
 
+/** A page that is made in pieces of 32 KiB, each when it is wanted. */
+function pieces(count: number) {
+  const seen = { made: 0, left: false };
+  const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    pull(controller) {
+      if (seen.made === count) return controller.close();
+      controller.enqueue(new Uint8Array(32 * 1024).fill(++seen.made % 251));
+    },
+    cancel: () => void (seen.left = true),
+  }, { highWaterMark: 0 });
+  return { seen, response: new Response(body) };
+}
+
+Deno.test("a page that is made in pieces is made no faster than it is read, and comes whole", async () => {
+  const clock = new SimulatedClock();
+  const sendings = new Sendings({ clock });
+  const { seen, response } = pieces(100);
+  const answer = await sendings.send(response);
+  assert.equal(seen.made, 3);
+  const reader = answer.body?.getReader() ?? assert.fail("there is no body");
+  const read: number[] = [];
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    read.push(...new Set(part.value));
+    assert.ok(seen.made <= Math.max(3, read.length), `${seen.made} made, ${read.length} read`);
+  }
+  assert.deepEqual(read, Array.from({ length: 100 }, (_, index) => index + 1));
+  assert.deepEqual([sendings.bytes, clock.waiting], [0, 0]);
+});
+
+Deno.test("what making a page keeps counts for a reader that is slow, and its end ends the making", async () => {
+  const clock = new SimulatedClock();
+  const sendings = new Sendings({ clock, mostBytes: MEGABYTE });
+  const pages = Array.from({ length: 4 }, () => pieces(100));
+  const answers = await Promise.all(pages.map(({ response }) => sendings.send(response)));
+  assert.deepEqual(pages.map(({ seen }) => seen.left), [true, true, false, false]);
+  assert.equal(sendings.bytes, MEGABYTE);
+  await assert.rejects(answers[0]?.text() ?? assert.fail(), /readers that are slow/);
+  await answers[2]?.body?.cancel();
+  assert.equal(pages[2]?.seen.left, true);
+  await clock.advance(60_000);
+  assert.equal(pages[3]?.seen.left, true);
+  assert.equal(sendings.bytes, 0);
+});
+
+Deno.test("a page whose making fails is broken off, and nothing of it is kept", async () => {
+  const clock = new SimulatedClock();
+  const sendings = new Sendings({ clock });
+  let made = 0;
+  const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    pull(controller) {
+      if (++made > 3) throw new Error("no more");
+      controller.enqueue(new Uint8Array(32 * 1024));
+    },
+  }, { highWaterMark: 0 });
+  await assert.rejects((await sendings.send(new Response(body))).bytes(), /no more/);
+  assert.deepEqual([sendings.bytes, clock.waiting], [0, 0]);
+});
+
 Deno.test("a small answer is not watched, and a stream of events is passed on", async () => {
   const clock = new SimulatedClock();
   const sendings = new Sendings({ clock });
