@@ -9,7 +9,7 @@ import { FLAGS } from "../config/flags.ts";
 import type { CommandSpec } from "./command_spec.ts";
 
 /** The shells that are known. */
-export const SHELLS = ["bash", "zsh", "fish"] as const;
+const SHELLS = ["bash", "zsh", "fish"] as const;
 
 /** One of them. */
 export type Shell = typeof SHELLS[number];

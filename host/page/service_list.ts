@@ -39,7 +39,7 @@ export interface ServicePage {
 }
 
 /** Rows of a page. */
-export const PAGE_ROWS = 50;
+const PAGE_ROWS = 50;
 
 /** Characters of a search that are read. */
 const MOST_TEXT = 200;

@@ -43,7 +43,7 @@ const HEADERS = {
  * @param node The node's name.
  * @returns True for any address (nobody can rebind that), localhost and the node's name.
  */
-export function isMeantForUs(host: string | undefined, node: string): boolean {
+function isMeantForUs(host: string | undefined, node: string): boolean {
   // RFC 9112 3.2: a request of HTTP/1.1 without Host is no request; a browser always sends it.
   const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+))(?::\d{1,5})?$/i.exec(host ?? "");
   if (match === null) return false;

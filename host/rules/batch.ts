@@ -4,9 +4,10 @@
  *
  * @module
  */
-import type { NftFailure } from "../../schemas/capability.ts";
+import type { NftFailure, NftFamily } from "../../schemas/capability.ts";
 import { errnoOf } from "../capabilities/errno.ts";
 import { NLM_F } from "../capabilities/netlink_message.ts";
+import { FAMILY } from "../capabilities/nft/listing.ts";
 import {
   chainOf,
   type ChainState,
@@ -25,11 +26,9 @@ import {
   attributesOf,
   CHAIN,
   ELEMENTS,
-  FAMILIES,
   MESSAGE,
   messagesOf,
   RULE,
-  type RuleFamily,
   type RuleMessage,
   SET,
   textOf,
@@ -42,8 +41,8 @@ const APPEND = 0x800;
 /** Of a deletion: refuse when something is in it. */
 const NONREC = 0x100;
 
-const FAMILY_NAMES: ReadonlyMap<number, RuleFamily> = new Map(
-  (Object.keys(FAMILIES) as RuleFamily[]).map((name) => [FAMILIES[name], name]),
+const FAMILY_NAMES: ReadonlyMap<number, NftFamily> = new Map(
+  (Object.keys(FAMILY) as NftFamily[]).map((name) => [FAMILY[name], name]),
 );
 
 /** Why a message is refused. */
@@ -67,7 +66,7 @@ function must<T>(found: T | undefined): T {
  * @param ruleset Stays as it is.
  * @returns The copy.
  */
-export function copyOf(ruleset: Ruleset): Ruleset {
+function copyOf(ruleset: Ruleset): Ruleset {
   return new Map(
     [...ruleset].map(([family, table]) => [family, {
       ...table,

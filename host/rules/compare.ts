@@ -5,15 +5,17 @@
  *
  * @module
  */
+import type { NftFamily } from "../../schemas/capability.ts";
+import { FAMILY } from "../capabilities/nft/listing.ts";
 import { chainText, elementText, hasEnds, intervalsOf, setText, tableText } from "./declaration.ts";
 import { compareLists, type DiffLine, withContext } from "./lines.ts";
 import type { ChainState, Ruleset, SetState, TableState } from "./ruleset.ts";
 import { ruleText } from "./rule_text.ts";
-import { FAMILIES, type RuleFamily, SET_FLAG } from "./wire.ts";
+import { SET_FLAG } from "./wire.ts";
 
 /** A table, chain, set or map that is there otherwise. */
 export interface ObjectChange {
-  readonly family: RuleFamily;
+  readonly family: NftFamily;
   readonly table: string;
   readonly kind: "table" | "chain" | "set" | "map";
   /** Of the chain, set or map; the table's own. */
@@ -208,7 +210,7 @@ function isNamed(set: SetState | undefined): boolean {
 const EMPTY = new Map<string, never>();
 
 function compareTables(
-  family: RuleFamily,
+  family: NftFamily,
   before: TableState | undefined,
   after: TableState | undefined,
 ): readonly ObjectChange[] {
@@ -261,7 +263,7 @@ function count(changes: readonly ObjectChange[], type: "added" | "removed"): Rul
  * @returns What differs: table by table, chains and then sets and maps by name.
  */
 export function compareRulesets(before: Ruleset, after: Ruleset): RuleChanges {
-  const changes = (Object.keys(FAMILIES) as RuleFamily[]).flatMap((family) =>
+  const changes = (Object.keys(FAMILY) as NftFamily[]).flatMap((family) =>
     compareTables(family, before.get(family), after.get(family))
   );
   return {

@@ -3,8 +3,10 @@
  *
  * @module
  */
+import type { NftFamily } from "../../schemas/capability.ts";
 import { WeirError } from "../../schemas/errors.ts";
 import type { NftKernel } from "../capabilities/nft/kernel.ts";
+import { FAMILY } from "../capabilities/nft/listing.ts";
 import {
   chainOf,
   eachElement,
@@ -14,15 +16,7 @@ import {
   tableOf,
   type TableState,
 } from "./ruleset.ts";
-import {
-  attributesOf,
-  ELEMENTS,
-  FAMILIES,
-  messagesOf,
-  RULE,
-  type RuleFamily,
-  textOf,
-} from "./wire.ts";
+import { attributesOf, ELEMENTS, messagesOf, RULE, textOf } from "./wire.ts";
 
 /** The kernel's end of nf_tables, of which nothing is asked that writes. */
 export type NftReader = Pick<NftKernel, "list" | "tables" | "mustBeFree" | "generation">;
@@ -32,7 +26,7 @@ const ATTEMPTS = 5;
 
 async function tableIn(
   kernel: NftReader,
-  family: RuleFamily,
+  family: NftFamily,
   name: string,
 ): Promise<TableState | undefined> {
   const list = async (what: "tables" | "chains" | "rules" | "sets") => [
@@ -76,7 +70,7 @@ export async function readTable(kernel: NftReader, name: string): Promise<Rulese
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const generation = await kernel.generation();
     const found: Ruleset = new Map();
-    for (const family of Object.keys(FAMILIES) as RuleFamily[]) {
+    for (const family of Object.keys(FAMILY) as NftFamily[]) {
       const table = await tableIn(kernel, family, name);
       if (table !== undefined) found.set(family, table);
     }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { NftFamily } from "../../schemas/capability.ts";
 import { type Field, fieldsOf } from "./value.ts";
 import { typeofFields } from "./typeof.ts";
 import {
@@ -16,7 +17,6 @@ import {
   notesOf,
   numberOf,
   RULE,
-  type RuleFamily,
   SET,
   SET_FLAG,
   TABLE,
@@ -77,7 +77,7 @@ export interface SetState {
 
 /** One family's table. */
 export interface TableState {
-  readonly family: RuleFamily;
+  readonly family: NftFamily;
   readonly name: string;
   readonly comment: string;
   readonly dormant: boolean;
@@ -86,7 +86,7 @@ export interface TableState {
 }
 
 /** A table in all families that have it. */
-export type Ruleset = Map<RuleFamily, TableState>;
+export type Ruleset = Map<NftFamily, TableState>;
 
 const TABLE_DORMANT = 1;
 const CHAIN_HOOK = { HOOKNUM: 1, PRIORITY: 2 } as const;
@@ -106,7 +106,7 @@ function commentOf(kind: keyof typeof COMMENT, userdata: Uint8Array | undefined)
  * @param body Its attributes.
  * @returns An empty table.
  */
-export function tableOf(family: RuleFamily, body: Uint8Array): TableState {
+export function tableOf(family: NftFamily, body: Uint8Array): TableState {
   const found = attributesOf(body);
   return {
     family,
@@ -265,7 +265,7 @@ export const MARKS = {
  * @param to Where they end.
  * @returns Its key and value, each as one text to compare.
  */
-export function elementOf(
+function elementOf(
   bytes: Uint8Array,
   view: DataView,
   from: number,

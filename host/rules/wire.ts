@@ -95,14 +95,8 @@ export const DATA_VERDICT = 0xffffff00;
 /** enum nft_list_attributes and nft_expr_attributes. */
 export const EXPRESSION = { NAME: 1, DATA: 2 } as const;
 
-/** NFPROTO_*, by nft's names. */
-export const FAMILIES = { ip: 2, ip6: 10, inet: 1 } as const;
-
-/** A family that a proxier may have a table of. */
-export type RuleFamily = keyof typeof FAMILIES;
-
 /** Bytes of nlmsghdr and nfgenmsg. */
-export const HEADER = 20;
+const HEADER = 20;
 
 const TEXT = new TextDecoder();
 

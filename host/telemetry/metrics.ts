@@ -201,7 +201,7 @@ export function instruments<Rows extends MetricRows>(
  * @param labels Of the series.
  * @param value What has been counted.
  */
-export function setCounter<Label extends string>(
+function setCounter<Label extends string>(
   counter: Counter<Label>,
   labels: Readonly<Record<Label, string>>,
   value: number,

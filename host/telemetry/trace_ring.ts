@@ -15,7 +15,7 @@ export interface RingLimits {
 }
 
 /** What the host keeps. */
-export const RING_LIMITS: RingLimits = { traces: 256, spans: 8192, bytes: 3 << 20 };
+const RING_LIMITS: RingLimits = { traces: 256, spans: 8192, bytes: 3 << 20 };
 
 interface Kept {
   readonly trace: TraceRecord;

@@ -16,7 +16,7 @@ import {
 } from "../netlink_message.ts";
 import { deleteFound } from "../nft/delete_table.ts";
 import type { NftKernel } from "../nft/kernel.ts";
-import { NFT_ATTRIBUTES, NFT_SUBSYSTEM } from "../nft/listing.ts";
+import { FAMILY, NFT_ATTRIBUTES, NFT_SUBSYSTEM } from "../nft/listing.ts";
 import { isAbsent, isGone } from "./refusal.ts";
 import type { Jump, NftChainsLeftover, RuleFamily, TableLeftover } from "./leftover.ts";
 import { IPTABLES_TABLES, isKubeProxyChain, KUBE_PROXY_TABLE } from "./ownership.ts";
@@ -36,15 +36,13 @@ const NFTA_IMMEDIATE_DATA = 2;
 const NFTA_DATA_VERDICT = 2;
 const NFTA_VERDICT_CHAIN = 2;
 
-const FAMILIES: Readonly<Record<RuleFamily, number>> = { ip: 2, ip6: 10 };
-
 /**
  * The chain that a rule leads to. iptables writes `-j` and `-g` as an immediate verdict.
  *
  * @param rule A NEWRULE message.
  * @returns The chain's name, or undefined when the rule leads nowhere.
  */
-export function targetOfRule(rule: Uint8Array): string | undefined {
+function targetOfRule(rule: Uint8Array): string | undefined {
   const expressions = readAttributes(rule, NFT_ATTRIBUTES).get(NFTA_RULE_EXPRESSIONS);
   if (expressions === undefined) return undefined;
   for (const { value: element } of listAttributes(expressions, 0)) {
@@ -148,7 +146,7 @@ function jumpOf(rule: Uint8Array): Jump | undefined {
 
 function message(type: number, family: RuleFamily): MessageWriter {
   return new MessageWriter(NFT_SUBSYSTEM << 8 | type, NLM_F.REQUEST, 0)
-    .fixed([FAMILIES[family], 0, 0, 0]);
+    .fixed([FAMILY[family], 0, 0, 0]);
 }
 
 async function commit(kernel: NftKernel, writers: readonly MessageWriter[]): Promise<void> {

@@ -7,14 +7,11 @@ import { fixed } from "../libc.ts";
 import { MessageWriter, NLM_F } from "../netlink_message.ts";
 import type { FoundTable } from "./claim.ts";
 import type { NftKernel } from "./kernel.ts";
-import { NFT_SUBSYSTEM } from "./listing.ts";
+import { FAMILY, NFT_SUBSYSTEM } from "./listing.ts";
 
 // Source: include/uapi/linux/netfilter/nf_tables.h.
 const NFT_MSG_DELTABLE = 2;
 const NFTA_TABLE_HANDLE = 4;
-
-/** NFPROTO_*: the families that a grant covers. Source: include/uapi/linux/netfilter.h. */
-const FAMILIES = { inet: 1, ip: 2, ip6: 10 } as const;
 
 /**
  * Deletes the very table that was found, in one step under which a packet sees the whole of it or
@@ -31,7 +28,7 @@ export async function deleteFound(
   const number = new Uint8Array(8);
   new DataView(number.buffer).setBigUint64(0, handle);
   const message = new MessageWriter(NFT_SUBSYSTEM << 8 | NFT_MSG_DELTABLE, NLM_F.REQUEST, 0)
-    .fixed([FAMILIES[family], 0, 0, 0]).bytes(NFTA_TABLE_HANDLE, number).finish();
+    .fixed([FAMILY[family], 0, 0, 0]).bytes(NFTA_TABLE_HANDLE, number).finish();
   const bytes = fixed(message.length);
   bytes.set(message);
   // It has 32 bytes and may delete a table of 10,000 Services.

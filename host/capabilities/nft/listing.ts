@@ -4,7 +4,7 @@
  * @module
  */
 import { WeirError } from "../../../schemas/errors.ts";
-import type { NftList } from "../../../schemas/capability.ts";
+import type { NftFamily, NftList } from "../../../schemas/capability.ts";
 import { concatenated } from "../../bytes.ts";
 import { errnoOf } from "../errno.ts";
 import { NetlinkError, type NetlinkSocket } from "../netlink.ts";
@@ -25,7 +25,7 @@ export const NFT_SUBSYSTEM = 10;
 export const NFT_ATTRIBUTES = 20;
 
 /** NFPROTO_*, by the names of the grant. Source: include/uapi/linux/netfilter.h. */
-export const FAMILY = { inet: 1, ip: 2, ip6: 10 } as const;
+export const FAMILY = { ip: 2, ip6: 10, inet: 1 } as const satisfies Record<NftFamily, number>;
 
 /** What is asked for (NFT_MSG_GET…) and what comes back (NFT_MSG_NEW…). */
 const LISTS = {

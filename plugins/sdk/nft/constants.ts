@@ -140,6 +140,3 @@ export const NAT_DNAT = 1;
 export const MASQ = { FLAGS: 1 } as const;
 /** NF_NAT_RANGE_PROTO_RANDOM_FULLY of linux/netfilter/nf_nat.h. */
 export const RANDOM_FULLY = 0x10;
-
-/** NFT_NAME_MAXLEN: the longest name, its NUL included. */
-export const NAME_MAXLEN = 256;

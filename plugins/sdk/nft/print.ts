@@ -105,7 +105,7 @@ function printStatement(statement: Statement, table: Table): string {
  * @param table Its table: some statements read differently in family inet.
  * @returns For example `ip daddr @cluster-ips reject`.
  */
-export function printRule(rule: Rule, table: Table): string {
+function printRule(rule: Rule, table: Table): string {
   const statements = rule.statements.map((statement) => printStatement(statement, table));
   if (rule.comment !== "") statements.push(`comment "${rule.comment}"`);
   return statements.join(" ");
