@@ -78,7 +78,9 @@ export async function ask<T>(
   }
   if (response.status === 404) {
     throw unreachable(
-      `it has no page ${path}: it is another program, as kube-proxy, or an older weir`,
+      `it has no page ${path}: it is another program, as kube-proxy, or an older weir; ` +
+        "`ss -ltnp` tells which, and weir's log whether it waits for this address, or else give " +
+        "--server",
     );
   }
   if (!response.ok) {

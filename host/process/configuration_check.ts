@@ -10,7 +10,7 @@
 import { parseBindAddress } from "../../schemas/bind_address.ts";
 import type { WeirConfig } from "../../schemas/config.ts";
 import { WeirError } from "../../schemas/errors.ts";
-import { ipFamily, parseCidr } from "../../schemas/ip.ts";
+import { cidrContains, ipFamily, parseCidr } from "../../schemas/ip.ts";
 import type { IpFamily } from "../../schemas/kube.ts";
 
 /** What is held against each other. */
@@ -41,6 +41,20 @@ const OTHER: Readonly<Record<IpFamily, IpFamily>> = { IPv4: "IPv6", IPv6: "IPv4"
 
 function familiesOf(cidrs: readonly string[]): ReadonlySet<IpFamily> {
   return new Set(cidrs.flatMap((text) => parseCidr(text)?.family ?? []));
+}
+
+/**
+ * The node's own ranges of pods that --cluster-cidr leaves out. The controller manager takes them
+ * from the flag of the same name (`--allocate-node-cidrs`), so that one that is outside is a slip.
+ */
+function podsOutside(clusterCIDRs: readonly string[], podCIDRs: readonly string[]): string[] {
+  const ranges = clusterCIDRs.flatMap((text) => parseCidr(text) ?? []);
+  return podCIDRs.filter((text) => {
+    const pods = parseCidr(text);
+    const others = ranges.filter(({ family }) => family === pods?.family);
+    return pods !== undefined && others.length > 0 &&
+      !others.some((range) => range.prefix <= pods.prefix && cidrContains(range, pods.network));
+  });
 }
 
 /** Whether an address names one interface of a family, and not all. */
@@ -97,6 +111,16 @@ export function checkConfiguration(facts: ConfigurationFacts): ConfigurationVerd
       warnings.push(
         `${name} has no range of ${OTHER[primary]}, of which the node has an address: ` +
           `pods' ${OTHER[primary]} traffic is not told from other traffic`,
+      );
+    }
+  }
+  if (config.detectLocalMode === "ClusterCIDR") {
+    const outside = podsOutside(config.clusterCIDRs, podCIDRs);
+    if (outside.length > 0) {
+      warnings.push(
+        `clusterCIDR may be wrong: ${config.clusterCIDRs.join(",")}: this Node's pods have ` +
+          `addresses of ${outside.join(",")}, and count as clients from outside: their ` +
+          "connections to Services are masqueraded; give --cluster-cidr the range of all pods",
       );
     }
   }

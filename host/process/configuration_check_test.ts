@@ -30,6 +30,16 @@ const WELL = [
   ["a range of each family", { clusterCIDRs: ["fd00::/48", "10.244.0.0/16"] }, { present: DUAL }],
   ["podCIDRs that another mode does not use", {}, { podCIDRs: ["fd00::/64"] }],
   [
+    "a range of all pods, this node's among them",
+    { clusterCIDRs: ["10.244.0.0/16"] },
+    { podCIDRs: ["10.244.3.0/24", "fd00::/64"] },
+  ],
+  [
+    "a range of all pods that another mode does not use",
+    { clusterCIDRs: ["10.99.0.0/16"], detectLocalMode: "BridgeInterface" },
+    { podCIDRs: ["10.244.3.0/24"] },
+  ],
+  [
     "an address of every interface on a node of the other family",
     { healthzBindAddress: "[::]:10256" },
     { served: ["IPv4"] },
@@ -43,6 +53,18 @@ for (const [sentence, config, facts] of WELL) {
 }
 
 const WARNINGS = [
+  [
+    "a clusterCIDR without this node's pods",
+    { clusterCIDRs: ["10.99.0.0/16"] },
+    { podCIDRs: ["10.244.3.0/24"] },
+    /^clusterCIDR may be wrong: 10\.99\.0\.0\/16: this Node's pods have addresses of 10\.244\.3\.0\/24, .*give --cluster-cidr/,
+  ],
+  [
+    "a clusterCIDR that is smaller than this node's pods",
+    { clusterCIDRs: ["10.244.3.0/25"] },
+    { podCIDRs: ["10.244.3.0/24"] },
+    /^clusterCIDR may be wrong: /,
+  ],
   [
     "a clusterCIDR of the secondary family only",
     { clusterCIDRs: ["fd00::/48"] },
