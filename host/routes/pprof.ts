@@ -8,10 +8,10 @@
 import { type Context, Hono } from "hono";
 import { messageOf } from "../../schemas/errors.ts";
 import type { Clock } from "../clock.ts";
+import { HeapBusy, HeapWatch } from "../profiles/heap_watch.ts";
 import { encodePprof, formatProfile, type Profile } from "../profiles/pprof.ts";
 import type { Profiler } from "../profiles/profiler.ts";
 import { masked } from "../telemetry/masked.ts";
-import { Turns } from "../turns.ts";
 
 /** What can be profiled. */
 export interface ProfileSubjects {
@@ -32,17 +32,6 @@ export interface PprofRoutesOptions {
   readonly clock: Clock;
 }
 
-/** Who looks at the heap of a process. */
-interface HeapWatch {
-  readonly turns: Turns;
-  /** When the one request that watches it for some time has done, in milliseconds. */
-  until: number | undefined;
-  /** Whether it is told what is allocated, and not what lives. */
-  sampling: boolean;
-  /** Settles when the last one who read it has done. */
-  reading: Promise<void> | undefined;
-}
-
 const NOSNIFF = { "X-Content-Type-Options": "nosniff" };
 const TEXT = { ...NOSNIFF, "Content-Type": "text/plain; charset=utf-8" };
 const PREFIX = "/debug/pprof";
@@ -58,11 +47,6 @@ const ALLOCS_SECONDS = 10;
  * its time, some megabytes each second that the process is busy.
  */
 const GROWING_SECONDS = 30;
-
-/** Heap profiles of a process that may wait for the one that is taken. */
-const WAITING = 2;
-/** Reading the heap stops the process, so it does not happen more often than each fifth second. */
-const REST = 4;
 
 /** What the index says of each. */
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
@@ -168,58 +152,14 @@ export function pprofRoutes(options: PprofRoutesOptions): Hono {
     refuse(context, 400, `profile duration exceeds the limit of ${most} seconds`);
   const growing = Math.min(GROWING_SECONDS, profileSeconds);
   const heaps = new WeakMap<Profiler, HeapWatch>();
-  const watchOf = (profiler: Profiler) => {
-    const watch = heaps.get(profiler) ??
-      {
-        turns: new Turns({ most: 1, waiting: WAITING, rest: REST, clock }),
-        until: undefined,
-        sampling: false,
-        reading: undefined,
-      };
-    heaps.set(profiler, watch);
-    return watch;
+  const heapOf = (profiler: Profiler) => {
+    const heap = heaps.get(profiler) ?? new HeapWatch(profiler, clock);
+    heaps.set(profiler, heap);
+    return heap;
   };
-  /** While V8 samples what is allocated, live objects cannot be told from dead ones. */
-  const sampled = (context: Context, profiler: Profiler) => {
-    const { until = clock.now() } = watchOf(profiler);
-    const state = "Could not read the heap: allocations are being sampled";
-    return refuse(context, 503, state, (until - clock.now()) / 1000);
-  };
-  /** Reads the heap when it is this request's turn. */
-  const reading = async (context: Context, profiler: Profiler, collect: boolean) => {
-    const giveBack = await watchOf(profiler).turns.take(context.req.raw.signal);
-    if (giveBack === undefined) {
-      const state = "Could not read the heap: it is being read for others, ask again";
-      return refuse(context, 503, state, REST);
-    }
-    const heap = watchOf(profiler);
-    try {
-      if (heap.sampling) return sampled(context, profiler);
-      const read = profiler.heap(collect);
-      heap.reading = read.then(() => {}, () => {});
-      return await profileAnswer(context, "heap", await read);
-    } finally {
-      giveBack();
-    }
-  };
-  /** Watches the heap for some time; of a process for one request at a time. */
-  const watching = async (
-    context: Context,
-    profiler: Profiler,
-    seconds: number,
-    watch: () => Promise<Response>,
-  ) => {
-    const heap = watchOf(profiler);
-    if (heap.until !== undefined) {
-      const state = "Could not watch the heap: it is being watched for another request";
-      return refuse(context, 503, state, (heap.until - clock.now()) / 1000);
-    }
-    heap.until = clock.now() + seconds * 1000;
-    try {
-      return await watch();
-    } finally {
-      heap.until = undefined;
-    }
+  const profiled = async (context: Context, taken: Promise<Response | HeapBusy>) => {
+    const answer = await taken;
+    return answer instanceof HeapBusy ? refuse(context, 503, answer.state, answer.seconds) : answer;
   };
 
   const takeCpu = async (context: Context, profiler: Profiler) => {
@@ -249,36 +189,28 @@ export function pprofRoutes(options: PprofRoutesOptions): Hono {
     });
   };
   const takeHeap = async (context: Context, profiler: Profiler) => {
+    const heap = heapOf(profiler);
+    const { signal } = context.req.raw;
     const text = context.req.query("seconds");
     if (text === undefined) {
-      if (watchOf(profiler).sampling) return sampled(context, profiler);
-      return await reading(context, profiler, (Number(context.req.query("gc")) || 0) > 0);
+      const collect = (Number(context.req.query("gc")) || 0) > 0;
+      const answer = (profile: Profile) => profileAnswer(context, "heap", profile);
+      return await profiled(context, heap.read(collect, signal, answer));
     }
     const seconds = positive(text);
     if (seconds === undefined) return notPositive(context);
     if (seconds > profileSeconds) return tooLong(context);
-    return await watching(context, profiler, seconds, async () => {
-      const change = await profiler.heapChange(seconds, context.req.raw.signal);
-      return await profileAnswer(context, "heap-delta", change);
-    });
+    const answer = (profile: Profile) => profileAnswer(context, "heap-delta", profile);
+    return await profiled(context, heap.change(seconds, signal, answer));
   };
   const takeAllocs = async (context: Context, profiler: Profiler) => {
     const text = context.req.query("seconds");
     const seconds = text === undefined ? Math.min(ALLOCS_SECONDS, growing) : positive(text);
     if (seconds === undefined) return notPositive(context);
     if (seconds > growing) return tooLong(context, growing);
-    return await watching(context, profiler, seconds, async () => {
-      const heap = watchOf(profiler);
-      heap.sampling = true;
-      try {
-        // V8 begins anew, but not under who reads at this moment.
-        await heap.reading;
-        const allocations = await profiler.allocations(seconds, context.req.raw.signal);
-        return await profileAnswer(context, "allocs", allocations);
-      } finally {
-        heap.sampling = false;
-      }
-    });
+    const answer = (profile: Profile) => profileAnswer(context, "allocs", profile);
+    const { signal } = context.req.raw;
+    return await profiled(context, heapOf(profiler).allocations(seconds, signal, answer));
   };
 
   return new Hono()
