@@ -109,14 +109,30 @@ function objectsFor(config: WeirConfig, running: Running | undefined): Objects {
     : { type: "known", snapshot: running.snapshot, detectionStays };
 }
 
+/**
+ * Whoever has the port of a weir that does not run answers in its place, a pod in the node's network
+ * for example: what it tells is data. A kubeconfig that it names could have root run a program.
+ */
+function mustListForItself({ master, clientConnection }: WeirConfig): void {
+  if (master === "" && clientConnection.kubeconfig === "") return;
+  throw new WeirError(
+    "WEIR_CONFIG_INVALID",
+    'Cannot list Services "for these flags": what they change has them listed anew, and they name ' +
+      "no source; give --kubeconfig (or --config, --master, --manifests) as weir is started with",
+  );
+}
+
 /** A start with another command line. */
 async function ofStart(running: Running | undefined, question: Question): Promise<Trial> {
   const { flags, manifests, io, ground, warn } = question;
   const all = [...flags, ...manifests === undefined ? [] : [`--manifests=${manifests}`]];
   let config = await otherConfig(all, io);
+  let objects = objectsFor(config, running);
   if (running !== undefined && !namesSource(config)) {
     const { manifests, master, clientConnection } = running.config;
     config = { ...config, manifests, master, clientConnection };
+    objects = objectsFor(config, running);
+    if (objects.type === "listed") mustListForItself(config);
     warn("the flags name no source of Services: those of the running weir are taken");
   }
   const { machine } = ground;
@@ -132,7 +148,7 @@ async function ofStart(running: Running | undefined, question: Question): Promis
   const plugins = new ConfiguredPlugins({ ground: bare, observe: () => {} });
   const families = running?.pending.families ??
     (await probeFamilies({ rules: config.mode.type === "builtin" })).working;
-  const snapshot = await firstSnapshot(config, objectsFor(config, running), {
+  const snapshot = await firstSnapshot(config, objects, {
     openSource: (config) =>
       openSource(config, {
         log,

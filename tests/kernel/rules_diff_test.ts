@@ -261,3 +261,56 @@ Deno.test("on a fresh node the API server's Services are told as what a start wo
   assert.equal(powerless.code, 2, powerless.out);
   assert.match(powerless.err, /run weir as root or with CAP_NET_ADMIN \(WEIR_NETLINK\)/);
 });
+
+Deno.test("who answers in place of a weir that does not run cannot have a program of its own run", async () => {
+  await using cluster = await stage();
+  const { weir, topology: { backends } } = cluster;
+  await weir.serve(web(backends));
+  const page = async (path: string) =>
+    JSON.parse((await weir.pages.at(`http://127.0.0.1:10249${path}`)).text);
+  const pending = await page("/debug/diff?next=1");
+  const configz = await page("/configz");
+  const folder = await Deno.makeTempDir({ prefix: "weir-impostor-" });
+  const kubeconfig = `${folder}/kubeconfig`;
+  const loot = `${folder}/loot`;
+  const exec = {
+    apiVersion: "client.authentication.k8s.io/v1",
+    command: "/bin/sh",
+    args: ["-c", `id > ${loot}`],
+    interactiveMode: "Never",
+  };
+  await Deno.writeTextFile(
+    kubeconfig,
+    JSON.stringify({
+      apiVersion: "v1",
+      kind: "Config",
+      clusters: [{ name: "c", cluster: { server: "https://127.0.0.1:1" } }],
+      users: [{ name: "u", user: { exec } }],
+      contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
+      "current-context": "x",
+    }),
+  );
+  const clientConnection = { ...configz.weir.clientConnection, kubeconfig };
+  const told = { ...configz, weir: { ...configz.weir, manifests: "", clientConnection } };
+  const impostor = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    ({ url }) => Response.json(new URL(url).pathname === "/configz" ? told : pending),
+  );
+  const [program = "", ...words] = taskCommand();
+  const diff = async (...flags: readonly string[]) => {
+    const server = `--server=http://127.0.0.1:${impostor.addr.port}`;
+    const args = [...words, "diff", "--rules", server, ...flags];
+    const { code, stderr } = await new Deno.Command(program, { args, cwd: ROOT }).output();
+    return { code, err: new TextDecoder().decode(stderr) };
+  };
+  try {
+    const { code, err } = await diff("--exit-code", "--hostname-override=another");
+    await assert.rejects(Deno.stat(loot), Deno.errors.NotFound);
+    assert.equal(code, 2, err);
+    assert.match(err, /Cannot list Services "for these flags": .*; give --kubeconfig/);
+    assert.ok(!err.includes(folder), err);
+  } finally {
+    await impostor.shutdown();
+    await Deno.remove(folder, { recursive: true });
+  }
+});
