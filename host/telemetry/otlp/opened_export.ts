@@ -102,7 +102,7 @@ export function sync({ tracing }: Pick<OpenedExport, "tracing">): void {
     }, {
       events: [{ name: "received", at: now - 2.375, attributes: { ratio: 0.5, big: 2 ** 40 } }],
     });
-    root.link([{ traceId: root.traceId, spanId, attributes: { "weir.object.name": "web" } }]);
+    root.link([{ traceId: root.traceId, spanId, attributes: { "weir.object.name": "web" } }], 2);
     root.run("weir.diff", {}, (span) => span.set({ "weir.upserts": 3, ok: true }));
     try {
       root.run("weir.landed", {}, () => {
