@@ -7,7 +7,6 @@
  *
  * @module
  */
-import { diag, DiagLogLevel } from "@opentelemetry/api";
 import { OTLPTraceExporter as JsonExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { OTLPTraceExporter as ProtobufExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import {
@@ -19,15 +18,16 @@ import {
 } from "@opentelemetry/resources";
 import { BatchSpanProcessor, type ReadableSpan } from "@opentelemetry/sdk-trace";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { messageOf } from "../../../schemas/errors.ts";
 import type { Clock } from "../../clock.ts";
 import type { Logger } from "../log.ts";
 import { masked } from "../masked.ts";
 import type { SpanAttributes, TraceRecord } from "../span.ts";
-import { Deliveries, type Remark, type SpanFate } from "./deliveries.ts";
+import { agentOptions } from "./certificates.ts";
+import { Deliveries, type SpanFate } from "./deliveries.ts";
 import { ExportedSpan } from "./exported_span.ts";
+import { ExporterWords } from "./exporter_words.ts";
 import { isSampled } from "./sampling.ts";
-import type { ExportSettings, TlsFile, TlsFiles } from "./settings.ts";
+import type { ExportSettings } from "./settings.ts";
 
 /** What the export stands on. */
 export interface ExportOptions {
@@ -76,59 +76,38 @@ interface ExportResult {
   readonly error?: Error;
 }
 
-type ReadFile = ExportOptions["readFile"];
-
-/** Reads the first file that is there. */
-async function readAuthorities(files: readonly TlsFile[], readFile: ReadFile): Promise<string> {
-  let reason = "";
-  for (const { path } of files) {
-    try {
-      return await readFile(path);
-    } catch (fault) {
-      reason = messageOf(fault);
-    }
-  }
-  const paths = files.map(({ path }) => path).join(", ");
-  throw new Error(
-    `no certificate of an authority can be read from ${paths} (${reason}): name one in ` +
-      "OTEL_EXPORTER_OTLP_CERTIFICATE and let weir read it (--allow-read)",
-  );
+/** What sending stands on. */
+interface SendingGround {
+  readonly words: ExporterWords;
+  readonly deliveries: Deliveries;
+  readonly clock: Clock;
+  /** Milliseconds that a request may take. */
+  readonly timeout: number;
 }
 
-async function readNamed(file: TlsFile | undefined, readFile: ReadFile) {
-  if (file === undefined) return undefined;
-  try {
-    return await readFile(file.path);
-  } catch (fault) {
-    throw new Error(
-      `${file.variable} names "${file.path}", which cannot be read (${messageOf(fault)}): name ` +
-        "one that is there and let weir read it (--allow-read)",
-    );
-  }
-}
-
-async function agentOptions(tls: TlsFiles, readFile: ReadFile) {
-  const ca = await readAuthorities(tls.authorities, readFile);
-  const cert = await readNamed(tls.certificate, readFile);
-  const key = await readNamed(tls.key, readFile);
-  return {
-    keepAlive: true,
-    ca,
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
+/**
+ * Sends requests, each of which settles: the processor goes on after its time is over, and an
+ * answer may never come.
+ */
+function sending(
+  exporter: JsonExporter | ProtobufExporter,
+  { words, deliveries, clock, timeout }: SendingGround,
+) {
+  return (spans: ReadableSpan[], done: (result: ExportResult) => void) => {
+    const late = new Error(`no answer within ${timeout} ms`);
+    let isSettled = false;
+    const settle = (result: ExportResult) => {
+      const said = words.take();
+      if (isSettled) return;
+      isSettled = true;
+      cancel();
+      if (result.code === SUCCESS) deliveries.sent(spans.length, said);
+      else deliveries.failed(spans.length, result.error);
+      done(result);
+    };
+    const cancel = clock.after(timeout, () => settle({ code: FAILED, error: late }));
+    exporter.export(spans, settle);
   };
-}
-
-/** What the exporter tells nobody but its log of a request that was taken. */
-function remarkOf(words: readonly string[]): Remark | undefined {
-  const text = words.join(" ");
-  if (/could not deserialize response|Failed to parse trace export response/.test(text)) {
-    return { rejected: 0, message: "what answers there is no OTLP: is the path right?" };
-  }
-  if (!text.includes("Received Partial Success response")) return undefined;
-  // protobuf's 64 bits are a text in JSON.
-  const { rejectedSpans = 0, errorMessage = "" } = JSON.parse(words.at(-1) ?? "{}");
-  return { rejected: Number(rejectedSpans), message: String(errorMessage) };
 }
 
 /**
@@ -143,20 +122,7 @@ export async function openExport(options: ExportOptions): Promise<TraceExport> {
   const { protocol, url, authorization, tls, queue, sampling, limits } = settings;
   const shown = masked(url);
   const deliveries = new Deliveries(log, shown, options.count, () => clock.now());
-  // What is wrong with its variables the exporter says while it is made; later it would repeat,
-  // for each request, what is said better by others.
-  let isMade = false;
-  let remark: Remark | undefined;
-  const heard = (...words: readonly unknown[]) => {
-    const texts = words.filter((word) => typeof word === "string");
-    remark ??= remarkOf(texts);
-    if (isMade) log.v(4, texts.join(" "));
-    else log.warn(texts.join(" "));
-  };
-  diag.setLogger(
-    { error: heard, warn: heard, info: () => {}, debug: () => {}, verbose: () => {} },
-    { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
-  );
+  const words = new ExporterWords(log);
   const Exporter = protocol === "http/json" ? JsonExporter : ProtobufExporter;
   const exporter = new Exporter({
     url,
@@ -168,29 +134,11 @@ export async function openExport(options: ExportOptions): Promise<TraceExport> {
     .merge(detectResources({
       detectors: [resourceAttributesEnvDetector, serviceNameEnvDetector],
     }));
-  isMade = true;
+  words.made();
   /** In the processor's queue. */
   let waiting = 0;
 
-  /** The processor goes on after its time is over, and an answer may never come. */
-  function send(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
-    const late = new Error(`no answer within ${queue.timeout} ms`);
-    let isSettled = false;
-    const settle = (result: ExportResult) => {
-      // What was said of a request was said in this turn.
-      const said = remark;
-      remark = undefined;
-      if (isSettled) return;
-      isSettled = true;
-      cancel();
-      if (result.code === SUCCESS) deliveries.sent(spans.length, said);
-      else deliveries.failed(spans.length, result.error);
-      done(result);
-    };
-    const cancel = clock.after(queue.timeout, () => settle({ code: FAILED, error: late }));
-    exporter.export(spans, settle);
-  }
-
+  const send = sending(exporter, { words, deliveries, clock, timeout: queue.timeout });
   const processor = new BatchSpanProcessor({
     exporter: {
       export: (spans, done) => {
