@@ -75,9 +75,9 @@ function diffText({ against, services, configuration }: Differences, style: Styl
     lines.push(`    ${style.red(`- ${JSON.stringify(maskedWhole(before))}`)}`);
     lines.push(`    ${style.green(`+ ${JSON.stringify(maskedWhole(after))}`)}`);
   }
-  return `${lines.join("\n")}\n\n${
-    services.length + configuration.length
-  } differences from ${against}; nothing was changed.\n`;
+  const count = services.length + configuration.length;
+  const found = `${count} ${count === 1 ? "difference" : "differences"}`;
+  return `${lines.join("\n")}\n\n${found} from ${against}; nothing was changed.\n`;
 }
 
 /** What it stands on. */
