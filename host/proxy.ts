@@ -125,6 +125,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
       scheduler.requestResync(`tables changed by ${by}`);
     },
     onEnd: (reason) => log.error("Cannot watch the rules for changes by others", { reason }),
+    clock,
   });
 
   // The plugins. Their code is loaded while the source lists.

@@ -7,6 +7,7 @@
 import { nftClient } from "weir";
 import { NftKernel } from "../../host/capabilities/nft/kernel.ts";
 import { NftMonitor } from "../../host/capabilities/nft/monitor.ts";
+import { systemClock } from "../../host/clock.ts";
 import { nftCapability } from "../../host/capabilities/nft/nft.ts";
 import { Revisions, type ServiceUpdate } from "../../host/diff.ts";
 import { resolveService } from "../../host/resolver/resolve.ts";
@@ -104,6 +105,7 @@ export const startInProcess = async (
       onEnd: (reason) => {
         throw new Error(reason);
       },
+      clock: systemClock,
     })
   );
   stack.defer(() => monitor.close());

@@ -6,16 +6,20 @@
  * a listener the kernel also builds the notifications, one per set element, which doubles the time
  * of a large commit (see nft_bench.ts).
  * Around large commits of our own the monitor therefore leaves the group and compares nf_tables'
- * generation before and after, which each commit, whoever makes it, moves by one.
+ * generation before and after, which each commit, whoever makes it, moves by one. Another program's
+ * commit waits for the end of ours and comes right behind it, so whose table it was is not known
+ * then (suspicion.ts).
  *
  * @module
  */
 import { messageOf } from "../../../schemas/errors.ts";
+import type { Clock } from "../../clock.ts";
 import { NETLINK, NetlinkSocket, Wake } from "../netlink.ts";
 import { type NetlinkMessage, readAttributes, readText } from "../netlink_message.ts";
 import { NFT_MSG_NEWGEN, readGeneration } from "./generation.ts";
 import type { NftKernel } from "./kernel.ts";
 import { NFT_ATTRIBUTES, NFT_SUBSYSTEM, tableOf } from "./listing.ts";
+import { Suspicion } from "./suspicion.ts";
 
 /** NFNLGRP_NFTABLES. Source: include/uapi/linux/netfilter/nfnetlink.h. */
 const GROUP = 7;
@@ -43,6 +47,7 @@ export interface NftMonitorOptions {
   readonly onForeignChange: (change: ForeignChange) => void;
   /** Told when the monitor has to end because its socket cannot be read any more. */
   readonly onEnd: (reason: string) => void;
+  readonly clock: Clock;
 }
 
 /** Listens to nf_tables in the network namespace in which it was opened, until it is closed. */
@@ -52,6 +57,7 @@ export class NftMonitor {
   readonly #control: NetlinkSocket;
   readonly #wake: Wake;
   readonly #unwatch: () => void;
+  readonly #suspicion: Suspicion;
   readonly #loop: Promise<void>;
   #generation: number | undefined;
   #open = true;
@@ -64,6 +70,10 @@ export class NftMonitor {
    */
   constructor(options: NftMonitorOptions) {
     this.#options = options;
+    this.#suspicion = new Suspicion({
+      clock: options.clock,
+      report: () => this.#report(options.tables, "unknown"),
+    });
     using opening = new DisposableStack();
     this.#socket = opening.adopt(new NetlinkSocket(NETLINK.NETFILTER), (socket) => socket.close());
     this.#control = opening.adopt(new NetlinkSocket(NETLINK.NETFILTER), (socket) => socket.close());
@@ -90,7 +100,7 @@ export class NftMonitor {
     const own = outcome === "committed" ? 1 : 0;
     const moved = readGeneration(this.#control) - this.#generation;
     this.#generation = undefined;
-    if (moved > own || moved < 0) this.#report(this.#options.tables, "unknown");
+    if (moved > own || moved < 0) this.#suspicion.raise();
   }
 
   #report(tables: Iterable<string>, by: string): void {
@@ -141,6 +151,7 @@ export class NftMonitor {
     if (!this.#open) return;
     this.#open = false;
     this.#unwatch();
+    this.#suspicion.stop();
     this.#wake.ring();
     await this.#loop;
     this.#socket.close();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../../clock.ts";
 import { NetworkNamespace } from "../namespace.ts";
 import { NftKernel } from "./kernel.ts";
 import { type ForeignChange, NftMonitor } from "./monitor.ts";
@@ -16,6 +17,7 @@ function watched() {
   stack.defer(() => foreign.close());
   const changes: ForeignChange[] = [];
   let heard = () => {};
+  let time = 0;
   const monitor = namespace.inside(() =>
     new NftMonitor({
       kernel: own,
@@ -25,6 +27,8 @@ function watched() {
         heard();
       },
       onEnd: (reason) => assert.fail(reason),
+      // What is suspected is told at once: an hour has gone by since the last time.
+      clock: { ...systemClock, now: () => time += 3_600_000 },
     })
   );
   stack.defer(() => monitor.close());

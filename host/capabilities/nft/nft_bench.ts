@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { systemClock } from "../../clock.ts";
 import { NetworkNamespace } from "../namespace.ts";
 import { NETLINK, NetlinkSocket } from "../netlink.ts";
 import { checkBatch } from "./check.ts";
@@ -66,6 +67,7 @@ Deno.bench(
         onEnd: (reason) => {
           throw new Error(reason);
         },
+        clock: systemClock,
       })
     );
     bench.start();
