@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { trackFlows } from "../../host/capabilities/conntrack/sample.ts";
 import { Links } from "../../host/capabilities/link.ts";
 import { NetworkNamespace } from "../../host/capabilities/namespace.ts";
@@ -84,10 +85,6 @@ function newSide(): InsightSide {
     after: [],
     peak: [],
   };
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 /** A network namespace in which every pod's address is local, so that connections are refused. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { benchCluster } from "./cluster.ts";
 import { memoryOfTree, type ProcessMemory } from "./memory.ts";
 import { moment, startApiServer, startWeir } from "./subject.ts";
@@ -53,10 +54,6 @@ const SYNCED_PARTLY = '"Synced" kind="partial"';
 
 function total(memory: readonly ProcessMemory[]): number {
   return memory.reduce((sum, { pss }) => sum + pss, 0);
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** Watches the memory of a process tree while something runs. */

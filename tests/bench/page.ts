@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { formatTable } from "../../host/cli/style.ts";
 import { readSystemFile } from "../../host/capabilities/system_file.ts";
 import { startBrowser } from "../page/browser.ts";
@@ -93,10 +94,6 @@ async function views(services: number): Promise<readonly PageView[]> {
     { name: "plugins", path: "/plugins" },
     { name: "flame graph", path: "/profile?of=weir" },
   ];
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resume) => setTimeout(resume, milliseconds));
 }
 
 /** One change, from the watch event's write to the acknowledgement. */

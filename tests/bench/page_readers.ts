@@ -5,6 +5,8 @@
  *
  * @module
  */
+import { systemClock } from "../../host/clock.ts";
+import { sleep } from "../../host/sleep.ts";
 
 /** Milliseconds between two looks of one reader: the script's. */
 const LEAST_MS = 500;
@@ -45,7 +47,7 @@ export class PageReaders implements AsyncDisposable {
         const events = await fetch(`${origin}/live`, { signal });
         if (!events.ok || events.body === null) {
           await events.body?.cancel();
-          await sleep(AGAIN_MS, signal);
+          await sleep(systemClock, AGAIN_MS, signal);
           continue;
         }
         this.#listening++;
@@ -54,7 +56,7 @@ export class PageReaders implements AsyncDisposable {
           if (!decoder.decode(chunk).includes("event: news")) continue;
           await (await fetch(origin + path, { signal })).arrayBuffer();
           this.#looks++;
-          await sleep(LEAST_MS, signal);
+          await sleep(systemClock, LEAST_MS, signal);
         }
       } catch (thrown) {
         if (!signal.aborted) throw thrown;
@@ -67,15 +69,4 @@ export class PageReaders implements AsyncDisposable {
     this.#leaving.abort();
     await Promise.all(this.#readers);
   }
-}
-
-/** Waits, or until the signal. */
-function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resume) => {
-    const timer = setTimeout(resume, milliseconds);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resume();
-    }, { once: true });
-  });
 }

@@ -20,11 +20,14 @@ import { loadPlugin } from "../../host/sandbox/code.ts";
 import { CHROMIUM } from "../page/browser.ts";
 import { measureReconciliation, type Reconciliation } from "./conntrack.ts";
 import { measure, type Measurement } from "./measure.ts";
-import { measureInsight } from "./insight.ts";
+import { type InsightMeasurement, measureInsight } from "./insight.ts";
 import { insightTable, insightTargets } from "./insight_report.ts";
-import { measurePage, pageTable, pageTargets } from "./page.ts";
+import { measurePage, type PageMeasurement, pageTable, pageTargets } from "./page.ts";
 import { flowTargets, table, targets } from "./report.ts";
-import { measureTraces, traceTargets } from "./traces.ts";
+import { measureTraces, type TracesMeasurement, traceTargets } from "./traces.ts";
+
+/** What can be measured. */
+const PARTS: readonly string[] = ["load", "flows", "traces", "page", "insight"];
 
 /** Tracked flows of a busy node. */
 const FLOWS = 100_000;
@@ -69,7 +72,7 @@ const { values: options } = parseArgs({
     "page": { type: "string", default: "20" },
     "insight": { type: "string", default: "1" },
     "against": { type: "string", default: "" },
-    "only": { type: "string", default: "load,flows,traces,page,insight" },
+    "only": { type: "string", default: PARTS.join(",") },
     "json": { type: "string", default: "bench.json" },
     "inside": { type: "boolean", default: false },
   },
@@ -148,11 +151,10 @@ function tracedNodes(): Disposable & {
 }
 
 /** The parts that are measured. */
-const PARTS = new Set(options.only.split(","));
-const ALL_PARTS = ["load", "flows", "traces", "page"];
-for (const part of PARTS) {
-  if (ALL_PARTS.includes(part)) continue;
-  throw new Error(`Cannot measure "${part}": the parts are ${ALL_PARTS.join(", ")}`);
+const MEASURED = new Set(options.only.split(","));
+for (const part of MEASURED) {
+  if (PARTS.includes(part)) continue;
+  throw new Error(`Cannot measure "${part}": the parts are ${PARTS.join(", ")}`);
 }
 
 /** Without Chromium the other parts are still worth their time. */
@@ -162,16 +164,13 @@ async function hasChromium(): Promise<boolean> {
   return found;
 }
 
-async function inside(): Promise<number> {
-  using namespace = NetworkNamespace.own();
-  using links = new Links(namespace);
-  links.up("lo");
+async function measureLoads(): Promise<Measurement[]> {
   const measurements: Measurement[] = [];
   const endpoints = Number(options.endpoints);
   const plans = [
     ...options.sizes.split(",").map((size) => ({ services: Number(size), endpoints })),
     { services: Number(options.mixed), endpoints: 0 },
-  ].filter(({ services }) => services > 0 && PARTS.has("load"));
+  ].filter(({ services }) => services > 0 && MEASURED.has("load"));
   for (const plan of plans) {
     const mixed = plan.endpoints === 0;
     measurements.push(
@@ -185,17 +184,26 @@ async function inside(): Promise<number> {
       }),
     );
   }
+  return measurements;
+}
+
+async function measureFlows(): Promise<Reconciliation[]> {
   const flows: Reconciliation[] = [];
-  for (let round = 0; round < (PARTS.has("flows") ? 5 : 0); round++) {
+  for (let round = 0; round < (MEASURED.has("flows") ? 5 : 0); round++) {
     progress(`${FLOWS} tracked flows are reconciled`);
     using node = NetworkNamespace.create("node");
     // A promise must not leave the namespace, so it is begun inside.
     const { measuring } = node.inside(() => ({ measuring: measureReconciliation(FLOWS, 10) }));
     flows.push(await measuring);
   }
+  return flows;
+}
+
+async function measureTracing(): Promise<TracesMeasurement | undefined> {
+  const rounds = MEASURED.has("traces") ? Number(options.traces) : 0;
+  if (rounds === 0) return undefined;
   using nodes = tracedNodes();
-  const rounds = PARTS.has("traces") ? Number(options.traces) : 0;
-  const traces = rounds === 0 ? undefined : await measureTraces({
+  return await measureTraces({
     services: 1_000,
     rounds,
     changes: Number(options.changes),
@@ -208,16 +216,24 @@ async function inside(): Promise<number> {
     },
     progress,
   });
-  const loads = PARTS.has("page") && await hasChromium() ? Number(options.page) : 0;
-  const page = loads === 0 ? undefined : await measurePage({
+}
+
+async function measureViews(): Promise<PageMeasurement | undefined> {
+  const loads = MEASURED.has("page") && await hasChromium() ? Number(options.page) : 0;
+  if (loads === 0) return undefined;
+  return await measurePage({
     services: 10_000,
     loads,
     changes: Number(options.changes),
     weir: weirCommand(),
     progress,
   });
-  const starts = PARTS.has("insight") ? Number(options.insight) : 0;
-  const insight = starts === 0 ? undefined : await measureInsight({
+}
+
+async function measureLooks(): Promise<InsightMeasurement | undefined> {
+  const starts = MEASURED.has("insight") ? Number(options.insight) : 0;
+  if (starts === 0) return undefined;
+  return await measureInsight({
     services: 10_000,
     rounds: starts,
     questions: 50,
@@ -226,6 +242,17 @@ async function inside(): Promise<number> {
     subjects: insightSubjects(),
     progress,
   });
+}
+
+async function inside(): Promise<number> {
+  using namespace = NetworkNamespace.own();
+  using links = new Links(namespace);
+  links.up("lo");
+  const measurements = await measureLoads();
+  const flows = await measureFlows();
+  const traces = await measureTracing();
+  const page = await measureViews();
+  const insight = await measureLooks();
   if (Deno.stderr.isTerminal()) console.error();
   const goals = [
     ...targets(measurements),

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { memoryOfTree } from "./memory.ts";
 import type { Target } from "./report.ts";
 import { mean, medianInterval, quantile } from "./statistics.ts";
@@ -88,10 +89,6 @@ class Node implements AsyncDisposable {
     await this.#weir[Symbol.asyncDispose]();
     await this.#server[Symbol.asyncDispose]();
   }
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resume) => setTimeout(resume, milliseconds));
 }
 
 /**
