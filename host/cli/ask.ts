@@ -4,16 +4,25 @@
  * @module
  */
 import * as v from "valibot";
-import { formatBindAddress, parseBindAddress } from "../../schemas/bind_address.ts";
 import { messageOf, WeirError } from "../../schemas/errors.ts";
 import { printableLine } from "../printable.ts";
+import { readServerAddress } from "./server_address.ts";
 
 /** Milliseconds that an answer may take. */
 const PATIENCE_MS = 30_000;
-const DEFAULT_PORT = 10_249;
+
+/** What to do when it is not weir that was asked. */
+const ELSEWHERE =
+  "if weir's metrics are elsewhere (--metrics-bind-address), give --server their address";
+
+/** Answers with which weir itself says what to do: for another name, a fault, too many requests. */
+const WEIRS_OWN: ReadonlySet<number> = new Set([421, 500, 503]);
 
 /** Fetches a page; the global one but in tests. */
-export type Fetch = (url: string, init: { readonly signal: AbortSignal }) => Promise<Response>;
+export type Fetch = (
+  url: string,
+  init: { readonly signal: AbortSignal; readonly redirect: "manual" },
+) => Promise<Response>;
 
 /** Whom to ask. */
 export interface AskOptions {
@@ -23,15 +32,25 @@ export interface AskOptions {
 }
 
 function baseOf(server: string): string {
-  const bare = server.replace(/^http:\/\//, "").replace(/\/$/, "");
-  if (/^localhost(:\d{1,5})?$/.test(bare)) {
-    return `http://${bare.includes(":") ? bare : `${bare}:${DEFAULT_PORT}`}`;
+  const address = readServerAddress(server);
+  if (address.type === "base") return address.url;
+  throw new WeirError("WEIR_CONFIG_INVALID", `Cannot use --server "${server}": ${address.state}`);
+}
+
+/** Why there was no answer. */
+function silence(thrown: unknown): string {
+  if (thrown instanceof Error && thrown.name === "TimeoutError") {
+    return `it has not answered for ${
+      PATIENCE_MS / 1000
+    } s: see weir's log and /livez; ${ELSEWHERE}`;
   }
-  const address = parseBindAddress(bare, DEFAULT_PORT);
-  if (typeof address === "string") {
-    throw new WeirError("WEIR_CONFIG_INVALID", `Cannot use --server "${server}": ${address}`);
+  const root = rootOf(thrown);
+  if (thrown instanceof Deno.errors.NotCapable) return `Deno does not let it (${root})`;
+  if (REFUSAL.test(root)) {
+    return `nobody answers (${root}); is weir running on this node, and are its metrics there ` +
+      "(--metrics-bind-address)? Otherwise give --server";
   }
-  return `http://${formatBindAddress(address)}`;
+  return `what listens there breaks off (${root}): another program, or a weir that ends; ${ELSEWHERE}`;
 }
 
 /**
@@ -61,54 +80,60 @@ export async function ask<T>(
   let response: Response;
   let text: string;
   try {
-    response = await options.fetch(url.href, { signal: AbortSignal.timeout(PATIENCE_MS) });
-    text = await response.text();
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    response = await options.fetch(url.href, { signal, redirect: "manual" });
+    text = isJson(response) || !response.ok ? await response.text() : "";
   } catch (thrown) {
-    const timedOut = thrown instanceof Error && thrown.name === "TimeoutError";
-    throw unreachable(
-      timedOut
-        ? `it has not answered for ${PATIENCE_MS / 1000} s`
-        : `nobody answers (${rootOf(thrown)}); is weir running on this node, and are its metrics ` +
-          "there (--metrics-bind-address)? Otherwise give --server",
-      thrown,
-    );
+    throw unreachable(silence(thrown), thrown);
   }
-  if (response.status === 400) {
+  if (response.ok && !isJson(response)) {
+    // Whoever it is may go on for ever.
+    await response.body?.cancel();
+    throw unreachable(`its answer is no JSON: another program listens there; ${ELSEWHERE}`);
+  }
+  const said = printableLine(text.slice(0, 200).trim());
+  // weir's own reason, which begins so as all do.
+  if (response.status === 400 && text.startsWith("Cannot ")) {
     throw new WeirError("WEIR_QUESTION_INVALID", printableLine(text.trim()));
   }
   if (response.status === 404) {
     throw unreachable(
-      `it has no page ${path}: it is another program, as kube-proxy, or an older weir; ` +
-        "`ss -ltnp` tells which, and weir's log whether it waits for this address, or else give " +
-        "--server",
+      `it has no page ${path}: it is another program, as kube-proxy, or an older weir; ${ELSEWHERE}`,
     );
   }
   if (!response.ok) {
-    throw unreachable(
-      `it answered ${response.status}: ${printableLine(text.slice(0, 200).trim())}`,
-    );
+    const state = `it answered ${response.status}${said === "" ? "" : `: ${said}`}`;
+    throw unreachable(WEIRS_OWN.has(response.status) ? state : `${state}; ${ELSEWHERE}`);
   }
   let body: unknown;
   try {
     body = JSON.parse(text);
   } catch (thrown) {
-    throw unreachable(`its answer is no JSON (${messageOf(thrown)})`, thrown);
+    throw unreachable(`its answer is broken JSON (${messageOf(thrown)}); ${ELSEWHERE}`, thrown);
   }
   const read = v.safeParse(schema, body);
   if (read.success) return read.output;
   const [issue] = read.issues;
   throw unreachable(
-    `its answer is another version's (${v.getDotPath(issue) ?? ""}: ${issue.message})`,
+    `its answer is another version's (${v.getDotPath(issue) ?? ""}: ${issue.message}): ask with ` +
+      `the weir that runs there; ${ELSEWHERE}`,
   );
 }
 
-/** fetch() wraps what happened; the innermost says it. */
+function isJson(response: Response): boolean {
+  return /^application\/json\b/i.test(response.headers.get("Content-Type") ?? "");
+}
+
+/** Nobody is there, in the words of the system. */
+const REFUSAL = /Connection refused|timed out|No route to host|unreachable/i;
+
+/** fetch() wraps what happened; the innermost says it, behind whom it asked. */
 function rootOf(thrown: unknown): string {
   let innermost = thrown;
   while (innermost instanceof Error && innermost.cause instanceof Error) {
     innermost = innermost.cause;
   }
-  const [, refusal] = /(Connection refused|timed out|No route to host|unreachable)/i
-    .exec(messageOf(innermost)) ?? [];
-  return refusal?.toLowerCase() ?? messageOf(innermost);
+  const message = messageOf(innermost);
+  const [refusal] = REFUSAL.exec(message) ?? [];
+  return refusal?.toLowerCase() ?? message.replace(/^.*client error \(\w+\): /, "");
 }

@@ -89,10 +89,25 @@ export function parseCommand(spec: CommandSpec, args: readonly string[]): Comman
       `Cannot use command line "${["weir", spec.name, ...args].join(" ")}": ${state}`,
     );
   }
+  const refusal = (what: string, state: string) =>
+    new WeirError("WEIR_CONFIG_INVALID", `Cannot use ${what}: ${state}`);
   const valueOf = (name: string): unknown => {
     const option = command.options.find(({ long }) => long === `--${name}`);
     return option === undefined ? undefined : command.getOptionValue(option.attributeName());
   };
+  for (const { name, refuse, needs } of spec.options) {
+    const value = valueOf(name);
+    if (value === undefined) continue;
+    const state = typeof value === "string" ? refuse?.(value) : undefined;
+    if (state !== undefined) throw refusal(`--${name} "${value}"`, state);
+    if (needs !== undefined && valueOf(needs) === undefined) {
+      throw refusal(`flag "--${name}"`, `it means nothing without --${needs}`);
+    }
+  }
+  const [first = ""] = command.args;
+  if (spec.choices !== undefined && !spec.choices.includes(first)) {
+    throw refusal(`"${first}"`, `there are ${spec.choices.join(", ")}`);
+  }
   return {
     words: command.args,
     value: (name) => {

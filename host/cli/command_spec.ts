@@ -5,6 +5,8 @@
  * @module
  */
 
+import { readServerAddress } from "./server_address.ts";
+
 /** A flag of a subcommand. */
 export interface CommandOption {
   /** With hyphens and without the leading two. */
@@ -20,6 +22,10 @@ export interface CommandOption {
   readonly choices?: readonly string[];
   /** The value is a file or a folder, for the shells. */
   readonly path?: "file" | "folder";
+  /** Says why a value cannot be used; undefined for one that can. */
+  readonly refuse?: (value: string) => string | undefined;
+  /** The name of a flag without which this one means nothing. */
+  readonly needs?: string;
 }
 
 /** A subcommand. */
@@ -46,6 +52,10 @@ export const SERVER: CommandOption = {
   placeholder: "address",
   help: "Where the running weir serves its metrics (--metrics-bind-address)",
   byDefault: "127.0.0.1:10249",
+  refuse: (value) => {
+    const address = readServerAddress(value);
+    return address.type === "refused" ? address.state : undefined;
+  },
 };
 
 /** The flag of every command whose answer programs read too. */

@@ -43,12 +43,29 @@ Deno.test("a subcommand that is not understood ends with 2 and says what is wron
       [["a", "b"], /too many arguments/],
       [["a", "--al"], /unknown option '--al'/],
       [["a", "-o", "xml"], /Allowed choices are text, json, yaml/],
+      [["a", "--server", "example.com"], /Cannot use --server "example.com": it is neither/],
     ] as const
   ) {
     const { code, out, err } = await run(SPEC, args);
     assert.deepEqual([code, out], [2, ""]);
     assert.match(err, reason);
     assert.match(err, /Run weir look --help/);
+  }
+});
+
+Deno.test("what a subcommand's own flags and words cannot be is refused with 2", async () => {
+  for (
+    const [name, args, reason] of [
+      ["top", ["-n", "0"], /Cannot use --number "0": it is no whole number from 1 on/],
+      ["top", ["-n", "1e3"], /Cannot use --number "1e3"/],
+      ["diff", ["--all"], /Cannot use flag "--all": it means nothing without --rules/],
+      ["completion", ["tcsh"], /Cannot use "tcsh": there are bash, zsh, fish/],
+    ] as const
+  ) {
+    const spec = SPECS.find((each) => each.name === name) ?? assert.fail(name);
+    const { code, out, err } = await run(spec, args);
+    assert.deepEqual([code, out], [2, ""], name);
+    assert.match(err, reason);
   }
 });
 

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { WeirError } from "../../schemas/errors.ts";
 import { PARKED_REMEDY } from "../sandbox/restarts.ts";
+import type { WeirConfig } from "../../schemas/config.ts";
 import { type PendingSync, PendingSyncSchema, type ViewChange } from "../../schemas/insight.ts";
 import type { CommandMachine } from "../bare_ground.ts";
 import { compareViews } from "../explain/view_changes.ts";
@@ -16,7 +16,7 @@ import { ask, type AskOptions, type Fetch } from "./ask.ts";
 import { type CliIo, EXIT_CODES, reportFailure } from "./cli.ts";
 import type { CommandLine } from "./command.ts";
 import { portsIn } from "./folder_ports.ts";
-import { ConfigzSchema, otherConfig, proxyFlags } from "./other_config.ts";
+import { ConfigzSchema, otherConfig, proxyFlags, RefusedFlags } from "./other_config.ts";
 import { createStyle, type Style, wantsColour } from "./style.ts";
 
 /** What is different. */
@@ -38,11 +38,9 @@ async function ofManifests(
 }
 
 async function ofConfiguration(
-  args: readonly string[],
-  io: CliIo,
+  config: WeirConfig,
   options: AskOptions,
 ): Promise<readonly ConfigChange[]> {
-  const config = await otherConfig(args, io);
   const { weir } = await ask(ConfigzSchema, "/configz", {}, options);
   // What is secret in URLs is masked on the page; whether it differs is not to be told.
   return compareConfigs(weir, maskedWhole(config));
@@ -116,6 +114,8 @@ async function compareServices(line: CommandLine, io: CliIo, fetch: Fetch): Prom
   const manifests = line.value("manifests");
   const style = createStyle(wantsColour(io.terminal.stdout, io.env));
   const flags = proxyFlags(line);
+  // Before anybody is asked: a flag that is misspelt is so whoever runs.
+  const other = flags.length > 0 ? await otherConfig(flags, io) : undefined;
   const query = manifests === undefined ? {} : { views: "1" };
   const pending = await ask(PendingSyncSchema, "/debug/diff", query, options);
   const warn = (text: string) => io.stderr(`${style.yellow("warning:")} ${text}\n`);
@@ -124,10 +124,10 @@ async function compareServices(line: CommandLine, io: CliIo, fetch: Fetch): Prom
     against: `what the kernel was told last (revision ${pending.revision})`,
     services: manifests !== undefined
       ? await ofManifests(manifests, pending, warn)
-      : flags.length > 0
+      : other !== undefined
       ? []
       : pending.changes,
-    configuration: flags.length > 0 ? await ofConfiguration(flags, io, options) : [],
+    configuration: other === undefined ? [] : await ofConfiguration(other, options),
   };
   io.stdout(rendered(line, differences, (told) => diffText(told, style)));
   return differences.services.length + differences.configuration.length > 0;
@@ -142,9 +142,10 @@ const TROUBLE = 2;
  * @param line The command line; its words are the proxy's flags.
  * @param io The effects.
  * @param ground What it stands on.
- * @returns The exit code: with --exit-code 1 when something differs, and 2 when that cannot be told.
+ * @returns The exit code: 2 when the proxy's flags cannot be used; with --exit-code 1 when something
+ * differs, and 2 when that cannot be told.
  * @throws {WeirError} Without --exit-code: WEIR_UNREACHABLE when no weir answers;
- * WEIR_CONFIG_INVALID when the other command line cannot be used.
+ * WEIR_CONFIG_INVALID when the other configuration file cannot be used.
  */
 export async function diffCommand(
   line: CommandLine,
@@ -157,14 +158,13 @@ export async function diffCommand(
     if (line.has("rules")) {
       const { compareRules } = await import("./rules_diff.ts");
       differs = await compareRules(line, io, ground);
-    } else if (line.has("all")) {
-      throw new WeirError(
-        "WEIR_CONFIG_INVALID",
-        'Cannot use flag "--all": it is for long lists of rules, and --rules is not given',
-      );
     } else differs = await compareServices(line, io, ground.fetch);
     return differs && tells ? EXIT_CODES.failed : EXIT_CODES.done;
   } catch (thrown) {
+    if (thrown instanceof RefusedFlags) {
+      reportFailure(io, thrown);
+      return EXIT_CODES.usage;
+    }
     if (!tells) throw thrown;
     reportFailure(io, thrown);
     return TROUBLE;

@@ -56,7 +56,21 @@ Deno.test("without it a difference is no failure, and trouble is told by whoever
 });
 
 Deno.test("--all is refused where there are no rules to tell whole", async () => {
-  const { code, err } = await diff(["--all", "--exit-code"], []);
+  const { code, err } = await diff(["--all"], []);
   assert.equal(code, 2);
-  assert.match(err, /Cannot use flag "--all": it is for long lists of rules/);
+  assert.match(err, /Cannot use flag "--all": it means nothing without --rules/);
+});
+
+Deno.test("flags that no proxy takes are refused before anybody is asked", async () => {
+  for (
+    const [words, message] of [
+      [["--bogus"], /Cannot compare "--bogus": .*unknown flag/],
+      [["extra"], /Cannot compare "extra": .*neither a flag nor a command/],
+      [["--version"], /it asks for version, not for a proxy/],
+    ] as const
+  ) {
+    const { code, err } = await diff(words);
+    assert.deepEqual([code, err.includes("nobody answers")], [2, false]);
+    assert.match(err, message);
+  }
 });

@@ -16,6 +16,17 @@ export const ConfigzSchema = v.object({
   weir: v.custom<WeirConfig>((value) => typeof value === "object" && value !== null),
 });
 
+/** Flags that no proxy takes. What a file has wrong is not among it. */
+export class RefusedFlags extends WeirError {
+  /**
+   * @param args The flags.
+   * @param state What is wrong with them.
+   */
+  constructor(args: readonly string[], state: string) {
+    super("WEIR_CONFIG_INVALID", `Cannot compare "${args.join(" ")}": ${state}`);
+  }
+}
+
 /**
  * The proxy's flags on a command line.
  *
@@ -33,21 +44,18 @@ export function proxyFlags(line: CommandLine): readonly string[] {
  * @param args The proxy's flags.
  * @param io The effects.
  * @returns The configuration.
- * @throws {WeirError} WEIR_CONFIG_INVALID when it cannot be used, or asks for no proxy.
+ * @throws {RefusedFlags} When they cannot be used, or ask for no proxy.
+ * @throws {WeirError} WEIR_CONFIG_INVALID when its file cannot be used.
  */
 export async function otherConfig(args: readonly string[], io: CliIo): Promise<WeirConfig> {
   const request = await resolveRequest(args, io);
   if (request.type === "refused") {
-    throw new WeirError(
-      "WEIR_CONFIG_INVALID",
-      `Cannot compare "${args.join(" ")}": ${request.problems.map(messageOf).join("; ")}`,
-    );
+    const state = request.problems.map(messageOf).join("; ");
+    if (request.source !== "file") throw new RefusedFlags(args, state);
+    throw new WeirError("WEIR_CONFIG_INVALID", `Cannot compare "${args.join(" ")}": ${state}`);
   }
   if (request.type !== "proxy") {
-    throw new WeirError(
-      "WEIR_CONFIG_INVALID",
-      `Cannot compare "${args.join(" ")}": it asks for ${request.type}, not for a proxy`,
-    );
+    throw new RefusedFlags(args, `it asks for ${request.type}, not for a proxy`);
   }
   for (const warning of request.warnings) io.stderr(`${warning}\n`);
   return request.config;

@@ -62,7 +62,12 @@ export const DIFF: CommandSpec = {
       placeholder: "",
       help: "Tell the kernel's rules and map elements, beside those that it has now",
     },
-    { name: "all", placeholder: "", help: "Tell long lists of rules and elements whole" },
+    {
+      name: "all",
+      placeholder: "",
+      help: "Tell long lists of rules and elements whole",
+      needs: "rules",
+    },
     {
       name: "exit-code",
       placeholder: "",
@@ -94,6 +99,7 @@ export const TOP: CommandSpec = {
       placeholder: "count",
       help: "How many Services",
       byDefault: "20",
+      refuse: (value) => /^[1-9]\d*$/.test(value) ? undefined : "it is no whole number from 1 on",
     },
     {
       name: "sort",

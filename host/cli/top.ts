@@ -123,8 +123,8 @@ export interface TopEffects {
  * @param io The effects.
  * @param effects More of them.
  * @returns The exit code.
- * @throws {WeirError} WEIR_UNREACHABLE when no weir answers; WEIR_CONFIG_INVALID for a number of
- * Services that is none, or when rates are asked for that nobody counts.
+ * @throws {WeirError} WEIR_UNREACHABLE when no weir answers; WEIR_CONFIG_INVALID when
+ * rates are asked for that nobody counts.
  */
 export async function topCommand(
   line: CommandLine,
@@ -133,12 +133,6 @@ export async function topCommand(
 ): Promise<number> {
   const order = line.value("sort") === "rate" ? "rate" : "connections";
   const count = Number(line.value("number"));
-  if (!Number.isInteger(count) || count < 1) {
-    throw new WeirError(
-      "WEIR_CONFIG_INVALID",
-      `Cannot use --number "${line.value("number")}": it is no whole number from 1 on`,
-    );
-  }
   const style = createStyle(wantsColour(io.terminal.stdout, io.env));
   const once = line.has("once") || !io.terminal.stdout || line.value("output") !== "text";
   const look = () =>
