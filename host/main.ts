@@ -359,11 +359,9 @@ const configuration: CliCommand = {
   run: async (args, io) => {
     // Imported when it is asked for, as the demo is.
     const { runConfigCommand } = await import("./cli/config/command.ts");
+    const { readPage } = await import("./cli/json_page.ts");
     return await runConfigCommand(args, io, {
-      getJson: async (url) => {
-        const response = await fetch(url, { signal: AbortSignal.timeout(CONFIGZ_PATIENCE) });
-        return await response.json();
-      },
+      getJson: (url) => readPage(url, fetch, CONFIGZ_PATIENCE),
     });
   },
 };

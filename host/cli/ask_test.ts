@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import * as v from "valibot";
-import { ask, type Fetch } from "./ask.ts";
+import { ask } from "./ask.ts";
+import type { Fetch } from "./json_page.ts";
 
 const schema = v.object({ number: v.number() });
 
@@ -66,7 +67,7 @@ const BAD: readonly (readonly [string, Fetch, string, RegExp])[] = [
         ),
       ),
     "WEIR_UNREACHABLE",
-    /: what listens there breaks off \(invalid HTTP version parsed\): another program.*--server/,
+    /: what listens there breaks off \(invalid HTTP version parsed\): it is another program.*--server/,
   ],
   [
     "no answer for long",

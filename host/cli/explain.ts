@@ -6,7 +6,8 @@
 import { ExplanationSchema } from "../../schemas/explanation.ts";
 import { readSocket } from "../explain/question.ts";
 import { rendered } from "./answer.ts";
-import { ask, type Fetch } from "./ask.ts";
+import { ask } from "./ask.ts";
+import type { Fetch } from "./json_page.ts";
 import { type CliIo, EXIT_CODES } from "./cli.ts";
 import type { CommandLine } from "./command.ts";
 import { explanationText } from "./explanation_text.ts";

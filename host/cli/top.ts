@@ -6,7 +6,8 @@
 import { WeirError } from "../../schemas/errors.ts";
 import { type TopServices, TopServicesSchema } from "../../schemas/insight.ts";
 import { rendered } from "./answer.ts";
-import { ask, type Fetch } from "./ask.ts";
+import { ask } from "./ask.ts";
+import type { Fetch } from "./json_page.ts";
 import { type CliIo, EXIT_CODES } from "./cli.ts";
 import type { CommandLine } from "./command.ts";
 import { printableWhole } from "../printable.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { formatBindAddress, parseBindAddress } from "../../../schemas/bind_address.ts";
 import { KubeProxySchema } from "../../../schemas/config/kube_proxy.ts";
 import { OptionsSchema } from "../../../schemas/config/options.ts";
@@ -14,6 +14,7 @@ import type { Documents } from "../../config/complete.ts";
 import { kubeProxyDocument, weirDocument } from "../../config/write.ts";
 import { maskedWhole } from "../../telemetry/masked.ts";
 import { type CliIo, EXIT_CODES } from "../cli.ts";
+import { readServerAddress } from "../server_address.ts";
 import { createStyle, type Style, wantsColour } from "../style.ts";
 import { checkConfigFile, type CheckedFile, checkJson, checkReport, hasErrors } from "./check.ts";
 import { compareDocuments, diffJson, diffReport, type WrittenDocuments } from "./diff.ts";
@@ -26,7 +27,7 @@ export interface ConfigCommandEffects {
    *
    * @param url Where from.
    * @returns What it says.
-   * @throws {Error} When nobody answers, or not with JSON.
+   * @throws {Error} When nobody answers, or not with JSON: why, and what to do.
    */
   readonly getJson: (url: string) => Promise<unknown>;
 }
@@ -84,6 +85,16 @@ function configzUrl({ kubeProxy }: Documents): string {
   return `http://${formatBindAddress({ ...bind, ip })}/configz`;
 }
 
+/** Where --server's value has /configz: an address as other commands take it, or any URL. */
+function configzAt(server: string): string {
+  const address = readServerAddress(server);
+  if (address.type === "base") return `${address.url}/configz`;
+  if (/^https?:\/\//.test(server) && URL.canParse(server)) return server;
+  throw new InvalidArgumentError(
+    "Give an address, such as 127.0.0.1:10249, or the URL of /configz.",
+  );
+}
+
 const ConfigzSchema = v.object({
   "kubeproxy.config.k8s.io": v.record(v.string(), v.unknown()),
   "weir.dev": v.optional(v.record(v.string(), v.unknown())),
@@ -91,10 +102,9 @@ const ConfigzSchema = v.object({
 
 /** What runs, as it says so itself. */
 async function running(url: string, { effects }: Ground): Promise<WrittenDocuments> {
-  const { "kubeproxy.config.k8s.io": kubeProxy, "weir.dev": weir } = v.parse(
-    ConfigzSchema,
-    await effects.getJson(url),
-  );
+  const read = v.safeParse(ConfigzSchema, await effects.getJson(url));
+  if (!read.success) throw new Error("who answers tells no configuration of a proxy");
+  const { "kubeproxy.config.k8s.io": kubeProxy, "weir.dev": weir } = read.output;
   return { kubeProxy, weir };
 }
 
@@ -134,7 +144,8 @@ async function other(
         { cause: thrown },
       );
     }
-    return { documents: written(DEFAULTS), name: `the defaults, as nobody answers at ${place}` };
+    ground.io.stderr(`Cannot ask "${place}": ${messageOf(thrown)}\n`);
+    return { documents: written(DEFAULTS), name: `the defaults, as nobody tells his at ${place}` };
   }
 }
 
@@ -176,7 +187,7 @@ async function diff(path: string, options: DiffOptions, ground: Ground): Promise
 /** How many columns the help takes. */
 const HELP_WIDTH = 100;
 
-function program(ground: Ground, ended: (code: number) => void): Command {
+function program(args: readonly string[], ground: Ground, ended: (code: number) => void): Command {
   const { io } = ground;
   const command = new Command("weir config")
     .description("Help with configuration files: KubeProxyConfiguration and WeirConfiguration.")
@@ -188,6 +199,11 @@ function program(ground: Ground, ended: (code: number) => void): Command {
       getErrHelpWidth: () => HELP_WIDTH,
       getOutHasColors: () => false,
       getErrHasColors: () => false,
+      outputError: (text, write) =>
+        write(
+          `weir: Cannot use command line "${["weir config", ...args].join(" ")}": ` +
+            `${text.trim().replace(/^error: /, "")}\nRun weir config --help.\n`,
+        ),
     })
     .configureHelp({ showGlobalOptions: false });
   const output = () =>
@@ -208,10 +224,13 @@ function program(ground: Ground, ended: (code: number) => void): Command {
   command.command("diff <file>")
     .description(
       "Tell what a file would change. It is compared with what runs on this node (weir or " +
-        "kube-proxy, by /configz), and with the defaults when nobody answers.",
+        "kube-proxy, by /configz), and with the defaults when nobody tells his there.",
     )
     .option("--against <file>", "compare with this file; with the defaults if it is: defaults")
-    .option("--server <url>", "compare with who answers here, by /configz")
+    .addOption(
+      new Option("--server <address>", "compare with who answers here, by /configz")
+        .argParser(configzAt),
+    )
     .addOption(output())
     .action(async (file: string, options: DiffOptions) => ended(await diff(file, options, ground)));
   return command;
@@ -233,7 +252,7 @@ export async function runConfigCommand(
 ): Promise<number> {
   const style = createStyle(wantsColour(io.terminal.stdout, io.env));
   let code: number = EXIT_CODES.usage;
-  const command = program({ io, effects, style }, (ended) => code = ended);
+  const command = program(args, { io, effects, style }, (ended) => code = ended);
   try {
     await command.parseAsync([...args], { from: "user" });
   } catch (thrown) {

@@ -167,18 +167,19 @@ for (const [fields, url] of asked) {
 }
 
 Deno.test("when nobody answers a file is compared with the defaults, and it is said so", async () => {
-  const { code, out } = await run(["diff", "c.yaml"], {
+  const { code, out, err } = await run(["diff", "c.yaml"], {
     "c.yaml": `${KUBE_PROXY}conntrack: {min: 5}\nnodePortAddresses: []\n---\n${WEIR}` +
       "limits: {deaths: 3}\n",
   });
   assert.equal(code, 0);
   assert.equal(
     out,
-    `Compared with the defaults, as nobody answers at http://127.0.0.1:10249/configz:
+    `Compared with the defaults, as nobody tells his at http://127.0.0.1:10249/configz:
 KubeProxyConfiguration conntrack.min: 131072 → 5
 WeirConfiguration limits.deaths: 5 → 3
 `,
   );
+  assert.equal(err, 'Cannot ask "http://127.0.0.1:10249/configz": nobody answers\n');
 });
 
 Deno.test("what may come from the command line of what runs is said to", async () => {
@@ -218,6 +219,31 @@ Deno.test("a server that was named must answer", async () => {
   });
 });
 
+Deno.test("who is named may be an address, as for other commands, or the URL of /configz", async () => {
+  for (
+    const [server, url] of [
+      ["127.0.0.1:9", "http://127.0.0.1:9/configz"],
+      ["::1", "http://[::1]:10249/configz"],
+      ["localhost", "http://localhost:10249/configz"],
+      ["http://127.0.0.1:9/", "http://127.0.0.1:9/configz"],
+      ["https://a.example/api/v1/nodes/n/proxy/configz", undefined],
+    ] as const
+  ) {
+    const at = url ?? server;
+    const { asked } = await run(["diff", "c.yaml", "--server", server], { "c.yaml": KUBE_PROXY }, {
+      [at]: { "kubeproxy.config.k8s.io": {} },
+    });
+    assert.deepEqual(asked, [at]);
+  }
+});
+
+Deno.test("a server that tells something else than a proxy's configuration is not compared with", async () => {
+  const args = ["diff", "c.yaml", "--server=http://a/configz"];
+  await assert.rejects(run(args, { "c.yaml": WEIR }, { "http://a/configz": { up: true } }), {
+    message: /"http:\/\/a\/configz": who answers tells no configuration of a proxy/,
+  });
+});
+
 Deno.test("the JSON Schema describes every field of both documents", async () => {
   const { code, out } = await run(["schema"]);
   assert.equal(code, 0);
@@ -252,6 +278,10 @@ for (
     [["chek", "c.yaml"], /unknown command 'chek'\n\(Did you mean check\?\)/],
     [["check"], /missing required argument 'file'/],
     [["check", "c.yaml", "-o", "xml"], /Allowed choices are text, json/],
+    [
+      ["diff", "c.yaml", "--server", "node-7"],
+      /^weir: Cannot use command line "weir config diff c.yaml --server node-7": .* Give an address.*\nRun weir config --help\.\n$/,
+    ],
     [[], /^Usage: weir config/],
   ] as const
 ) {
