@@ -339,6 +339,7 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
       state?.type === "parked" ? [{ plugin, reason: state.reason }] : []
     ),
     reload: reloader?.failure,
+    silence: environment.silence(),
   });
   registry.onScrape(() => {
     metrics.modeInPlace.reset();

@@ -6,6 +6,8 @@
 import type { OpenFile } from "../telemetry/log_machine.ts";
 import { cString, libc } from "./libc.ts";
 
+const NEW_LINE = new TextEncoder().encode("\n");
+
 /**
  * Opens a log file, made if need be.
  *
@@ -19,11 +21,19 @@ export function openLogFile(path: string, mode: "append" | "truncate"): OpenFile
   const file = Deno.openSync(path, { append: true, create: true });
   // Still at its end: whoever empties it from outside, such as logrotate, leaves no hole in it.
   if (mode === "truncate") file.truncateSync(0);
+  // What a full disk took half of: the next line begins on one of its own.
+  let torn = false;
   return {
     size: () => file.statSync().size,
     write(bytes) {
-      for (let written = 0; written < bytes.length;) {
-        written += file.writeSync(bytes.subarray(written));
+      if (torn) file.writeSync(NEW_LINE);
+      torn = false;
+      let written = 0;
+      try {
+        while (written < bytes.length) written += file.writeSync(bytes.subarray(written));
+      } catch (fault) {
+        torn = written > 0;
+        throw fault;
       }
     },
     sync: () => file.syncData(),

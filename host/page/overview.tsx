@@ -5,6 +5,7 @@
  */
 import type { EnrolledPlugin } from "../plugin_roster.ts";
 import type { HealthReport } from "../routes/proxy_health.ts";
+import { PARKED_REMEDY } from "../sandbox/restarts.ts";
 import type { Silence } from "../source/silence.ts";
 import type { TraceRecord } from "../telemetry/span.ts";
 import { LivePart } from "./document.tsx";
@@ -58,7 +59,7 @@ function ailments(
       }).`,
     }]),
     ...[...parked].map(([name, reason]) => (
-      { says: `Plugin ${shown(name, 80)} is parked: ${shown(reason)}`, more }
+      { says: `Plugin ${shown(name, 80)} is parked: ${shown(reason)}; ${PARKED_REMEDY}.`, more }
     )),
     ...[...waiting].map(([name, reason]) => (
       { says: `Plugin ${shown(name, 80)} died, and is to be started again: ${shown(reason)}`, more }

@@ -125,7 +125,7 @@ Deno.test("whatever ails weir is told on the first view, with the way to it, and
   await page.sync([sampleService()], "the kernel said no");
   const html = await page.read("/");
   const text = textOf(html);
-  assert.match(text, /Plugin tuner is parked: it died 5 times Plugins/);
+  assert.match(text, /Plugin tuner is parked: it died 5 times; mend it, .* Plugins/);
   assert.match(text, /proxier-nftables died, and is to be started again: out of memory Plugins/);
   assert.match(text, /last sync failed, and the kernel has what it had before: the kernel said no/);
   assert.match(text, /✗ 1 without endpoints/);

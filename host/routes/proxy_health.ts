@@ -10,6 +10,7 @@
  */
 import type { IpFamily, Node } from "../../schemas/kube.ts";
 import type { ReloadFailure } from "../reload/reloader.ts";
+import type { Silence } from "../source/silence.ts";
 
 /** The cluster autoscaler's taint on a node that it is about to delete. */
 const TO_BE_DELETED_TAINT = "ToBeDeletedByClusterAutoscaler";
@@ -28,6 +29,8 @@ export interface HealthFacts {
   readonly parked: readonly { readonly plugin: string; readonly reason: string }[];
   /** Why what the configuration file says is not in force; undefined when it is. */
   readonly reload?: ReloadFailure | undefined;
+  /** What no source has heard of for longest; undefined while everything is heard. */
+  readonly silence?: Silence | undefined;
 }
 
 /**
@@ -60,6 +63,19 @@ export interface HealthReport {
     /** RFC 3339. */
     readonly since: string;
     readonly problems: readonly string[];
+  };
+  /**
+   * Of what nothing is heard, and why. It makes nothing unhealthy, as in kube-proxy: the rules stay,
+   * and a load balancer that left every node would make it worse. Absent otherwise, and on /livez.
+   */
+  readonly source?: {
+    readonly state: "silent";
+    /** RFC 3339. */
+    readonly since: string;
+    /** For example `services`. */
+    readonly plural: string;
+    readonly reason: string;
+    readonly remedy: string;
   };
 }
 
@@ -137,6 +153,9 @@ export function healthz(facts: HealthFacts, now: number, timeout: number): Healt
     ...(facts.reload === undefined
       ? {}
       : { configuration: { ...facts.reload, since: moment(facts.reload.since) } }),
+    ...(facts.silence === undefined ? {} : {
+      source: { ...facts.silence, state: "silent" as const, since: moment(facts.silence.since) },
+    }),
   };
   return answer(report, proxier.healthy && nodeEligible && facts.parked.length === 0);
 }

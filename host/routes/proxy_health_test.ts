@@ -101,6 +101,22 @@ Deno.test("a healthy answer is upstream's, with lastUpdated being now", () => {
   });
 });
 
+Deno.test("of what nothing is heard is told, and makes nothing unhealthy", () => {
+  const silence = {
+    plural: "services",
+    since: NOW - 90_000,
+    reason: "401 Unauthorized",
+    remedy: "check the token",
+  };
+  const { code, report } = healthz({ ...wellFacts, silence }, NOW, TIMEOUT);
+  assert.deepEqual([code, report.healthy, report.source], [200, true, {
+    ...silence,
+    state: "silent",
+    since: "2026-11-23T02:43:08.123Z",
+  }]);
+  assert.equal(livez({ ...wellFacts, silence }, NOW, TIMEOUT).report.source, undefined);
+});
+
 Deno.test("an unhealthy answer tells when the last sync was, and what is parked", () => {
   const facts: HealthFacts = {
     ...wellFacts,

@@ -2,6 +2,7 @@
  * What the flags for the log do to the whole of weir, in real files and streams.
  */
 import assert from "node:assert/strict";
+import { readSystemFile } from "../../host/capabilities/system_file.ts";
 import { NetworkNamespace } from "../../host/capabilities/namespace.ts";
 import { sampleService } from "../../host/samples.ts";
 import { ManifestFolder } from "./manifest_folder.ts";
@@ -11,18 +12,18 @@ import { WeirProcess } from "./weir_process.ts";
 class Scene implements AsyncDisposable {
   readonly #stack: AsyncDisposableStack;
   readonly logs: string;
-  readonly manifests: string;
+  readonly folder: ManifestFolder;
   readonly namespace: NetworkNamespace;
 
   private constructor(
     stack: AsyncDisposableStack,
     namespace: NetworkNamespace,
-    manifests: string,
+    folder: ManifestFolder,
     logs: string,
   ) {
     this.#stack = stack;
     this.namespace = namespace;
-    this.manifests = manifests;
+    this.folder = folder;
     this.logs = logs;
   }
 
@@ -33,13 +34,18 @@ class Scene implements AsyncDisposable {
     await folder.write("web.json", [sampleService()]);
     const logs = await Deno.makeTempDir({ prefix: "weir-logs-" });
     stack.defer(() => Deno.remove(logs, { recursive: true }));
-    return new Scene(stack.move(), namespace, folder.path, logs);
+    return new Scene(stack.move(), namespace, folder, logs);
   }
 
-  start(flags: readonly string[], writable: readonly string[] = [this.logs]): WeirProcess {
+  start(
+    flags: readonly string[],
+    writable: readonly string[] = [this.logs],
+    before: readonly string[] = [],
+  ): WeirProcess {
     return this.#stack.use(
       new WeirProcess(this.namespace, {
-        flags: [`--manifests=${this.manifests}`, ...flags],
+        flags: [`--manifests=${this.folder.path}`, ...flags],
+        before,
         writable,
       }),
     );
@@ -96,6 +102,41 @@ Deno.test("--log-file has everything, and --alsologtostderr the standard error t
   const { log } = await weir.ended();
   assert.equal(scene.read("weir.log"), log);
   assert.match(log, /^"/);
+});
+
+Deno.test("after a disk was full each line of a log file is whole or begins after what is not", async () => {
+  await using scene = await Scene.create();
+  const { logs } = scene;
+  // Two pages, of which one is freed later.
+  const small = `mount -t tmpfs -o size=8k none ${logs}; head -c 4096 /dev/zero > ${logs}/full; ` +
+    'exec "$@"';
+  const weir = scene.start(
+    ["--logtostderr=false", `--log-file=${logs}/weir.log`, "-v=4"],
+    [logs],
+    ["unshare", "--mount", "sh", "-c", small, "sh"],
+  );
+  let version = 0;
+  const change = async () => {
+    const annotations = { version: String(++version) };
+    await scene.folder.write("web.json", [
+      sampleService({ annotations, clusterIP: `10.96.0.${version}` }),
+    ]);
+  };
+  await weir.until("a full disk", async () => {
+    await change();
+    return /^weir: Cannot write log file: No space left/m.test(weir.log);
+  });
+  const inside = ["nsenter", "-t", String(weir.pid), "--mount", "rm", `${logs}/full`];
+  const [program = "", ...args] = inside;
+  assert.ok((await new Deno.Command(program, { args }).output()).success);
+  const lines = () => readSystemFile(`/proc/${weir.pid}/root${logs}/weir.log`).split("\n");
+  const torn = lines().at(-1);
+  assert.ok(torn, "a page of lines does not end where a line does");
+  await weir.until("a line after it", async () => {
+    await change();
+    return lines().at(-1) === "";
+  });
+  assert.ok(lines().includes(torn), "nothing is written behind half a line");
 });
 
 Deno.test("a log folder that cannot be used is refused at the start, by flag and remedy", async () => {
@@ -213,6 +254,10 @@ export default defineProxier({
     });
   },
   async apply() {},
+  async explain() {
+    return [];
+  },
+  async cleanup() {},
 });
 `,
   );
