@@ -1,8 +1,9 @@
 /**
- * How much of a kind of work there is at a time, and how much may wait for it.
+ * How much of a kind of work there is at a time, how much may wait for it, and who comes in between.
  *
  * @module
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "./clock.ts";
 
 /** What turns stand on. */
@@ -72,4 +73,18 @@ export class Turns {
     this.#queue.delete(called);
     called();
   }
+}
+
+/** Waits for a turn in which something long may be made. */
+export type TakeTurn = () => Promise<void>;
+
+/**
+ * Gives turns one by one, however many wait: all that wait for Node's setImmediate() alone have
+ * theirs together, and everybody else after all of them.
+ *
+ * @returns Waits for a turn; between any two of them everybody else has one.
+ */
+export function oneByOne(): TakeTurn {
+  let last = Promise.resolve();
+  return () => last = last.then(() => nextTurn());
 }

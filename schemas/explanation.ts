@@ -55,6 +55,8 @@ const AddressSchema = v.object({
   reason: Text,
   /** CIDRs that may connect; absent when everyone may. */
   sources: v.optional(Texts),
+  /** Those that are not listed, because there are too many. */
+  sourcesMore: v.optional(Count),
 });
 
 const TrafficCountsSchema = v.object({ connections: Count, packets: Count, bytes: Count });
@@ -67,16 +69,24 @@ const PortSchema = v.object({
   family: v.picklist(["IPv4", "IPv6"]),
   port: Count,
   addresses: v.pipe(v.array(AddressSchema), v.readonly()),
+  /** Addresses that are not listed, because there are too many. */
+  addressesMore: v.optional(Count),
   /** Whom topology lets in, and why. */
   topology: Reasoned,
   /** Seconds of session affinity, 0 for none. */
   affinitySeconds: Count,
   /** Slices, and ports of them, that are not read for this service port. */
   slicesPassedOver: v.pipe(v.array(v.object({ slice: Text, ...Reasoned.entries })), v.readonly()),
-  /** Every endpoint of the slices that are read; those that serve first. */
+  /** Slices passed over that are not listed, because there are too many. */
+  slicesPassedOverMore: v.optional(Count),
+  /** The endpoints of the slices that are read; those that serve first. */
   endpoints: v.pipe(v.array(EndpointSchema), v.readonly()),
   /** Endpoints that are not listed, because there are too many. */
   endpointsMore: Count,
+  /** How many endpoints serve, listed or not: in each set, and in any. */
+  endpointsServing: v.optional(v.object({ cluster: Count, local: Count, any: Count })),
+  /** How many serve nobody, listed or not, by the stable word for why. */
+  endpointsLeftOut: v.optional(v.record(Text, Count)),
   /** What the objects come to now is what the proxier was told last. */
   programmed: v.boolean(),
   /** What the kernel counted since the rules were made anew; absent when nothing counts. */
@@ -91,6 +101,8 @@ const WaySchema = v.object({
   protocol: v.picklist(["TCP", "UDP", "SCTP"]),
   /** What matches in the kernel, in order; none when the proxier has no rule for it. */
   steps: v.pipe(v.array(StepSchema), v.readonly()),
+  /** Steps that are not listed, because there are too many. */
+  stepsMore: v.optional(Count),
 });
 
 const ConnectionSchema = v.object({
@@ -200,6 +212,8 @@ export const ExplanationSchema = v.object({
   })),
   /** Why connections are not told. */
   connectionsMissing: v.optional(Text),
+  /** How many are not listed because there are too many, by the list's path; only where some are. */
+  notListed: v.optional(v.record(Text, Count)),
   /** Milliseconds that it took. */
   milliseconds: Count,
 });

@@ -69,13 +69,19 @@ function verdictText({ verdict }: ExplainedAddress, style: Style): string {
   return refuses ? style.red(verdict) : style.green(verdict);
 }
 
+function andMore(count = 0): string {
+  return count === 0 ? "" : ` and ${count} more`;
+}
+
 function addressRows(addresses: readonly ExplainedAddress[], style: Style): string {
   const rows = addresses.map((address) => [
     address.address,
     address.kind,
     verdictText(address, style),
     address.reason +
-    (address.sources === undefined ? "" : `; only from ${address.sources.join(", ") || "nobody"}`),
+    (address.sources === undefined
+      ? ""
+      : `; only from ${address.sources.join(", ") || "nobody"}${andMore(address.sourcesMore)}`),
   ]);
   const head = ["ADDRESS", "KIND", "VERDICT", "WHY"].map((word) => style.dim(word));
   return formatTable([head, ...rows], { indent: 2 });
@@ -109,7 +115,7 @@ function endpointRows(port: ExplainedPort, style: Style, all: boolean): string {
     .map((word) => style.dim(word));
   const more = endpoints.length - shown.length + endpointsMore;
   return `\n${formatTable([head, ...rows], { indent: 2 })}` +
-    (more > 0 ? `    ${style.dim(`and ${more} more; --all shows up to 1000`)}\n` : "");
+    (more > 0 ? `    ${style.dim(`and ${more} more; --all shows up to 1000 of one port`)}\n` : "");
 }
 
 function portText(port: ExplainedPort, style: Style, all: boolean): string {
@@ -129,16 +135,30 @@ function portText(port: ExplainedPort, style: Style, all: boolean): string {
     ...slicesPassedOver.filter(({ code }) => code !== "other-family").map(({ slice, reason }) =>
       ["passed over", `slice ${slice}: ${reason}`] as const
     ),
+    [
+      "",
+      port.slicesPassedOverMore === undefined
+        ? ""
+        : `and ${port.slicesPassedOverMore} more slices that are passed over`,
+    ],
     ["kernel", port.programmed ? "" : style.yellow("has not yet what the objects say")],
   ];
+  const { addressesMore } = port;
   return heading(port.id, style) + addressRows(port.addresses, style) +
+    (addressesMore === undefined
+      ? ""
+      : `    ${style.dim(`and ${addressesMore} more addresses`)}\n`) +
     (port.endpoints.length === 0
       ? `\n  ${style.yellow("no endpoint")}\n`
       : endpointRows(port, style, all)) +
     (notes.some(([, value]) => value !== "") ? `\n${facts(notes, style)}` : "");
 }
 
-function wayText({ to, protocol, steps }: ExplainedWay, style: Style, all: boolean): string {
+function wayText(
+  { to, protocol, steps, stepsMore }: ExplainedWay,
+  style: Style,
+  all: boolean,
+): string {
   const title = heading(`Rules for ${protocol} ${to}`, style);
   if (steps.length === 0) return `${title}  ${style.yellow("the proxier tells of none")}\n`;
   const rows: string[][] = [];
@@ -153,6 +173,7 @@ function wayText({ to, protocol, steps }: ExplainedWay, style: Style, all: boole
       left = 0;
     }
   }
+  if (stepsMore !== undefined) rows.push([style.dim(`and ${stepsMore} more steps`)]);
   // A long remark must not push the columns apart.
   const wide = rows.filter((row) => row.length > 1);
   const table = formatTable(wide, { indent: 2 }).split("\n");

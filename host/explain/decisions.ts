@@ -4,37 +4,18 @@
  *
  * @module
  */
-import type {
-  ExplainedAddress,
-  ExplainedEndpoint,
-  ExplainedPort,
-  Explanation,
-} from "../../schemas/explanation.ts";
+import type { ExplainedAddress, ExplainedPort, Explanation } from "../../schemas/explanation.ts";
 import type { EndpointSlice, IpFamily, Service, SliceEndpoint } from "../../schemas/kube.ts";
 import type { NodePortAddresses, ServicePortView } from "../../schemas/view.ts";
 import type { ResolverNode } from "../resolver/node.ts";
 import type { Problem } from "../resolver/problem.ts";
-import { resolveService } from "../resolver/resolve.ts";
-import { serves } from "../resolver/sets.ts";
-import type {
-  Membership,
-  PortWitness,
-  SlicePortFate,
-  Witness,
-  WitnessedEndpoint,
-} from "../resolver/witness.ts";
+import { resolvingService } from "../resolver/resolve.ts";
+import type { Witness } from "../resolver/witness.ts";
+import { ADDRESSES, ENDPOINTS, firstOf, MOST_PORTS, shareOf, SLICES, SOURCES } from "./limits.ts";
+import { Notes } from "./notes.ts";
+import { atOnce } from "./pace.ts";
 import { socketText } from "./question.ts";
-import {
-  ADDRESS_FATES,
-  candidateReason,
-  membershipReason,
-  SLICE_FATES,
-  topologyReason,
-  verdictReason,
-} from "./words.ts";
-
-/** Endpoints of one service port that are listed. */
-const MOST_ENDPOINTS = 1_000;
+import { ADDRESS_FATES, verdictReason } from "./words.ts";
 
 /** What was decided about one service port, but for what the kernel tells. */
 export interface DecidedPort extends Omit<ExplainedPort, "programmed" | "traffic"> {
@@ -44,84 +25,24 @@ export interface DecidedPort extends Omit<ExplainedPort, "programmed" | "traffic
 
 /** What was decided about a Service. */
 export interface Decisions {
+  /** Those in scope; see {@linkcode MOST_PORTS}. */
   readonly ports: readonly DecidedPort[];
+  /** Those in scope that are not among them. */
+  readonly portsMore: number;
+  /** How many service ports the Service has, in scope or not. */
+  readonly portsInAll: number;
   readonly problems: readonly Problem[];
   readonly addressesLeftOut: Explanation["addressesLeftOut"];
 }
 
-/** What a witness heard about one service port. */
-class Notes implements PortWitness {
-  readonly #node: ResolverNode;
-  readonly #sliceOf: ReadonlyMap<SliceEndpoint, string>;
-  readonly endpoints: ExplainedEndpoint[] = [];
-  /** What was made of each slice; one that is read by any of its ports is read. */
-  readonly #slices = new Map<string, SlicePortFate>();
-  topologyReason: ExplainedPort["topology"] = { code: "everyone", reason: "" };
-
-  constructor(node: ResolverNode, sliceOf: ReadonlyMap<SliceEndpoint, string>) {
-    this.#node = node;
-    this.#sliceOf = sliceOf;
-  }
-
-  slice({ name }: EndpointSlice, fate: SlicePortFate): void {
-    const before = this.#slices.get(name);
-    // What was nearest to being read says most: another name says least.
-    if (before !== "read" && (before === undefined || fate !== "other-name")) {
-      this.#slices.set(name, fate);
-    }
-  }
-
-  /** Slices that are not read; a slice without any port was not heard of. */
-  passedOver(slices: readonly EndpointSlice[]): ExplainedPort["slicesPassedOver"] {
-    return slices.flatMap(({ name }) => {
-      const fate = this.#slices.get(name) ?? "other-name";
-      return fate === "read" ? [] : [{ slice: name, code: fate, reason: SLICE_FATES[fate] }];
-    });
-  }
-
-  leftOut(endpoint: SliceEndpoint, port: number, fate: "malformed-address" | "duplicate"): void {
-    const membership = { serves: false, code: fate, reason: candidateReason(fate) };
-    const address = socketText(endpoint.addresses[0] ?? "", port);
-    this.endpoints.push(this.#described(endpoint, address, membership, membership));
-  }
-
-  topology(...[topology, ignored]: Parameters<PortWitness["topology"]>): void {
-    this.topologyReason = topologyReason(topology, ignored, this.#node);
-  }
-
-  decided(candidate: WitnessedEndpoint, cluster: Membership, local: Membership): void {
-    const { ip, port, endpoint } = candidate;
-    const told = (membership: Membership) => ({
-      serves: serves(membership),
-      code: membership,
-      reason: membershipReason(membership, endpoint, this.#node),
-    });
-    this.endpoints.push(
-      this.#described(endpoint, socketText(ip, port), told(cluster), told(local)),
-    );
-  }
-
-  #described(
-    endpoint: SliceEndpoint,
-    address: string,
-    cluster: ExplainedEndpoint["cluster"],
-    local: ExplainedEndpoint["local"],
-  ): ExplainedEndpoint {
-    const { nodeName, zone, ready, serving, terminating, hintZones, hintNodes } = endpoint;
-    return {
-      address,
-      slice: this.#sliceOf.get(endpoint) ?? "",
-      node: nodeName,
-      zone,
-      ready,
-      serving,
-      terminating,
-      hintZones,
-      hintNodes,
-      cluster,
-      local,
-    };
-  }
+/** Which service ports are asked for. */
+export interface Scope {
+  /** Whether a service port is. */
+  readonly takes: (
+    port: Pick<ServicePortView, "id" | "portName" | "protocol" | "port">,
+  ) => boolean;
+  /** About how many are, to share out what is told. */
+  readonly ports: number;
 }
 
 /** On which addresses a node port answers, as texts. */
@@ -135,7 +56,11 @@ function nodePortAddresses(
     .map((ip) => socketText(ip, port));
 }
 
-function addressesOf(view: ServicePortView, nodePorts: NodePortAddresses): ExplainedAddress[] {
+function addressesOf(
+  view: ServicePortView,
+  nodePorts: NodePortAddresses,
+  ports: number,
+): Pick<ExplainedPort, "addresses" | "addressesMore"> {
   const { endpoints, external } = view;
   const served = {
     cluster: endpoints.filter(({ inCluster }) => inCluster).length,
@@ -147,58 +72,79 @@ function addressesOf(view: ServicePortView, nodePorts: NodePortAddresses): Expla
     verdict: view.internal,
     reason: verdictReason(view.internal, "internalTrafficPolicy", served),
   };
-  if (external === undefined) return [inside];
+  if (external === undefined) return { addresses: [inside] };
   const { verdict } = external;
   const reason = verdictReason(verdict, "externalTrafficPolicy", served);
-  const sources = external.loadBalancerSources;
+  const most = shareOf(ADDRESSES, ports);
+  const kinds = external.loadBalancerIPs.length;
+  const sources = external.loadBalancerSources &&
+    firstOf(external.loadBalancerSources, shareOf(SOURCES, ports * Math.min(most, kinds)));
+  const restricted = sources === undefined ? {} : {
+    sources: sources.listed,
+    ...(sources.more === 0 ? {} : { sourcesMore: sources.more }),
+  };
   const nodePortTexts = external.nodePort === 0
     ? []
     : nodePortAddresses(view.family, external.nodePort, nodePorts);
-  return [
-    inside,
-    ...external.loadBalancerIPs.map((ip): ExplainedAddress => ({
-      kind: "loadBalancerIP",
-      address: socketText(ip, view.port),
-      verdict,
-      reason,
-      ...(sources === undefined ? {} : { sources }),
-    })),
-    ...external.externalIPs.map((ip): ExplainedAddress => (
-      { kind: "externalIP", address: socketText(ip, view.port), verdict, reason }
-    )),
-    ...nodePortTexts.map((address): ExplainedAddress => (
-      { kind: "nodePort", address, verdict, reason }
-    )),
-  ];
+  const { listed, more } = firstOf([
+    ...external.loadBalancerIPs.map((ip) => ["loadBalancerIP", ip] as const),
+    ...external.externalIPs.map((ip) => ["externalIP", ip] as const),
+    ...nodePortTexts.map((text) => ["nodePort", text] as const),
+  ], most);
+  return {
+    addresses: [
+      inside,
+      ...listed.map(([kind, text]): ExplainedAddress => ({
+        kind,
+        address: kind === "nodePort" ? text : socketText(text, view.port),
+        verdict,
+        reason,
+        ...(kind === "loadBalancerIP" ? restricted : {}),
+      })),
+    ],
+    ...(more === 0 ? {} : { addressesMore: more }),
+  };
 }
 
-function serving({ cluster, local }: ExplainedEndpoint): boolean {
-  return cluster.serves || local.serves;
+/** Where, and what is asked for. */
+export interface Place {
+  /** Where NodePorts answer. */
+  readonly nodePorts: NodePortAddresses;
+  /** The families that are served. */
+  readonly families: readonly IpFamily[];
+  /** Left out, every service port is. */
+  readonly scope?: Scope;
 }
 
 /**
- * Decides about a Service and says why.
+ * Decides about a Service and says why, in steps.
  *
  * @param service The Service.
  * @param slices All its slices, sorted by name.
  * @param node The node to resolve for.
- * @param place `nodePorts`: where NodePorts answer; `families`: those that are served.
- * @returns The ports, sorted by id, with every endpoint and the reason for each.
+ * @param place Where, and what is asked for.
+ * @yields After each step, which takes milliseconds at most.
+ * @returns The ports, sorted by id, with endpoints and the reason for each.
  */
-export function decide(
+export function* deciding(
   service: Service,
   slices: readonly EndpointSlice[],
   node: ResolverNode,
-  place: { readonly nodePorts: NodePortAddresses; readonly families: readonly IpFamily[] },
-): Decisions {
-  const sliceOf = new Map(
-    slices.flatMap(({ name, endpoints }) => endpoints.map((endpoint) => [endpoint, name] as const)),
-  );
+  place: Place,
+): Generator<void, Decisions> {
+  const { families } = place;
+  const scope = place.scope ??
+    { takes: () => true, ports: service.ports.length * families.length };
+  const among = Math.min(MOST_PORTS, scope.ports);
   const heard = new Map<string, Notes>();
   const addresses = new Map<string, Explanation["addressesLeftOut"][number]>();
   const witness: Witness = {
-    port(id) {
-      const notes = new Notes(node, sliceOf);
+    port(id, { name, ...port }) {
+      if (heard.size >= MOST_PORTS || !scope.takes({ id, portName: name, ...port })) {
+        return undefined;
+      }
+      if (!families.some((family) => id.endsWith(`/${family}`))) return undefined;
+      const notes = new Notes(node, shareOf(ENDPOINTS, among), shareOf(SLICES, among));
       heard.set(id, notes);
       return notes;
     },
@@ -207,28 +153,50 @@ export function decide(
       addresses.set(`${path} ${address}`, { address, path, code, reason: ADDRESS_FATES[code] });
     },
   };
-  const { views, problems } = resolveService(service, slices, node, witness);
-  const ports = views.filter(({ family }) => place.families.includes(family)).map((view) => {
-    const notes = heard.get(view.id) ?? new Notes(node, sliceOf);
-    const all = [
-      ...notes.endpoints.filter(serving),
-      ...notes.endpoints.filter((endpoint) => !serving(endpoint)),
-    ];
+  const { views, problems } = yield* resolvingService(service, slices, node, witness);
+  const served = views.filter(({ family }) => families.includes(family));
+  const told = new Set<SliceEndpoint>();
+  for (const notes of heard.values()) notes.gather(told);
+  const sliceOf = new Map<SliceEndpoint, string>();
+  for (const { name, endpoints } of slices) {
+    for (const endpoint of endpoints) if (told.has(endpoint)) sliceOf.set(endpoint, name);
+    yield;
+  }
+  const ports: DecidedPort[] = [];
+  let inScope = 0;
+  for (const view of served) {
+    if (scope.takes(view)) inScope++;
+    const notes = heard.get(view.id);
+    if (notes === undefined) continue;
     const { id, portName, protocol, family, port, affinitySeconds } = view;
-    return {
+    ports.push({
       id,
       portName,
       protocol,
       family,
       port,
-      addresses: addressesOf(view, place.nodePorts),
-      topology: notes.topologyReason,
+      ...addressesOf(view, place.nodePorts, among),
       affinitySeconds,
-      slicesPassedOver: notes.passedOver(slices),
-      endpoints: all.slice(0, MOST_ENDPOINTS),
-      endpointsMore: Math.max(0, all.length - MOST_ENDPOINTS),
+      ...notes.described(sliceOf),
       view,
-    };
-  });
-  return { ports, problems, addressesLeftOut: [...addresses.values()] };
+    });
+    yield;
+  }
+  return {
+    ports,
+    portsMore: inScope - ports.length,
+    portsInAll: served.length,
+    problems,
+    addressesLeftOut: [...addresses.values()],
+  };
+}
+
+/**
+ * Decides without a pause, for a Service that is known to be small.
+ *
+ * @param args As for {@linkcode deciding}.
+ * @returns The same.
+ */
+export function decide(...args: Parameters<typeof deciding>): Decisions {
+  return atOnce(deciding(...args));
 }

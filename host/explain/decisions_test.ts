@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { SliceEndpoint } from "../../schemas/kube.ts";
 import { anyCluster } from "../histories.ts";
-import { resolveService } from "../resolver/resolve.ts";
+import { resolveService, resolvingService } from "../resolver/resolve.ts";
 import { sampleEndpoint, sampleService, sampleSlice } from "../samples.ts";
 import { LABEL_ZONE } from "../tracker.ts";
 import { decide } from "./decisions.ts";
+import { atOnce } from "./pace.ts";
 import { socketText } from "./question.ts";
 
 const PLACE = { nodePorts: { type: "every" }, families: ["IPv4", "IPv6"] } as const;
@@ -19,6 +20,7 @@ Deno.test("what is said to serve is what the proxier is told, for any cluster", 
       const { ports, problems } = decide(service, slices, here, PLACE);
       assert.deepEqual(ports.map(({ view }) => view), plain.views);
       assert.deepEqual(problems, plain.problems);
+      assert.deepEqual(atOnce(resolvingService(service, slices, here)), plain);
       for (const { view, endpoints } of ports) {
         const said = (set: "cluster" | "local") =>
           endpoints.filter((endpoint) => endpoint[set].serves)

@@ -41,4 +41,6 @@ export interface ExplainFacts {
   readonly conntrack: () => Pick<ConntrackKernel, "look" | "localAddresses">;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
+  /** Settles once syncs, and who else works in this thread, have had their turn. */
+  readonly turn: () => Promise<void>;
 }

@@ -6,6 +6,7 @@
 import { cidrContains, parseCidr, parseIp } from "../../schemas/ip.ts";
 import type { Protocol } from "../../schemas/kube.ts";
 import type { ProxierSettings, ServicePortView } from "../../schemas/view.ts";
+import { atOnce } from "./pace.ts";
 import { type Socket, socketText } from "./question.ts";
 
 /** As what a service port has an address. */
@@ -94,19 +95,35 @@ class Near {
   }
 }
 
+/** Service ports that are looked at in a step. */
+const STEP = 200;
+/** Endpoints that are looked at in a step. */
+const ENDPOINTS_STEP = 10_000;
+
 /**
- * Finds out whose an address is.
+ * Finds out whose an address is, without a pause.
+ *
+ * @param args As for {@linkcode findingAddress}.
+ * @returns The same.
+ */
+export function findAddress(...args: Parameters<typeof findingAddress>): Found {
+  return atOnce(findingAddress(...args));
+}
+
+/**
+ * Finds out whose an address is, in steps.
  *
  * @param to The address; without a port every service port that has the address is a hit.
  * @param protocol The protocol; any when it is undefined.
  * @param options Where to look.
+ * @yields After each step, which takes milliseconds at most.
  * @returns The hits, and sentences that help when there is none.
  */
-export function findAddress(
+export function* findingAddress(
   to: Socket,
   protocol: Protocol | undefined,
   options: FindOptions,
-): Found {
+): Generator<void, Found> {
   const { ip, port } = to;
   const { views, settings, isLocal } = options;
   const hits: Hit[] = [];
@@ -116,7 +133,8 @@ export function findAddress(
   const { nodePorts } = settings;
   const takesNodePorts = nodePorts.type === "every" ? local : nodePorts.addresses.includes(ip);
   let otherNodePort: string | undefined;
-  for (const view of views) {
+  for (const [index, view] of views.entries()) {
+    if (index % STEP === STEP - 1) yield;
     if (view.family !== family) continue;
     const spoken = protocol === undefined || view.protocol === protocol;
     const kind = kindOfAddress(view, ip);
@@ -132,14 +150,20 @@ export function findAddress(
   }
   // There are ten times as many endpoints, and an address of a Service is that, whose endpoint it
   // may be besides.
-  if (hits.length === 0) findEndpoints();
+  if (hits.length === 0) yield* findEndpoints();
   hits.sort((one, other) =>
     RANKS[one.kind] - RANKS[other.kind] || (one.view.id < other.view.id ? -1 : 1)
   );
   return { hits, facts: hits.length > 0 ? factsOfHits(hits, to) : nearestFacts() };
 
-  function findEndpoints(): void {
+  function* findEndpoints(): Generator<void> {
+    let seen = 0;
     for (const view of views) {
+      seen += 1 + view.endpoints.length;
+      if (seen > ENDPOINTS_STEP) {
+        seen = 0;
+        yield;
+      }
       if (view.family !== family) continue;
       for (const endpoint of view.endpoints) {
         if (endpoint.ip !== ip) continue;

@@ -16,7 +16,7 @@ import type { Scheduler } from "../scheduler.ts";
 import type { Silence } from "../source/silence.ts";
 import type { ServiceTraffic } from "../telemetry/service_traffic.ts";
 import type { Tracker } from "../tracker.ts";
-import { Turns } from "../turns.ts";
+import { oneByOne, Turns } from "../turns.ts";
 import type { ExplainFacts } from "./facts.ts";
 import type { PendingViews } from "./pending.ts";
 import type { QuestionWords } from "./question.ts";
@@ -94,6 +94,7 @@ export class Insight {
       traffic: (ids) => this.#traffic(ids),
       conntrack,
       now: () => performance.now(),
+      turn: oneByOne(),
     };
   }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ExplainedEndpoint, ExplainedPort, Explanation } from "../../schemas/explanation.ts";
+import type { ExplainedPort, Explanation } from "../../schemas/explanation.ts";
 import type { SilentSource } from "../../schemas/silent_source.ts";
 import { readSocket } from "./question.ts";
 
@@ -14,21 +14,21 @@ function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-function serves({ cluster, local }: ExplainedEndpoint): boolean {
-  return cluster.serves || local.serves;
+/** Of what is long, a sentence names the first. */
+const MOST_NAMED = 8;
+/** Sentences about service ports. */
+const MOST_SENTENCES = 100;
+
+function named(texts: readonly string[], inAll: number, separator = ", "): string {
+  const first = texts.slice(0, MOST_NAMED);
+  const more = inAll - first.length;
+  return first.join(separator) + (more > 0 ? ` and ${more} more` : "");
 }
 
 /** `2 not ready, 1 terminating`: of those that serve nobody. */
-function leftOut(endpoints: readonly ExplainedEndpoint[]): string {
-  const reasons = new Map<string, number>();
-  for (const endpoint of endpoints) {
-    if (serves(endpoint)) continue;
-    // The set that is in use says why; "unused" says nothing.
-    const { code } = endpoint.cluster.code === "unused" ? endpoint.local : endpoint.cluster;
-    const word = code.replaceAll("-", " ");
-    reasons.set(word, (reasons.get(word) ?? 0) + 1);
-  }
-  return [...reasons].map(([word, count]) => `${count} ${word}`).join(", ");
+function leftOut(endpointsLeftOut: ExplainedPort["endpointsLeftOut"] = {}): string {
+  return Object.entries(endpointsLeftOut)
+    .map(([code, count]) => `${count} ${code.replaceAll("-", " ")}`).join(", ");
 }
 
 /** Whoever asks for one client wants to know of it, and not of the others whom all serve. */
@@ -49,37 +49,46 @@ function clientSentences({ asked: { from }, ways }: Unsummarized): string[] {
 
 /** Addresses that not everyone may use. */
 function sourceSentences({ id, addresses }: ExplainedPort): string[] {
-  return addresses.flatMap(({ address, sources }) =>
-    sources === undefined
-      ? []
-      : [`${id}: ${address} takes connections only from ${sources.join(", ") || "nobody"}.`]
-  );
+  return addresses.flatMap(({ address, sources, sourcesMore = 0 }) => {
+    if (sources === undefined) return [];
+    const whom = named(sources, sources.length + sourcesMore) || "nobody";
+    return [`${id}: ${address} takes connections only from ${whom}.`];
+  });
 }
 
 function portSentences(port: ExplainedPort): string[] {
-  const { id, endpoints, addresses, slicesPassedOver, programmed } = port;
+  const { id, endpoints, endpointsMore, addresses, addressesMore = 0, programmed } = port;
+  const { slicesPassedOver, slicesPassedOverMore = 0, endpointsServing } = port;
   const sentences: string[] = [];
-  const serving = endpoints.filter(serves).length;
-  const others = leftOut(endpoints);
+  const serving = endpointsServing?.any ?? 0;
+  const inAll = endpoints.length + endpointsMore;
+  const others = leftOut(port.endpointsLeftOut);
   const refused = addresses.filter(({ verdict }) => verdict === "reject" || verdict === "drop");
   if (refused.length > 0) {
     const what = new Set(refused.map(({ verdict }) => verdict === "drop" ? "dropped" : "rejected"));
     sentences.push(
-      `${id}: connections to ${refused.map(({ address }) => address).join(", ")} are ${
-        [...what].join(" or ")
-      }.`,
+      `${id}: connections to ${
+        named(
+          refused.map(({ address }) => address),
+          refused.length + (refused.length === addresses.length ? addressesMore : 0),
+        )
+      } are ${[...what].join(" or ")}.`,
     );
   }
-  if (endpoints.length === 0) {
+  if (inAll === 0) {
     const why = slicesPassedOver.length === 0
       ? "no EndpointSlice of it has one (a selector that matches no running pod?)"
-      : slicesPassedOver.map(({ slice, reason }) => `slice ${slice}: ${reason}`).join("; ");
+      : named(
+        slicesPassedOver.map(({ slice, reason }) => `slice ${slice}: ${reason}`),
+        slicesPassedOver.length + slicesPassedOverMore,
+        "; ",
+      );
     sentences.push(`${id} has no endpoint: ${why}.`);
   } else {
     sentences.push(
-      `${id}: ${plural(serving, "endpoint")} of ${endpoints.length} ${
-        serving === 1 ? "serves" : "serve"
-      }${others === "" ? "" : ` (left out: ${others})`}.`,
+      `${id}: ${plural(serving, "endpoint")} of ${inAll} ${serving === 1 ? "serves" : "serve"}${
+        others === "" ? "" : ` (left out: ${others})`
+      }.`,
     );
   }
   if (!programmed) {
@@ -121,11 +130,21 @@ export function summarize(told: Unsummarized): readonly string[] {
   if (service === undefined) return older;
   const name = `${service.namespace}/${service.name}`;
   if (notProxied !== undefined) return [`weir does nothing for ${name}: ${notProxied.reason}.`];
-  const sentences = [
-    ...clientSentences(told),
+  const ofPorts = [
     ...ports.flatMap(portSentences),
     ...(told.asked.from === undefined ? ports.flatMap(sourceSentences) : []),
   ];
+  const more = ofPorts.length - MOST_SENTENCES;
+  const sentences = [...clientSentences(told), ...ofPorts.slice(0, MOST_SENTENCES)];
+  if (more > 0) {
+    sentences.push(
+      `${plural(more, "more sentence")} about its ports: ask for one, as ${name}:PORT.`,
+    );
+  }
+  if (told.notListed !== undefined) {
+    const what = Object.entries(told.notListed).map(([list, count]) => `${count} of ${list}`);
+    sentences.push(`Not all is listed: ${what.join(", ")} are left out.`);
+  }
   sentences.push(...older);
   if (problems.length > 0) sentences.push(`${plural(problems.length, "problem")} in its objects.`);
   if (waysMissing !== undefined) {

@@ -11,6 +11,7 @@ import type { ServicePortView } from "../../schemas/view.ts";
 import type { LocalAddresses } from "../capabilities/conntrack/local_addresses.ts";
 import { ipOf, portOf, type SocketKey, socketKey } from "../capabilities/conntrack/socket_key.ts";
 import type { ExplainFacts } from "./facts.ts";
+import { Pace } from "./pace.ts";
 
 /** Tracked flows of one family and protocol that are looked at. */
 const MOST_SEEN = 200_000;
@@ -51,10 +52,14 @@ function note(into: Destinations, view: ServicePortView, row: Row): void {
  * @returns Services that get anything.
  */
 export async function topServices(facts: ExplainFacts): Promise<TopServices> {
+  const pace = new Pace(facts);
+  await pace.turn();
   const rows = new Map<string, Row>();
   const destinations = new Map<string, Destinations>();
   const views = [...facts.revisions.all()];
   for (const view of views) {
+    const others = pace.due();
+    if (others !== undefined) await others;
     const { namespace, name, family, protocol } = view;
     const key = `${namespace}/${name}`;
     const row = rows.get(key) ??
@@ -68,6 +73,8 @@ export async function topServices(facts: ExplainFacts): Promise<TopServices> {
   const trackedMissing = await countTracked(facts, destinations);
   const traffic = await facts.traffic(views.map(({ id }) => id)).catch(() => undefined);
   for (const [index, counts] of (traffic ?? []).entries()) {
+    const others = pace.due();
+    if (others !== undefined) await others;
     const view = views[index];
     const row = view && rows.get(`${view.namespace}/${view.name}`);
     if (row === undefined) continue;

@@ -6,6 +6,8 @@
 import type { ViewChange } from "../../schemas/insight.ts";
 import type { EndpointView, ExternalView, ServicePortView } from "../../schemas/view.ts";
 import { sameView } from "../diff.ts";
+import { sorting } from "../resolver/sorting.ts";
+import { atOnce } from "./pace.ts";
 import { socketText } from "./question.ts";
 
 /** Lines about one service port. */
@@ -41,9 +43,10 @@ function endpointLines(
 }
 
 function listLines(name: string, before: readonly string[], after: readonly string[]): string[] {
+  const [had, has] = [new Set(before), new Set(after)];
   return [
-    ...before.filter((text) => !after.includes(text)).map((text) => `- ${name} ${text}`),
-    ...after.filter((text) => !before.includes(text)).map((text) => `+ ${name} ${text}`),
+    ...before.filter((text) => !has.has(text)).map((text) => `- ${name} ${text}`),
+    ...after.filter((text) => !had.has(text)).map((text) => `+ ${name} ${text}`),
   ];
 }
 
@@ -94,16 +97,17 @@ function bounded(lines: readonly string[]): readonly string[] {
 }
 
 /**
- * Compares what a proxier was told with what it is to be told.
+ * Compares what a proxier was told with what it is to be told, in steps.
  *
  * @param before Service ports by id.
  * @param after Service ports by id.
+ * @yields After each service port.
  * @returns Those that differ, sorted by id.
  */
-export function compareViews(
+export function* comparingViews(
   before: ReadonlyMap<string, ServicePortView>,
   after: ReadonlyMap<string, ServicePortView>,
-): readonly ViewChange[] {
+): Generator<void, readonly ViewChange[]> {
   const changes: ViewChange[] = [];
   for (const [id, view] of after) {
     const former = before.get(id);
@@ -115,9 +119,22 @@ export function compareViews(
       const details = lines.length > 0 ? bounded(lines) : ["~ which endpoints are of this node"];
       changes.push({ id, type: "changed", details });
     }
+    yield;
   }
   for (const id of before.keys()) {
     if (!after.has(id)) changes.push({ id, type: "removed", details: [] });
   }
-  return changes.sort((one, other) => one.id < other.id ? -1 : 1);
+  return yield* sorting(changes, (one, other) => one.id < other.id ? -1 : 1);
+}
+
+/**
+ * Compares without a pause.
+ *
+ * @param args As for {@linkcode comparingViews}.
+ * @returns The same.
+ */
+export function compareViews(
+  ...args: Parameters<typeof comparingViews>
+): readonly ViewChange[] {
+  return atOnce(comparingViews(...args));
 }

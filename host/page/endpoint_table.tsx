@@ -109,7 +109,7 @@ export function Endpoints({ port, most }: EndpointsProps) {
       </>
     );
   }
-  const sizes = {
+  const sizes = port.endpointsServing ?? {
     cluster: endpoints.filter(({ cluster }) => cluster.serves).length,
     local: endpoints.filter(({ local }) => local.serves).length,
   };

@@ -104,6 +104,7 @@ export async function samplePage(others: Partial<PageFacts> = {}): Promise<Sampl
         explain: async ({ ip }) => [{ at: "map services", match: ip, outcome: "goto endpoints" }],
         traffic: async () => undefined,
         conntrack: none,
+        turn: () => Promise.resolve(),
         now: () => clock.now(),
       }),
     looked: () => {},

@@ -40,25 +40,25 @@ function isServed({ verdict }: ExplainedAddress): boolean {
   return verdict === "cluster" || verdict === "local";
 }
 
-function Addresses({ addresses }: { readonly addresses: readonly ExplainedAddress[] }) {
+function Addresses({ port }: { readonly port: ExplainedPort }) {
+  const { addresses, addressesMore = 0 } = port;
+  const hidden = Math.max(0, addresses.length - MOST_ADDRESSES) + addressesMore;
   return (
     <ul class="plain">
-      {addresses.slice(0, MOST_ADDRESSES).map(({ kind, address, sources }) => (
+      {addresses.slice(0, MOST_ADDRESSES).map(({ kind, address, sources, sourcesMore = 0 }) => (
         <li>
           <code>{shown(address, 100)}</code> <span class="soft">{ADDRESS_KINDS[kind]}</span>
           {sources === undefined ? "" : (
             <div class="soft">
               only from {sources.slice(0, MOST_SOURCES).map((cidr) => shown(cidr, 60)).join(", ")}
-              {sources.length > MOST_SOURCES
-                ? ` and ${count(sources.length - MOST_SOURCES)} more`
+              {sources.length + sourcesMore > MOST_SOURCES
+                ? ` and ${count(Math.max(0, sources.length - MOST_SOURCES) + sourcesMore)} more`
                 : ""}
             </div>
           )}
         </li>
       ))}
-      {addresses.length > MOST_ADDRESSES
-        ? <li>and {count(addresses.length - MOST_ADDRESSES)} more</li>
-        : ""}
+      {hidden > 0 ? <li>and {count(hidden)} more</li> : ""}
     </ul>
   );
 }
@@ -103,7 +103,7 @@ function Port({ port, at, most }: EndpointsProps & { readonly at: number }) {
       <div class="picture">
         <div>
           <h3>Addresses</h3>
-          <Addresses addresses={port.addresses} />
+          <Addresses port={port} />
         </div>
         <div>
           <h3>Policy</h3>
@@ -126,10 +126,11 @@ function Port({ port, at, most }: EndpointsProps & { readonly at: number }) {
 }
 
 function Way({ way, at }: { readonly way: ExplainedWay; readonly at: number }) {
+  const steps = way.steps.length + (way.stepsMore ?? 0);
   return (
     <details id={`way-${at}`}>
       <summary>
-        <code>{shown(way.to, 100)}</code> {way.protocol}: {counted(way.steps.length, "step")}
+        <code>{shown(way.to, 100)}</code> {way.protocol}: {counted(steps, "step")}
       </summary>
       <Table label={`Rules for ${way.to}`} columns={["Where", "What matches", "What follows"]}>
         {way.steps.slice(0, MOST_STEPS).map(({ at, match, outcome }) => (
@@ -139,13 +140,11 @@ function Way({ way, at }: { readonly way: ExplainedWay; readonly at: number }) {
             <td class="mono">{shown(outcome, 400)}</td>
           </tr>
         ))}
-        {way.steps.length > MOST_STEPS
+        {steps > MOST_STEPS
           ? (
             <tr>
               <td colspan={3}>
-                {counted(way.steps.length - MOST_STEPS, "step")} more, as <code>weir explain</code>
-                {" "}
-                tells them
+                {counted(steps - MOST_STEPS, "step")} more, as <code>weir explain</code> tells them
               </td>
             </tr>
           )
@@ -180,8 +179,12 @@ function Connections({ told, missing }: {
 }
 
 /** What is wrong, or not as one may think. */
-function notesOf({ problems, notProxied, addressesLeftOut, pending }: Explanation): string[] {
+function notesOf(
+  { problems, notProxied, addressesLeftOut, pending, notListed }: Explanation,
+): string[] {
+  const left = Object.entries(notListed ?? {}).map(([list, more]) => `${count(more)} of ${list}`);
   return [
+    ...(left.length === 0 ? [] : [`Not all is listed: ${left.join(", ")} are left out.`]),
     ...(notProxied === undefined ? [] : [`No service proxy serves it: ${notProxied.reason}.`]),
     ...(pending ? ["A change of it waits for a sync."] : []),
     ...problems.map(({ object, path, message }) => `${object}, ${path}: ${message}`),

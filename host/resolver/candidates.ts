@@ -14,6 +14,7 @@ import { canonicalIp } from "./address.ts";
 import { isPort, isProtocol } from "./ports.ts";
 import type { Problem } from "./problem.ts";
 import type { Candidate } from "./sets.ts";
+import { sorting } from "./sorting.ts";
 import type { PortWitness, SlicePortFate } from "./witness.ts";
 
 /**
@@ -37,12 +38,11 @@ function isTwin(candidate: Candidate, before: Candidate | undefined): boolean {
   return before !== undefined && before.ip === candidate.ip && before.port === candidate.port;
 }
 
-/** Sorts by address and port and keeps the preferred one of each. Sorting is stable. */
+/** Keeps the first, which is the preferred one, of each address and port. */
 function withoutDuplicates(
   candidates: Candidate[],
   witness: PortWitness | undefined,
 ): readonly Candidate[] {
-  candidates.sort(byAddress);
   const twins = candidates.some((candidate, index) => isTwin(candidate, candidates[index - 1]));
   if (!twins) return candidates;
   return candidates.filter((candidate, index) => {
@@ -74,6 +74,27 @@ function gatherSlice(
       });
     } else into.push({ ip, port, endpoint });
     index++;
+  }
+}
+
+/** Gathers from one slice what a Service's port is served by. */
+function readSlice(
+  slice: EndpointSlice,
+  port: { readonly name: string; readonly protocol: Protocol },
+  family: IpFamily,
+  into: Candidate[],
+  problems: Problem[],
+  witness: PortWitness | undefined,
+): void {
+  if (slice.addressType !== family) {
+    witness?.slice(slice, "other-family");
+    return;
+  }
+  if (slice.ports.length === 0) witness?.slice(slice, "other-name");
+  for (const [index, slicePort] of slice.ports.entries()) {
+    const fate = fateOf(slice, slicePort, index, port, problems);
+    witness?.slice(slice, fate);
+    if (fate === "read") gatherSlice(slice, slicePort.port, family, into, problems, witness);
   }
 }
 
@@ -126,17 +147,26 @@ export function gatherCandidates(
 ): readonly Candidate[] {
   const candidates: Candidate[] = [];
   for (const slice of slices) {
-    if (slice.addressType !== family) {
-      witness?.slice(slice, "other-family");
-      continue;
-    }
-    for (const [index, slicePort] of slice.ports.entries()) {
-      const fate = fateOf(slice, slicePort, index, port, problems);
-      witness?.slice(slice, fate);
-      if (fate === "read") {
-        gatherSlice(slice, slicePort.port, family, candidates, problems, witness);
-      }
-    }
+    readSlice(slice, port, family, candidates, problems, witness);
   }
+  candidates.sort(byAddress);
   return withoutDuplicates(candidates, witness);
+}
+
+/**
+ * Does what {@linkcode gatherCandidates} does, in steps.
+ *
+ * @param args The same.
+ * @yields After each step; a step goes through one slice, or sorts some thousand endpoints.
+ * @returns The same.
+ */
+export function* gatheringCandidates(
+  ...[slices, port, family, problems, witness]: Parameters<typeof gatherCandidates>
+): Generator<void, readonly Candidate[]> {
+  const candidates: Candidate[] = [];
+  for (const slice of slices) {
+    readSlice(slice, port, family, candidates, problems, witness);
+    yield;
+  }
+  return withoutDuplicates(yield* sorting(candidates, byAddress), witness);
 }

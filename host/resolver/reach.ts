@@ -161,8 +161,9 @@ export function reachOf(
   const read = (written: readonly WrittenAddress[], further: (ip: string) => string | undefined) =>
     addressesOf(service, family, clusterIP, written, further, problems);
   const loadBalancerIPs = read(ingress, () => undefined);
+  const balancedIPs = new Set(loadBalancerIPs);
   const externalIPs = read(external, specialty).filter((ip) => {
-    const balanced = loadBalancerIPs.includes(ip);
+    const balanced = balancedIPs.has(ip);
     if (balanced) witness?.address(ip, "spec.externalIPs", "load-balancers-too");
     return !balanced;
   });

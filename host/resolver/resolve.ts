@@ -7,13 +7,20 @@ import type { ServiceHealth } from "../../schemas/health.ts";
 import type { EndpointSlice, Service } from "../../schemas/kube.ts";
 import type { ServicePortView, Verdict } from "../../schemas/view.ts";
 import { type Address, readAddress } from "./address.ts";
-import { gatherCandidates } from "./candidates.ts";
+import { gatherCandidates, gatheringCandidates } from "./candidates.ts";
 import type { ResolverNode } from "./node.ts";
 import { isPort, type UsablePort, usablePorts } from "./ports.ts";
 import type { Problem } from "./problem.ts";
 import { type Reach, reachOf } from "./reach.ts";
-import { chooseEndpoints, type EndpointSets, isLocalTo, type SetsUsed } from "./sets.ts";
-import { whyUnproxied, type Witness } from "./witness.ts";
+import {
+  type Candidate,
+  chooseEndpoints,
+  type EndpointSets,
+  isLocalTo,
+  type SetsUsed,
+} from "./sets.ts";
+import { sorting } from "./sorting.ts";
+import { type PortWitness, whyUnproxied, type Witness } from "./witness.ts";
 
 /** What a Service comes to on this node. */
 export interface Resolution {
@@ -80,26 +87,51 @@ interface Stack {
   readonly witness: Witness | undefined;
 }
 
-function resolvePort(stack: Stack, port: UsablePort): ServicePortView {
-  const { service, address, reach, node } = stack;
+/** A port of a Service in one family, before anybody has looked at endpoints. */
+interface Begun {
+  readonly port: UsablePort;
+  readonly id: string;
+  readonly nodePort: number;
+  readonly isReached: boolean;
+  readonly witness: PortWitness | undefined;
+}
+
+function beginPort({ service, address, reach, witness }: Stack, port: UsablePort): Begun {
   const nodePort = service.type === "NodePort" || service.type === "LoadBalancer"
     ? port.nodePort
     : 0;
   const isReached = nodePort !== 0 || reach.externalIPs.length > 0 ||
     reach.loadBalancerIPs.length > 0;
+  const name = port.name === "" ? service.name : `${service.name}:${port.name}`;
+  const id = `${service.namespace}/${name}/${port.protocol}/${address.family}`;
+  return { port, id, nodePort, isReached, witness: witness?.port(id, port) };
+}
+
+function resolvePort(stack: Stack, port: UsablePort): ServicePortView {
+  const { slices, address, problems } = stack;
+  const begun = beginPort(stack, port);
+  const { witness } = begun;
+  return finishPort(
+    stack,
+    begun,
+    gatherCandidates(slices, port, address.family, problems, witness),
+  );
+}
+
+function finishPort(
+  { service, address, reach, node, localReady }: Stack,
+  { port, id, nodePort, isReached, witness }: Begun,
+  candidates: readonly Candidate[],
+): ServicePortView {
   const isLocal = service.internalTrafficPolicy === "Local";
   const uses: SetsUsed = {
     // Also under externalTrafficPolicy Local: pods and the node itself are not outside.
     cluster: !isLocal || isReached,
     local: isLocal || (isReached && service.externalTrafficPolicy === "Local"),
   };
-  const name = port.name === "" ? service.name : `${service.name}:${port.name}`;
-  const id = `${service.namespace}/${name}/${port.protocol}/${address.family}`;
-  const witness = stack.witness?.port(id);
-  const candidates = gatherCandidates(stack.slices, port, address.family, stack.problems, witness);
   const sets = chooseEndpoints(candidates, uses, node, witness);
   for (const { ip, endpoint } of candidates) {
-    if (endpoint.ready && isLocalTo(endpoint, node)) stack.localReady.add(ip);
+    if (endpoint.ready && isLocalTo(endpoint, node)) localReady.add(ip);
   }
   return {
     id,
@@ -144,12 +176,16 @@ function healthOf(
   return { namespace, name, port, localEndpoints };
 }
 
+function problemKey({ object, path, message }: Problem): string {
+  return `${object} ${path} ${message}`;
+}
+
 /** One and the same fault is met once for each port of the Service that reads the slice. */
 function distinct(problems: readonly Problem[]): readonly Problem[] {
   if (problems.length < 2) return problems;
   const seen = new Map<string, Problem>();
   for (const problem of problems) {
-    const key = `${problem.object} ${problem.path} ${problem.message}`;
+    const key = problemKey(problem);
     if (!seen.has(key)) seen.set(key, problem);
   }
   return [...seen.values()];
@@ -175,15 +211,72 @@ export function resolveService(
 ): Resolution {
   if (service === undefined || !isProxied(service)) return NOTHING;
   const problems: Problem[] = [];
+  const { ports, stacks } = stacksOf(service, slices, node, problems, witness);
+  const views = ports.flatMap((port) => stacks.map((stack) => resolvePort(stack, port)));
+  if (views.length > 1) views.sort((one, other) => one.id < other.id ? -1 : 1);
+  const health = healthOf(service, stacks, problems);
+  const answer = { views, problems: distinct(problems) };
+  return health === undefined ? answer : { ...answer, health };
+}
+
+function stacksOf(
+  service: Service,
+  slices: readonly EndpointSlice[],
+  node: ResolverNode,
+  problems: Problem[],
+  witness: Witness | undefined,
+): { readonly ports: readonly UsablePort[]; readonly stacks: readonly Stack[] } {
   const addresses = clusterAddresses(service, problems);
   const ports = usablePorts(service, problems);
   const stacks = addresses.map((address): Stack => {
     const reach = reachOf(service, address.family, address.ip, node, problems, witness);
     return { service, slices, node, address, reach, problems, localReady: new Set(), witness };
   });
-  const views = ports.flatMap((port) => stacks.map((stack) => resolvePort(stack, port)));
-  if (views.length > 1) views.sort((one, other) => one.id < other.id ? -1 : 1);
+  return { ports, stacks };
+}
+
+/**
+ * Does what {@linkcode resolveService} does, in steps: for who asks while syncs are to go on. A
+ * Service may have a thousand ports with a hundred endpoints each.
+ *
+ * @param args The same.
+ * @yields After each step, which takes milliseconds at most.
+ * @returns The same.
+ */
+export function* resolvingService(
+  ...[service, slices, node, witness]: Parameters<typeof resolveService>
+): Generator<void, Resolution> {
+  if (service === undefined || !isProxied(service)) return NOTHING;
+  const problems: Problem[] = [];
+  // Those of each port are taken out before the next adds its own, mostly the same.
+  const seen = new Map<string, Problem>();
+  const note = () => {
+    for (const problem of problems.splice(0)) {
+      const key = problemKey(problem);
+      if (!seen.has(key)) seen.set(key, problem);
+    }
+  };
+  const { ports, stacks } = stacksOf(service, slices, node, problems, witness);
+  const views: ServicePortView[] = [];
+  for (const port of ports) {
+    for (const stack of stacks) {
+      const begun = beginPort(stack, port);
+      const { family } = stack.address;
+      const gathering = gatheringCandidates(slices, port, family, problems, begun.witness);
+      let step = gathering.next();
+      for (; !step.done; step = gathering.next()) {
+        note();
+        yield;
+      }
+      views.push(finishPort(stack, begun, step.value));
+      yield;
+    }
+  }
   const health = healthOf(service, stacks, problems);
-  const answer = { views, problems: distinct(problems) };
+  note();
+  const answer = {
+    views: yield* sorting(views, (one, other) => one.id < other.id ? -1 : 1),
+    problems: [...seen.values()],
+  };
   return health === undefined ? answer : { ...answer, health };
 }

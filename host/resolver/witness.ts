@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { EndpointSlice, Service, SliceEndpoint } from "../../schemas/kube.ts";
+import type { EndpointSlice, Protocol, Service, SliceEndpoint } from "../../schemas/kube.ts";
 
 /** What becomes of an endpoint in one of a service port's two sets. */
 export type Membership =
@@ -107,9 +107,13 @@ export interface Witness {
    * A service port's endpoints are about to be chosen.
    *
    * @param id Of the service port.
-   * @returns Who looks on.
+   * @param port The Service's port.
+   * @returns Who looks on, if anybody.
    */
-  port(id: string): PortWitness;
+  port(
+    id: string,
+    port: { readonly name: string; readonly protocol: Protocol; readonly port: number },
+  ): PortWitness | undefined;
   /**
    * An address at which this node does not answer, without anything being wrong with it.
    *

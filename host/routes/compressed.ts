@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { setImmediate as nextTurn } from "node:timers/promises";
+import type { TakeTurn } from "../turns.ts";
 
 /**
  * Whether a request accepts gzip.
@@ -18,20 +18,6 @@ export function acceptsGzip(accept: string | undefined): boolean {
     const [coding = "", ...parameters] = each.split(";").map((part) => part.trim().toLowerCase());
     return coding === "gzip" && !parameters.some((part) => /^q=0(\.0*)?$/.test(part));
   });
-}
-
-/** Waits for a turn in which something long may be made. */
-export type TakeTurn = () => Promise<void>;
-
-/**
- * Gives turns one by one, however many wait: all that wait for Node's setImmediate() alone have
- * theirs together, and everybody else after all of them.
- *
- * @returns Waits for a turn; between any two of them everybody else has one.
- */
-export function oneByOne(): TakeTurn {
-  let last = Promise.resolve();
-  return () => last = last.then(() => nextTurn());
 }
 
 /**

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { acceptsGzip, gzipped, oneByOne, streamed } from "./compressed.ts";
+import { oneByOne } from "../turns.ts";
+import { acceptsGzip, gzipped, streamed } from "./compressed.ts";
 
 const accepts: readonly (readonly [string | undefined, boolean])[] = [
   [undefined, false],

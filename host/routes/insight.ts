@@ -5,6 +5,9 @@
  */
 import { type Context, Hono } from "hono";
 import { messageOf, WeirError } from "../../schemas/errors.ts";
+import { oneByOne, type TakeTurn } from "../turns.ts";
+import { streamed } from "./compressed.ts";
+import { jsonPieces } from "./json_pieces.ts";
 import type { Insight } from "../explain/insight.ts";
 
 /** What the routes stand on. */
@@ -35,9 +38,17 @@ function parametersOf(context: Context, known: readonly string[]): ReadonlyMap<s
 }
 
 /** What cannot be understood is the asker's fault, anything else the server's. */
-async function answered(context: Context, answer: () => Promise<object>): Promise<Response> {
+async function answered(
+  context: Context,
+  turn: TakeTurn,
+  answer: () => Promise<object>,
+): Promise<Response> {
   try {
-    return context.json(await answer(), 200, HEADERS);
+    const pieces = jsonPieces(await answer());
+    return context.body(streamed(pieces, turn), 200, {
+      ...HEADERS,
+      "Content-Type": "application/json",
+    });
   } catch (thrown) {
     if (!(thrown instanceof WeirError) || thrown.code !== "WEIR_QUESTION_INVALID") throw thrown;
     return context.text(`${messageOf(thrown)}\n`, 400, HEADERS);
@@ -51,9 +62,10 @@ async function answered(context: Context, answer: () => Promise<object>): Promis
  * @returns A Hono application.
  */
 export function insightRoutes(source: InsightSource): Hono {
+  const turn = oneByOne();
   return new Hono()
     .get("/debug/explain", (context) =>
-      answered(context, () => {
+      answered(context, turn, () => {
         const given = parametersOf(context, QUESTION);
         const [service, to, protocol, from] = QUESTION.map((name) => given.get(name));
         return source.explain({ service, to, protocol, from });
@@ -61,7 +73,7 @@ export function insightRoutes(source: InsightSource): Hono {
     .get(
       "/debug/diff",
       (context) =>
-        answered(context, () => {
+        answered(context, turn, () => {
           const given = parametersOf(context, ["views", "next"]);
           return source.pending(
             given.get("next") === "1" ? "next" : given.get("views") === "1" ? "last" : "none",
@@ -69,7 +81,7 @@ export function insightRoutes(source: InsightSource): Hono {
         }),
     )
     .get("/debug/top", (context) =>
-      answered(context, () => {
+      answered(context, turn, () => {
         parametersOf(context, []);
         return source.top();
       }));

@@ -9,7 +9,8 @@ import { CONTENT_TYPES, formatFor } from "../telemetry/exposition.ts";
 import { maskedWhole } from "../telemetry/masked.ts";
 import type { MetricPage, MetricRegistry } from "../telemetry/metrics.ts";
 import type { MachineIds } from "../process/machine.ts";
-import { acceptsGzip, gzipped, oneByOne, streamed } from "./compressed.ts";
+import { oneByOne } from "../turns.ts";
+import { acceptsGzip, gzipped, streamed } from "./compressed.ts";
 
 /** What the routes stand on. */
 export interface MetricsRoutesOptions {
