@@ -10,6 +10,7 @@ import type { CommandSummary } from "../config/help.ts";
 import type { Documents } from "../config/complete.ts";
 import { type Request, resolveRequest } from "../config/resolve.ts";
 import { writeConfig } from "../config/write.ts";
+import { printable } from "../printable.ts";
 import { createStyle, wantsColour } from "./style.ts";
 
 /** What the command line does to the world. */
@@ -87,7 +88,8 @@ export const EXIT_CODES = { done: 0, failed: 1, usage: 2 } as const;
 export function reportFailure(io: CliIo, error: unknown): void {
   const style = createStyle(wantsColour(io.terminal.stderr, io.env));
   const code = error instanceof WeirError ? ` (${error.code})` : "";
-  io.stderr(`${style.red("weir:")} ${messageOf(error)}${code}\n`);
+  // A plugin's own words may be in it.
+  io.stderr(`${style.red("weir:")} ${printable(messageOf(error))}${code}\n`);
 }
 
 async function writeConfigTo(path: string, documents: Documents, io: CliIo): Promise<void> {

@@ -120,6 +120,15 @@ Deno.test("a proxy that fails ends with 1 and its reason", async () => {
   });
 });
 
+Deno.test("a terminal does not obey what a plugin has put into a failure", async () => {
+  const fail = new WeirError("WEIR_PLUGIN_FAILED", "no \x1b]0;mine\x07 \x1b[2J\n    at its line");
+  const { err } = await run([], { fail });
+  assert.equal(
+    err,
+    "weir: no \\u001b]0;mine\\u0007 \\u001b[2J\n    at its line (WEIR_PLUGIN_FAILED)\n",
+  );
+});
+
 Deno.test("errors are red on a terminal, and plain with NO_COLOR", async () => {
   const fail = new Error("no");
   assert.equal((await run([], { fail, terminal: true })).err, "\x1b[31mweir:\x1b[39m no\n");

@@ -11,6 +11,7 @@ import type { CommandMachine } from "../bare_ground.ts";
 import { compareViews } from "../explain/view_changes.ts";
 import { compareConfigs, type ConfigChange } from "../reload/parts.ts";
 import { maskedWhole } from "../telemetry/masked.ts";
+import { printableLine } from "../printable.ts";
 import { rendered } from "./answer.ts";
 import { ask, type AskOptions } from "./ask.ts";
 import type { Fetch } from "./json_page.ts";
@@ -119,7 +120,7 @@ async function compareServices(line: CommandLine, io: CliIo, fetch: Fetch): Prom
   const other = flags.length > 0 ? await otherConfig(flags, io) : undefined;
   const query = manifests === undefined ? {} : { views: "1" };
   const pending = await ask(PendingSyncSchema, "/debug/diff", query, options);
-  const warn = (text: string) => io.stderr(`${style.yellow("warning:")} ${text}\n`);
+  const warn = (text: string) => io.stderr(`${style.yellow("warning:")} ${printableLine(text)}\n`);
   warnOfFailures(pending, warn);
   const differences: Differences = {
     against: `what the kernel was told last (revision ${pending.revision})`,

@@ -21,6 +21,7 @@ import { type DryRun, dryRun } from "../rules/dry_run.ts";
 import { firstSnapshot, type Objects } from "../rules/start.ts";
 import { openSource } from "../source/open.ts";
 import { maskedWhole } from "../telemetry/masked.ts";
+import { printableLine } from "../printable.ts";
 import { rendered } from "./answer.ts";
 import { ask, type AskOptions } from "./ask.ts";
 import type { CliIo } from "./cli.ts";
@@ -238,7 +239,7 @@ export async function compareRules(
     manifests: line.value("manifests"),
     io,
     ground,
-    warn: (text) => io.stderr(`${style.yellow("warning:")} ${text}\n`),
+    warn: (text) => io.stderr(`${style.yellow("warning:")} ${printableLine(text)}\n`),
   };
   const options = { server: line.value("server") ?? "", fetch: ground.fetch };
   let kernel: NftKernel | undefined;
