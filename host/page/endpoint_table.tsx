@@ -73,6 +73,31 @@ export interface EndpointsProps {
   readonly most: number;
 }
 
+/** Why a service port has no endpoint. */
+function NoEndpoint({ port: { id, slicesPassedOver } }: { readonly port: ExplainedPort }) {
+  const [, namespace = "", service = ""] = /^([^/]*)\/([^:]*)/.exec(id) ?? [];
+  return (
+    <>
+      <p class="bad">There is no endpoint.</p>
+      {slicesPassedOver.length > 0 ? "" : (
+        <p>
+          No EndpointSlice that weir knows of has one for this port. See whether the Service selects
+          pods and they have this port:{" "}
+          <code>
+            kubectl get endpointslices -n {shown(namespace, 80)} -l kubernetes.io/service-name=
+            {shown(service, 260)}
+          </code>
+        </p>
+      )}
+      {slicesPassedOver.map(({ slice, reason }) => (
+        <p>
+          <code>{shown(slice, 260)}</code>: {shown(reason)}
+        </p>
+      ))}
+    </>
+  );
+}
+
 /**
  * Draws the endpoints of a service port.
  *
@@ -80,35 +105,13 @@ export interface EndpointsProps {
  * @returns A table, or why there is none.
  */
 export function Endpoints({ port, most }: EndpointsProps) {
-  const { endpoints, endpointsMore, addresses, slicesPassedOver } = port;
-  const [, namespace = "", service = ""] = /^([^/]*)\/([^:]*)/.exec(port.id) ?? [];
+  const { endpoints, endpointsMore, addresses } = port;
+  if (endpoints.length === 0) return <NoEndpoint port={port} />;
   // Which sets matter: those that an address of the port leads to.
   const wanted = (["cluster", "local"] as const).filter((set) =>
     addresses.some(({ verdict }) => verdict === set)
   );
   const sets = wanted.length === 0 ? ["cluster"] as const : wanted;
-  if (endpoints.length === 0) {
-    return (
-      <>
-        <p class="bad">There is no endpoint.</p>
-        {slicesPassedOver.length > 0 ? "" : (
-          <p>
-            No EndpointSlice that weir knows of has one for this port. See whether the Service
-            selects pods and they have this port:{" "}
-            <code>
-              kubectl get endpointslices -n {shown(namespace, 80)} -l kubernetes.io/service-name=
-              {shown(service, 260)}
-            </code>
-          </p>
-        )}
-        {slicesPassedOver.map(({ slice, reason }) => (
-          <p>
-            <code>{shown(slice, 260)}</code>: {shown(reason)}
-          </p>
-        ))}
-      </>
-    );
-  }
   const sizes = port.endpointsServing ?? {
     cluster: endpoints.filter(({ cluster }) => cluster.serves).length,
     local: endpoints.filter(({ local }) => local.serves).length,
