@@ -4,7 +4,7 @@
  * @module
  */
 import { cidrContains, parseCidr, parseIp } from "../../schemas/ip.ts";
-import type { Protocol } from "../../schemas/kube.ts";
+import type { IpFamily, Protocol } from "../../schemas/kube.ts";
 import type { ProxierSettings, ServicePortView } from "../../schemas/view.ts";
 import { atOnce } from "./pace.ts";
 import { type Socket, socketText } from "./question.ts";
@@ -154,7 +154,9 @@ export function* findingAddress(
   hits.sort((one, other) =>
     RANKS[one.kind] - RANKS[other.kind] || (one.view.id < other.view.id ? -1 : 1)
   );
-  return { hits, facts: hits.length > 0 ? factsOfHits(hits, to) : nearestFacts() };
+  if (hits.length > 0) return { hits, facts: factsOfHits(hits, to) };
+  const missed = { to, protocol, family, local, near, otherNodePort } as const;
+  return { hits, facts: nearestFacts(missed, settings) };
 
   function* findEndpoints(): Generator<void> {
     let seen = 0;
@@ -175,59 +177,75 @@ export function* findingAddress(
       }
     }
   }
+}
 
-  function nearestFacts(): string[] {
-    const facts: string[] = [];
-    const asked = `${protocol === undefined ? "" : `${protocol} `}${socketText(ip, port)}`;
-    if (!settings.families.includes(family)) {
-      return [`${family} is not served on this node, and ${ip} is ${family}.`];
-    }
-    for (const [owner, ports] of near.owners) {
-      facts.push(
-        `${ip} belongs to ${owner}, but it has no port ${asked}: it has ${listed(ports)}. ` +
-          "Connections to other ports of a cluster IP are rejected.",
-      );
-    }
-    for (const [id, ports] of near.endpoints) {
-      facts.push(
-        `${ip} is an endpoint of ${id}, on ${listed(ports)}: connections straight to it are ` +
-          "not translated.",
-      );
-      if (facts.length > MOST_NAMED) break;
-    }
-    const range = inRange(ip, settings.serviceCIDRs);
-    if (near.owners.size === 0 && range !== undefined) {
-      facts.push(
-        `${ip} is in the ServiceCIDR ${range}, but no Service that is proxied has it: ` +
-          "connections to it are dropped.",
-      );
-    }
-    if (local || isLoopback(ip)) {
-      if (otherNodePort !== undefined) {
-        facts.push(
-          `${port} is the node port of ${otherNodePort}, but node ports do not answer on ${ip}` +
-            `${
-              nodePorts.type === "listed"
-                ? ` (--nodeport-addresses: ${listed(new Set(nodePorts.addresses))})`
-                : ""
-            }.`,
-        );
-      } else {facts.push(
-          `${ip} is this node's own, and no Service has the node port ${port ?? ""}.`,
-        );}
-    } else if (otherNodePort !== undefined) {
-      facts.push(
-        `${port} is the node port of ${otherNodePort}, but ${ip} is no address of this node.`,
-      );
-    }
-    if (facts.length === 0) {
-      facts.push(
-        `No Service that is proxied, no endpoint and no address of this node is ${asked}: ` +
-          "weir has no rule for it.",
-      );
-    }
-    return facts;
+/** What was asked for, and what comes nearest to it. */
+interface Missed {
+  readonly to: Socket;
+  readonly protocol: Protocol | undefined;
+  readonly family: IpFamily;
+  /** Whether it is an address of this node. */
+  readonly local: boolean;
+  readonly near: Near;
+  /** A service port with the port as its node port, which does not answer on the address. */
+  readonly otherNodePort: string | undefined;
+}
+
+/** Sentences that help when nobody has an address. */
+function nearestFacts(
+  { to: { ip, port }, protocol, family, local, near, otherNodePort }: Missed,
+  { families, serviceCIDRs, nodePorts }: FindOptions["settings"],
+): string[] {
+  const facts: string[] = [];
+  const asked = `${protocol === undefined ? "" : `${protocol} `}${socketText(ip, port)}`;
+  if (!families.includes(family)) {
+    return [`${family} is not served on this node, and ${ip} is ${family}.`];
   }
+  for (const [owner, ports] of near.owners) {
+    facts.push(
+      `${ip} belongs to ${owner}, but it has no port ${asked}: it has ${listed(ports)}. ` +
+        "Connections to other ports of a cluster IP are rejected.",
+    );
+  }
+  for (const [id, ports] of near.endpoints) {
+    facts.push(
+      `${ip} is an endpoint of ${id}, on ${listed(ports)}: connections straight to it are ` +
+        "not translated.",
+    );
+    if (facts.length > MOST_NAMED) break;
+  }
+  const range = inRange(ip, serviceCIDRs);
+  if (near.owners.size === 0 && range !== undefined) {
+    facts.push(
+      `${ip} is in the ServiceCIDR ${range}, but no Service that is proxied has it: ` +
+        "connections to it are dropped.",
+    );
+  }
+  if (local || isLoopback(ip)) {
+    if (otherNodePort !== undefined) {
+      facts.push(
+        `${port} is the node port of ${otherNodePort}, but node ports do not answer on ${ip}` +
+          `${
+            nodePorts.type === "listed"
+              ? ` (--nodeport-addresses: ${listed(new Set(nodePorts.addresses))})`
+              : ""
+          }.`,
+      );
+    } else {
+      facts.push(`${ip} is this node's own, and no Service has the node port ${port ?? ""}.`);
+    }
+  } else if (otherNodePort !== undefined) {
+    facts.push(
+      `${port} is the node port of ${otherNodePort}, but ${ip} is no address of this node.`,
+    );
+  }
+  if (facts.length === 0) {
+    facts.push(
+      `No Service that is proxied, no endpoint and no address of this node is ${asked}: ` +
+        "weir has no rule for it.",
+    );
+  }
+  return facts;
 }
 
 function factsOfHits(hits: readonly Hit[], { ip, port }: Socket): string[] {
