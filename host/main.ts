@@ -359,9 +359,10 @@ const configuration: CliCommand = {
   run: async (args, io) => {
     // Imported when it is asked for, as the demo is.
     const { runConfigCommand } = await import("./cli/config/command.ts");
+    const { directFetch } = await import("./cli/direct_fetch.ts");
     const { readPage } = await import("./cli/json_page.ts");
     return await runConfigCommand(args, io, {
-      getJson: (url) => readPage(url, fetch, CONFIGZ_PATIENCE),
+      getJson: (url) => readPage(url, directFetch(), CONFIGZ_PATIENCE),
     });
   },
 };

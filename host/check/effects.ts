@@ -17,6 +17,7 @@ import { NftKernel } from "../capabilities/nft/kernel.ts";
 import { conntrackUsage, forwarding } from "../capabilities/sysctl/readings.ts";
 import { readSystemFile } from "../capabilities/system_file.ts";
 import { ask } from "../cli/ask.ts";
+import { directFetch } from "../cli/direct_fetch.ts";
 import { systemClock } from "../clock.ts";
 import type { PluginGround } from "../plugins.ts";
 import { SKIP_KERNEL_CHECK } from "../process/kernel_requirement.ts";
@@ -102,7 +103,7 @@ export function checkQuestions(
     neighbours: {
       leftovers: () => withLeftoverStore((store) => store.find("everywhere")),
       claim: claimInstance,
-      running: () => ask(PendingSyncSchema, "/debug/diff", {}, { server, fetch }),
+      running: () => ask(PendingSyncSchema, "/debug/diff", {}, { server, fetch: directFetch() }),
       server,
     },
     plugins: { ground, jail: () => jail },

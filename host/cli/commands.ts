@@ -42,7 +42,8 @@ export function insightCommands({ machine, others }: CommandGround): readonly Cl
   return [
     command(EXPLAIN, async () => {
       const { explainCommand } = await import("./explain.ts");
-      return (line, io) => explainCommand(line, io, fetch);
+      const { directFetch } = await import("./direct_fetch.ts");
+      return (line, io) => explainCommand(line, io, directFetch());
     }),
     command(CHECK, async () => {
       const { checkCommand } = await import("./check.ts");
@@ -57,13 +58,15 @@ export function insightCommands({ machine, others }: CommandGround): readonly Cl
     }),
     command(DIFF, async () => {
       const { diffCommand } = await import("./diff.ts");
-      return (line, io) => diffCommand(line, io, { fetch, machine });
+      const { directFetch } = await import("./direct_fetch.ts");
+      return (line, io) => diffCommand(line, io, { fetch: directFetch(), machine });
     }),
     command(TOP, async () => {
       const { topCommand } = await import("./top.ts");
+      const { directFetch } = await import("./direct_fetch.ts");
       const wait = (milliseconds: number) =>
         new Promise<void>((resume) => setTimeout(resume, milliseconds));
-      return (line, io) => topCommand(line, io, { fetch, wait });
+      return (line, io) => topCommand(line, io, { fetch: directFetch(), wait });
     }),
     command(COMPLETION, async () => {
       const { completionScript, shellOf } = await import("./completion.ts");

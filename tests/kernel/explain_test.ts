@@ -47,7 +47,13 @@ async function stage() {
     return v.parse(ExplanationSchema, JSON.parse(text));
   };
   const command = async (...words: readonly string[]) => {
-    const [program, ...args] = topology.node.namespace.command([...taskCommand(), ...words]);
+    const [program, ...args] = topology.node.namespace.command([
+      // Of a shell that sends everything elsewhere, which is nobody.
+      "env",
+      "http_proxy=http://127.0.0.1:1",
+      ...taskCommand(),
+      ...words,
+    ]);
     const { code, stdout, stderr } = await new Deno.Command(program, { args, cwd: ROOT }).output();
     const text = new TextDecoder();
     return { code, out: text.decode(stdout), err: text.decode(stderr) };
