@@ -12,12 +12,9 @@ import { checkPlugins, type PluginQuestions } from "./plugins.ts";
 import { inUserNamespace } from "../sandbox/jail.ts";
 import { failure, good, type TickGroup } from "./tick.ts";
 
-/** What is asked of a node. */
-export interface CheckQuestions {
-  readonly config: WeirConfig;
-  readonly kernel: Omit<KernelQuestions, "mode" | "userNamespaces">;
-  readonly neighbours: NeighbourQuestions;
-  readonly plugins: Omit<PluginQuestions, "config">;
+/** What is asked about objects. */
+export interface ObjectQuestions {
+  readonly config: Pick<WeirConfig, "manifests" | "nodeName">;
   /** Not asked for with a folder of manifests. */
   readonly apiServer: () => {
     readonly questions: Omit<ApiServerQuestions, "nodeName">;
@@ -27,8 +24,22 @@ export interface CheckQuestions {
   readonly manifests: (directory: string) => Promise<number | string>;
 }
 
-async function checkObjects(
-  { config, apiServer, manifests }: CheckQuestions,
+/** What is asked of a node. */
+export interface CheckQuestions extends ObjectQuestions {
+  readonly config: WeirConfig;
+  readonly kernel: Omit<KernelQuestions, "mode" | "userNamespaces">;
+  readonly neighbours: NeighbourQuestions;
+  readonly plugins: Omit<PluginQuestions, "config">;
+}
+
+/**
+ * Looks at where Services and slices come from.
+ *
+ * @param questions The configuration, and what is asked of a folder or the API server.
+ * @returns The groups.
+ */
+export async function checkObjects(
+  { config, apiServer, manifests }: ObjectQuestions,
 ): Promise<readonly TickGroup[]> {
   const { manifests: directory, nodeName } = config;
   if (directory !== "") {
