@@ -135,7 +135,8 @@ function zshFlag({ name, short, help, value }: Completed): string {
 }
 
 function zshCommand({ name, flags, words: choices }: CompletedCommand): string {
-  const first = choices.length === 0 ? "" : ` '1:word:(${choices.join(" ")})'`;
+  // Behind a word that no spec is for _arguments completes nothing any more.
+  const first = choices.length === 0 ? " '*:word: '" : ` '1:word:(${choices.join(" ")})'`;
   return `      ${name}) _arguments${first} ${flags.map(zshFlag).join(" \\\n        ")} ;;\n`;
 }
 

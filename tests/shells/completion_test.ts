@@ -95,6 +95,9 @@ Deno.test("fish loads its script and completes commands, flags and values, with 
       ],
     );
     assert.ok((await offers("weir --kubec")).some((line) => line.startsWith("--kubeconfig")));
+    assert.deepEqual(await offers("weir conf"), ["config\tHelp with files"]);
+    assert.deepEqual(await offers("weir config "), ["check", "diff", "schema"]);
+    assert.deepEqual(await offers("weir config ch"), ["check"]);
   });
 });
 
@@ -109,3 +112,69 @@ Deno.test("zsh loads its script and has it complete weir", async () => {
     assert.deepEqual(loaded, { success: true, out: "_weir\n_weir: function\n", err: "" });
   });
 });
+
+/**
+ * Has an interactive zsh on a terminal of its own say what it would offer: what its completion adds
+ * is printed before it is shown.
+ */
+const ZSH_SETUP = `
+PROMPT= ; unsetopt beep
+autoload -Uz compinit && compinit -u -D
+source "$WEIR_SCRIPT"
+bindkey '^I' complete-word
+zstyle ':completion:*' insert-tab false
+compadd() {
+  # With -O, -A or -D nothing is added: words are only sorted out.
+  if [[ "\${@[1,(i)(-|--)]}" == *-(O|A|D)\\ * ]]; then builtin compadd "$@"; return; fi
+  local -a offered
+  builtin compadd -A offered "$@"
+  (( $#offered )) && print -rl -- "offer="$^offered
+  builtin compadd "$@"
+}
+finished() { print -r -- finished=; exit; }
+comppostfuncs=(finished)
+`;
+const ZSH_TYPES = `
+zmodload zsh/zpty
+export WEIR_SCRIPT="$1"
+zpty inner zsh -f -i
+# The terminal echoes what is typed, which must not look like the answer.
+zpty -w inner "source $2; print -r -- rea''dy="
+while zpty -r inner line && [[ "$line" != *ready=* ]]; do :; done
+zpty -wn inner "$3"$'\t'
+while zpty -r inner line; do
+  print -r -- "$line"
+  [[ "$line" == *finished=* ]] && break
+done
+zpty -d inner
+`;
+
+async function zshOffers(path: string, typed: string): Promise<string[]> {
+  const setup = await Deno.makeTempFile({ prefix: "weir-zsh-" });
+  try {
+    await Deno.writeTextFile(setup, ZSH_SETUP);
+    const args = ["-f", "-c", ZSH_TYPES, "zsh", path, setup, typed];
+    const { out, err } = await run("zsh", args);
+    assert.equal(err, "");
+    return [...out.matchAll(/offer=(\S+)/g)].map(([, word = ""]) => word).sort();
+  } finally {
+    await Deno.remove(setup);
+  }
+}
+
+for (
+  const [typed, offers] of [
+    ["weir ex", ["explain"]],
+    ["weir conf", ["config"]],
+    ["weir config ", ["check", "diff", "schema"]],
+    ["weir config di", ["diff"]],
+    ["weir completion ", ["bash", "fish", "zsh"]],
+    ["weir explain x --out", ["--output"]],
+    ["weir explain x --output=", ["json", "text", "yaml"]],
+  ] as const
+) {
+  Deno.test(`zsh completes "${typed}"`, async () => {
+    const offered = await withScript("zsh", (path) => zshOffers(path, typed));
+    assert.deepEqual(offered, offers);
+  });
+}
