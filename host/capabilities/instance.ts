@@ -19,7 +19,7 @@ const BACKLOG = 128;
 const EADDRINUSE = errnoOf("EADDRINUSE");
 
 /** The name that every weir claims, whichever its version. */
-export const INSTANCE_NAME = "weir-proxy";
+const INSTANCE_NAME = "weir-proxy";
 
 /** What became of a claim. */
 export type InstanceClaim =

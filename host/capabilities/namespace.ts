@@ -189,7 +189,7 @@ function readIfThere(path: string): string | undefined {
 }
 
 /** The rights of this process on this machine. */
-export const MACHINE_RIGHTS: NamespaceRights = {
+const MACHINE_RIGHTS: NamespaceRights = {
   read: readIfThere,
   async tryUserNamespace() {
     try {

@@ -12,7 +12,7 @@ import type { Outcome, PodChange, Target } from "./message.ts";
  * after 1 s at the earliest (RFC 6298, section 2.1), so this tells the two apart even on a machine
  * that is busy.
  */
-export const REJECTION_MS = 500;
+const REJECTION_MS = 500;
 
 /**
  * A target as people write it.

@@ -33,7 +33,7 @@ export interface ServiceHealthAnswer {
  * @param proxyHealthy Whether the proxier keeps up with the changes.
  * @returns 200 when an endpoint of this node is ready and the proxier keeps up, else 503.
  */
-export function serviceHealth(health: ServiceHealth, proxyHealthy: boolean): ServiceHealthAnswer {
+function serviceHealth(health: ServiceHealth, proxyHealthy: boolean): ServiceHealthAnswer {
   const { namespace, name, localEndpoints } = health;
   return {
     code: localEndpoints > 0 && proxyHealthy ? 200 : 503,

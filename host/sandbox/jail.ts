@@ -43,9 +43,6 @@ export function inUserNamespace(jail: Pick<Jail, "layers">): boolean {
   return jail.layers.some(({ options }) => options.includes("--user"));
 }
 
-/** No jail at all, where there is no util-linux. */
-export const NO_JAIL: Jail = { layers: [], missing: [] };
-
 /** Runs a command to its end and says how it failed, or undefined. */
 export type Probe = (command: readonly string[]) => Promise<string | undefined>;
 

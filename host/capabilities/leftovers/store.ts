@@ -47,7 +47,7 @@ const POLL = 10;
  * looked for, too.
  * @returns Finds and removes.
  */
-export function leftoverStore(kernel: NftKernel): LeftoverStore {
+function leftoverStore(kernel: NftKernel): LeftoverStore {
   let rulesRemoved = -Infinity;
   const unused = async (remove: () => void): Promise<void> => {
     for (;;) {
