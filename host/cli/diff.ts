@@ -94,9 +94,13 @@ export interface DiffGround {
  * @param warn Told one sentence.
  */
 export function warnOfFailures(
-  { failures, silent, parked = [] }: Pick<PendingSync, "failures" | "silent" | "parked">,
+  { revision, failures, silent, parked = [] }: Pick<
+    PendingSync,
+    "revision" | "failures" | "silent" | "parked"
+  >,
   warn: (text: string) => void,
 ): void {
+  if (revision === 0) warn("weir has programmed nothing yet: the kernel has what was there before");
   if (silent !== undefined) {
     warn(
       `nothing is heard of ${silent.plural} for ${Math.round(silent.milliseconds / 1000)} s, and ` +

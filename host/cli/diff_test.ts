@@ -16,7 +16,11 @@ const PENDING = {
 };
 const CHANGE = { id: "default/web/TCP/IPv4", type: "removed", details: [] };
 
-async function diff(words: readonly string[], changes?: readonly unknown[]) {
+async function diff(
+  words: readonly string[],
+  changes?: readonly unknown[],
+  others: Readonly<Record<string, unknown>> = {},
+) {
   let [out, err] = ["", ""];
   const io = {
     stdout: (text: string) => void (out += text),
@@ -30,7 +34,7 @@ async function diff(words: readonly string[], changes?: readonly unknown[]) {
   const fetch = () =>
     changes === undefined
       ? Promise.reject(new Error("Connection refused"))
-      : Promise.resolve(Response.json({ ...PENDING, changes }));
+      : Promise.resolve(Response.json({ ...PENDING, changes, ...others }));
   const ground = { fetch, machine: {} as CommandMachine };
   const code = await runCommand(DIFF, words, io, (line) => diffCommand(line, io, ground))
     .catch((thrown) => String(thrown));
@@ -53,6 +57,38 @@ Deno.test("with --exit-code the same is 0, a difference 1, and what cannot be to
 Deno.test("without it a difference is no failure, and trouble is told by whoever runs commands", async () => {
   assert.equal((await diff([], [CHANGE])).code, 0);
   assert.match(String((await diff([])).code), /WeirError: Cannot ask weir at/);
+});
+
+const SILENT = {
+  milliseconds: 90_000,
+  plural: "services",
+  reason: "401 Unauthorized",
+  remedy: "check the token",
+};
+const WARNINGS = [
+  [
+    "the API server tells nothing",
+    { silent: SILENT },
+    /^warning: nothing is heard of services for 90 s, .*: 401 Unauthorized \(check the token\)\n$/,
+  ],
+  [
+    "a plugin is parked",
+    { parked: [{ plugin: "mine", reason: "it died 5 times" }] },
+    /^warning: mine is parked: it died 5 times; mend it, or configure another; .*restart/,
+  ],
+  ["syncs fail", { failures: 2 }, /^warning: the last syncs failed \(2\): .*weir's log/],
+  ["nothing is programmed", { revision: 0 }, /^warning: weir has programmed nothing yet: /],
+] as const;
+
+for (const [what, pending, expected] of WARNINGS) {
+  Deno.test(`who asks while ${what} is warned of it, whatever differs`, async () => {
+    assert.match((await diff([], [CHANGE], pending)).err, expected);
+  });
+}
+
+Deno.test("one difference is one, and two are two", async () => {
+  assert.match((await diff([], [CHANGE])).out, /^1 difference from /m);
+  assert.match((await diff([], [CHANGE, CHANGE])).out, /^2 differences from /m);
 });
 
 Deno.test("--all is refused where there are no rules to tell whole", async () => {

@@ -293,6 +293,9 @@ async function subjectOf(
   return { subject: { namespace, name, scope, to, hit }, known: [...known, ...shared] };
 }
 
+/** What is not known yet is no reason to say that it is not there. */
+const UNLISTED = "weir has not heard yet which Services and EndpointSlices there are.";
+
 const NO_DECISIONS: Decisions = {
   ports: [],
   portsMore: 0,
@@ -344,7 +347,8 @@ export async function explain(question: Question, facts: ExplainFacts): Promise<
   const pace = new Pace(facts);
   const local = await localAddresses(facts);
   await pace.turn();
-  const { subject, known } = await subjectOf(question, facts, local, pace);
+  const { subject, known: comesNearest } = await subjectOf(question, facts, local, pace);
+  const known = subject === undefined && !facts.tracker.ready ? [UNLISTED] : comesNearest;
   const settings = facts.settings();
   const node = facts.node();
   const unlanded = facts.unlanded?.();

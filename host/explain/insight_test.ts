@@ -22,12 +22,19 @@ function proxy(
   before: readonly (Service | EndpointSlice)[],
   after: readonly (Service | EndpointSlice)[],
   options: Partial<InsightOptions> = {},
+  listed = true,
 ) {
   const clock = new SimulatedClock();
   const tracker = new Tracker({ nodeName: "here", startedAt: 0 });
   const revisions = new Revisions();
   const tell = (objects: readonly (Service | EndpointSlice)[]) =>
     tracker.accept(objects.map((object) => ({ type: "upsert", object, at: 0 }) as const));
+  if (listed) {
+    tracker.accept([
+      { type: "synced", kind: "Service", at: 0 },
+      { type: "synced", kind: "EndpointSlice", at: 0 },
+    ]);
+  }
   tell(before);
   const node = { name: "here", zone: "", addresses: [] };
   revisions.advance(
@@ -166,6 +173,21 @@ Deno.test("what is told says how old it may be while the API server tells nothin
   // A Service that is not known may be one that weir has not been told of.
   assert.match((await insight.explain({ service: "default/new" })).summary.join(" "), says);
   assert.equal((await insight.pending("none")).silent?.milliseconds, 3_000);
+});
+
+Deno.test("before all is listed nothing is said not to be there", async () => {
+  const { insight, clock } = proxy([], [], {
+    scheduler: {
+      status: { lastQueued: undefined, lastCompleted: undefined, waitingSince: 0, failures: 0 },
+    },
+    revisions: new Revisions(),
+  }, false);
+  await clock.advance(9_000 - clock.now());
+  const { summary } = await insight.explain({ service: "default/web" });
+  assert.deepEqual(summary, [
+    "weir has not heard yet which Services and EndpointSlices there are.",
+    "Nothing is programmed yet, 9.0 s after the start: the kernel has what was there before.",
+  ]);
 });
 
 Deno.test("a plugin that is not started any more is told of with what waits for a sync", async () => {

@@ -106,8 +106,12 @@ function silentSentence({ milliseconds, plural, reason, remedy }: SilentSource):
 /** What is told is what the kernel is to have; this one says that it may have something older. */
 function unlandedSentence(
   { failures, milliseconds }: NonNullable<Explanation["unlanded"]>,
+  revision: number,
 ): string {
   const seconds = `${(milliseconds / 1000).toFixed(1)} s`;
+  if (revision === 0 && failures === 0) {
+    return `Nothing is programmed yet, ${seconds} after the start: the kernel has what was there before.`;
+  }
   return failures > 0
     ? `The kernel may still have older rules: nothing has landed for ${seconds}, ${
       plural(failures, "sync")
@@ -123,8 +127,9 @@ function unlandedSentence(
  */
 export function summarize(told: Unsummarized): readonly string[] {
   const { service, notProxied, ports, problems, waysMissing, connections, unlanded, silent } = told;
+  const { revision } = told;
   const older = [
-    ...(unlanded === undefined ? [] : [unlandedSentence(unlanded)]),
+    ...(unlanded === undefined ? [] : [unlandedSentence(unlanded, revision)]),
     ...(silent === undefined ? [] : [silentSentence(silent)]),
   ];
   if (service === undefined) return older;
