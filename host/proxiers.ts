@@ -40,8 +40,11 @@ export interface ProxiersOptions {
    * nobody keeps them up to date. Those of the one in force may be among them.
    */
   readonly formerTables: () => Promise<readonly string[]>;
-  /** Deletes a table that nobody owns any more, in every family; tells whether there was one. */
-  readonly deleteTable: (table: string) => Promise<boolean>;
+  /**
+   * Deletes a table that nobody owns any more, in every family; tells whether there was one. To be
+   * asked anew before each step: whoever is granted it meanwhile keeps it.
+   */
+  readonly deleteTable: (table: string, isOwned: () => boolean) => Promise<boolean>;
   /** The one in force has started and knows nothing. */
   readonly onReady: () => void;
   /** The one in force cannot be called for now. */
@@ -248,10 +251,13 @@ export class Proxiers {
   async #deleteTables(tables: Iterable<string>): Promise<void> {
     const { deleteTable, log } = this.#options;
     for (const table of tables) {
-      // Also a successor's, which is only tried so far.
-      if ([...this.#running].some((proxier) => proxier.tables.has(table))) continue;
+      // Also by a successor, which is only tried so far.
+      const isOwned = () => [...this.#running].some((proxier) => proxier.tables.has(table));
+      if (isOwned()) continue;
       try {
-        if (await deleteTable(table)) log.info("Deleted a table of a former plugin", { table });
+        if (await deleteTable(table, isOwned)) {
+          log.info("Deleted a table of a former plugin", { table });
+        }
       } catch (thrown) {
         log.error("Cannot delete a table of a former plugin; delete it with nft", {
           table,

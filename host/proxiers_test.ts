@@ -65,6 +65,7 @@ async function stage(fails: Readonly<Record<string, readonly string[]>> = {}) {
   const clock = new SimulatedClock();
   const knows = { everything: true };
   const hooks = new Map<string, Parameters<StartProxier>[0]>();
+  const owned = new Map<string, () => boolean>();
   const all = new Map<string, FakeProxier>();
   const source = (name: string): StartProxier => (given) => {
     const proxier = new FakeProxier(name, (what) => void told.push(what), fails[name] ?? []);
@@ -74,8 +75,9 @@ async function stage(fails: Readonly<Record<string, readonly string[]>> = {}) {
   };
   const proxiers: Proxiers = new Proxiers(source("weir"), {
     formerTables: () => Promise.resolve(["weir", "hello"]),
-    deleteTable: (table) => {
+    deleteTable: (table, isOwned) => {
       told.push(`delete ${table}`);
+      owned.set(table, isOwned);
       return Promise.resolve(false);
     },
     onReady: () => void told.push("in force is ready"),
@@ -99,7 +101,7 @@ async function stage(fails: Readonly<Record<string, readonly string[]>> = {}) {
     const event: SandboxEvent = { type: "state", state };
     hooks.get(name)?.observe(event);
   };
-  return { knows, clock, proxiers, source, told, hooks, all, state };
+  return { knows, clock, proxiers, source, told, hooks, all, state, owned };
 }
 
 Deno.test("the new proxier has programmed everything before the old one cleans up and ends", async () => {
@@ -225,6 +227,15 @@ Deno.test("what proxiers of an earlier weir left goes once, when another has pro
   proxiers.programmed();
   await clock.advance(0);
   assert.deepEqual(told, ["delete hello"]);
+});
+
+Deno.test("a table of an earlier weir that another proxier is granted while it is deleted is known as owned", async () => {
+  const { clock, proxiers, source, owned } = await stage();
+  proxiers.programmed();
+  await clock.advance(0);
+  assert.equal(owned.get("hello")?.(), false);
+  await proxiers.switchTo(source("hello again"));
+  assert.equal(owned.get("hello")?.(), true);
 });
 
 Deno.test("before all objects are listed nobody takes anybody's place", async () => {

@@ -158,9 +158,10 @@ export async function runProxy(initial: WeirConfig, environment: ProxyEnvironmen
   });
   const proxiers = new Proxiers(plugins.startProxier(config), {
     formerTables: () => formerTables(kernel, plugins.assistantNames(config)),
-    deleteTable: async (name) => {
-      tables.delete(name);
-      return await deleteTable(kernel, name);
+    deleteTable: async (name, isOwned) => {
+      const deleted = await deleteTable(kernel, name, isOwned);
+      if (!isOwned()) tables.delete(name);
+      return deleted;
     },
     onReady: () => resyncBecause("the proxier has started"),
     onAway: () => scheduler.pause(),

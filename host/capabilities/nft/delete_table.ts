@@ -40,14 +40,23 @@ export async function deleteFound(
  *
  * @param kernel nf_tables of the namespace.
  * @param table The table's name.
+ * @param isOwned Whether somebody has been granted it meanwhile, who may have taken over the very
+ * table that was found: it stays then. Who is granted it later makes it anew.
  * @returns Whether any family had it.
  * @throws {WeirError} WEIR_NFT_KERNEL when the kernel refuses.
  */
-export async function deleteTable(kernel: NftKernel, table: string): Promise<boolean> {
+export async function deleteTable(
+  kernel: NftKernel,
+  table: string,
+  isOwned: () => boolean = () => false,
+): Promise<boolean> {
   const found = (await kernel.tables()).filter(({ name, owner }) =>
     name === table && owner !== undefined
   );
-  for (const one of found) await deleteFound(kernel, one);
+  for (const one of found) {
+    if (isOwned()) return false;
+    await deleteFound(kernel, one);
+  }
   kernel.declared.delete(table);
   return found.length > 0;
 }

@@ -28,6 +28,8 @@ Deno.test("a table goes from every family that has it, and no other does", async
   await kernel.commit(tables, 3, { claim });
   await kernel.commit(newTable(other), 1);
   assert.equal(await has("weir"), "inet ip6");
+  assert.equal(await deleteTable(kernel, "weir", () => true), false, "somebody was granted it");
+  assert.equal(await has("weir"), "inet ip6");
   assert.equal(await deleteTable(kernel, "weir"), true);
   assert.deepEqual([await has("weir"), await has("other")], ["", "ip6"]);
   assert.equal(await deleteTable(kernel, "weir"), false);
