@@ -220,6 +220,8 @@ export const GROUPS: readonly TestGroup[] = [
       "--allow-read",
       "--allow-write=/tmp",
       "--allow-ffi",
+      // Of the namespace, where a weir may run beside the test.
+      "--allow-net=127.0.0.1",
       "--allow-run=ip,nft,unshare,nsenter,setpriv,prlimit,{deno}",
     ],
     limit: 900,
