@@ -5,7 +5,14 @@
  * @module
  */
 import { TextLineStream } from "./lines.ts";
-import { benchCluster, type BenchService, endpointAddress, mixedCluster } from "./cluster.ts";
+import {
+  benchCluster,
+  type BenchService,
+  endpointAddress,
+  LARGE,
+  largeService,
+  mixedCluster,
+} from "./cluster.ts";
 import { requestPath, resources } from "../../host/source/kube/resource.ts";
 import { FakeApiServer } from "../kit/api_server.ts";
 import type { ApiStore } from "../kit/api_store.ts";
@@ -69,6 +76,26 @@ function applySlice(
   });
 }
 
+function applyLarge(store: ApiStore): void {
+  const { clusterIP, ports, endpoints } = largeService();
+  const namespace = `bench-${LARGE}`;
+  store.apply("Service", {
+    metadata: { namespace, name: LARGE },
+    spec: { type: "ClusterIP", clusterIP, clusterIPs: [clusterIP], ipFamilies: ["IPv4"], ports },
+    status: {},
+  });
+  store.apply("EndpointSlice", {
+    metadata: {
+      namespace,
+      name: `${LARGE}-x7k2p`,
+      labels: { "kubernetes.io/service-name": LARGE },
+    },
+    addressType: "IPv4",
+    ports,
+    endpoints: endpoints.map((ip) => ({ addresses: [ip], conditions: { ready: true } })),
+  });
+}
+
 const [services = 0, endpoints = 0] = Deno.args.map(Number);
 const cluster = endpoints === 0 ? mixedCluster(services) : benchCluster(services, endpoints);
 const endpointsInAll = cluster.reduce((sum, service) => sum + service.endpoints.length, 0);
@@ -96,6 +123,11 @@ for await (const line of Deno.stdin.readable.pipeThrough(new TextLineStream())) 
       path.endsWith("services") && verb === "list" && accept.includes("json")
     );
     say({ at: first?.at ?? null });
+    continue;
+  }
+  if (line === LARGE) {
+    applyLarge(server.store);
+    say({ at: now() });
     continue;
   }
   const change: Change = JSON.parse(line);

@@ -60,6 +60,34 @@ export function benchCluster(services: number, endpoints: number): BenchService[
   }));
 }
 
+/** Name of the Service that is larger than any that people have, in the namespace `bench-large`. */
+export const LARGE = "large";
+
+/**
+ * Describes that Service: a thousand ports with a hundred endpoints each.
+ *
+ * @returns Its ports, in the words of the Kubernetes API, and the addresses of its endpoints.
+ */
+export function largeService(): {
+  readonly clusterIP: string;
+  readonly ports: readonly {
+    readonly name: string;
+    readonly protocol: string;
+    readonly port: number;
+  }[];
+  readonly endpoints: readonly string[];
+} {
+  return {
+    clusterIP: "172.31.255.1",
+    ports: Array.from(
+      { length: 1_000 },
+      (_, index) => ({ name: `p${index}`, protocol: "TCP", port: 1_000 + index }),
+    ),
+    // Beyond those of the other Services.
+    endpoints: Array.from({ length: 100 }, (_, index) => endpointAddress(8_000_000 + index)),
+  };
+}
+
 /**
  * Of a hundred Services those below the first are plain, then come external IPs, then node ports,
  * then load balancers.

@@ -10,7 +10,7 @@ import { trackFlows } from "../../host/capabilities/conntrack/sample.ts";
 import { Links } from "../../host/capabilities/link.ts";
 import { NetworkNamespace } from "../../host/capabilities/namespace.ts";
 import { readSystemFile, writeSystemFile } from "../../host/capabilities/system_file.ts";
-import { benchCluster, type BenchService } from "./cluster.ts";
+import { benchCluster, type BenchService, LARGE } from "./cluster.ts";
 import { memoryOfTree, processTree } from "./memory.ts";
 import { LineProcess, type Place, startApiServer, startWeir } from "./subject.ts";
 
@@ -51,6 +51,14 @@ export interface InsightSide {
   readonly quietChanges: number[];
   /** The same, begun while a scrape is answered. */
   readonly scrapedChanges: number[];
+  /** Explanations of a Service with a thousand ports and a hundred endpoints each. */
+  readonly large: number[];
+  /** Changes of one endpoint while nobody asks for it. */
+  readonly unaskedChanges: number[];
+  /** The same, begun while it is explained. */
+  readonly askedChanges: number[];
+  /** The same, while it is explained to four at a time. */
+  readonly besiegedChanges: number[];
   /** PSS of all processes once the first sync is over, before anybody asks. */
   readonly settled: number[];
   /** The same after all questions and scrapes. */
@@ -81,6 +89,10 @@ function newSide(): InsightSide {
     scrapeCpu: [],
     quietChanges: [],
     scrapedChanges: [],
+    large: [],
+    unaskedChanges: [],
+    askedChanges: [],
+    besiegedChanges: [],
     settled: [],
     after: [],
     peak: [],
@@ -125,6 +137,12 @@ class Node implements AsyncDisposable {
     return JSON.parse((await this.#client.line()).line).milliseconds;
   }
 
+  /** Asks as many times at once; returns what the slowest answer took. */
+  async ask(path: string, times: number): Promise<number> {
+    await this.#client.say(JSON.stringify({ get: path, times }));
+    return JSON.parse((await this.#client.line()).line).milliseconds;
+  }
+
   async connect(services: readonly BenchService[]): Promise<void> {
     const connect = services.map(({ clusterIP, port }) => ({ hostname: clusterIP, port }));
     await this.#client.say(JSON.stringify({ connect }));
@@ -141,6 +159,13 @@ class Node implements AsyncDisposable {
       this.#weir.line((line) => line.includes('"Synced" kind="partial"')),
     ]);
     return synced.at - JSON.parse(line).at;
+  }
+
+  /** Has one Service more, which is large. */
+  async addLarge(): Promise<void> {
+    await this.#server.say(LARGE);
+    await this.#server.line();
+    await this.#weir.line((line) => line.includes('"Synced" kind="partial"'));
   }
 
   /** Bytes of PSS of all processes. */
@@ -251,6 +276,33 @@ async function measureChanges(running: Running, scrapes: number): Promise<void> 
   }
 }
 
+/** Milliseconds within which a change is begun after a question. */
+const WITHIN_MS = 250;
+
+async function measureLarge(running: Running, changes: number): Promise<void> {
+  const path = `/debug/explain?service=bench-${LARGE}/${LARGE}`;
+  for (const { node } of running) await node.addLarge();
+  // Its endpoints may come in a sync of their own.
+  await sleep(5_000);
+  for (const { node } of running) await node.get(path);
+  for (let index = 0; index < 2 * changes; index++) {
+    const service = 2_000 + Math.floor(index / 2) * 7919 % 1_000;
+    const more = (index + 1) % 2;
+    for (const { node, side } of running) {
+      side.unaskedChanges.push(await node.change(service, more));
+      for (const [into, asked] of [[side.askedChanges, 1], [side.besiegedChanges, 4]] as const) {
+        const told = node.ask(path, asked);
+        // At another moment of the answer each time.
+        await sleep(index * 37 % WITHIN_MS);
+        into.push(await node.change(service + asked * 1_000, more));
+        const milliseconds = await told;
+        if (asked === 1) side.large.push(milliseconds);
+        await sleep(50);
+      }
+    }
+  }
+}
+
 /** As many clients' flows to the Services' addresses. */
 function* flowsTo(cluster: readonly BenchService[], count: number) {
   for (let index = 0; index < count; index++) {
@@ -307,6 +359,8 @@ export async function measureInsight(plan: InsightPlan): Promise<InsightMeasurem
       if (mode === "counted") await measureChanges(running, plan.scrapes);
       await sleep(2_000);
       for (const { node, side } of running) side.after.push(node.memory);
+      progress(`${step}a large Service`);
+      if (mode === "plain") await measureLarge(running, plan.scrapes);
     }
   }
   return found;
