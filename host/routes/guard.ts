@@ -15,7 +15,8 @@ import { parseIp } from "../../schemas/ip.ts";
 
 /**
  * What kube-proxy tells anybody, and scrapers and load balancers ask by whatever name they know.
- * They say nothing that an attacker could not guess.
+ * They say nothing of the cluster but how much there is of it, unless the operator has /metrics
+ * count single Services: then it names them, as Prometheus needs it.
  */
 const OPEN: ReadonlySet<string> = new Set([
   "/healthz",
