@@ -60,6 +60,10 @@ export const LEFT_OUT: ReadonlyMap<string, string> = new Map([
   ["tests/kernel/start_test.ts", "its subject is what weir says where something is missing"],
   ["tests/kernel/reload_test.ts", "reloads under 200 connections a second, and by the clock"],
   ["tests/kernel/takeover_test.ts", "takes over under 200 connections a second"],
+  [
+    "tests/kernel/rules_diff_test.ts",
+    "starts weir and weir diff a dozen times; what these ask of the kernel is rules_model_test.ts",
+  ],
   ["tests/kernel/survive_test.ts", "kills and stops under 200 connections a second"],
   ["tests/kernel/traces_test.ts", "its subject is what a collector gets, by the clock"],
   [
