@@ -85,6 +85,8 @@ Deno.test("a proxier that takes another's place by the file does not take the op
   assert.equal(outcomeOf(await reach(topology.client, TCP)), "backend-0");
   assert.equal(await weir.process.proxier(), pid);
   assert.equal(await nft(topology.node, "list table ip mysite"), FIREWALL);
+  // Whatever was torn down meanwhile would fail what comes now.
+  await new Promise((resume) => setTimeout(resume, 500));
   await load.noneFailed(0.5);
 });
 
@@ -125,6 +127,8 @@ Deno.test("what plugins left that are no longer asked for goes after the first s
   );
   assert.match(weir.process.log, /"Deleted a table of a former plugin" table="third"/);
   assert.equal(outcomeOf(await reach(client, TCP)), "backend-0");
+  // Whatever was torn down meanwhile would fail what comes now.
+  await new Promise((resume) => setTimeout(resume, 500));
   await load.noneFailed(0.5);
 
   weir.process.kill("SIGTERM");
