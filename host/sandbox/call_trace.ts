@@ -19,13 +19,6 @@ export interface CallTraceOptions {
   readonly now: () => number;
 }
 
-/** As the conventions have an error whose type nobody tells. */
-function failed(error: string, at: number) {
-  const attributes = { "error.type": "_OTHER" };
-  const events = [{ name: "exception", at, attributes: { "exception.message": error } }];
-  return { error, attributes, events };
-}
-
 /** Follows one call. */
 export class CallTrace {
   readonly #options: CallTraceOptions;
@@ -95,7 +88,6 @@ export class CallTrace {
       span.past("weir.plugin.handler", handler, attributes, { spanId: this.#handlerId });
     }
     this.#release?.();
-    this.#release = undefined;
   }
 
   /**
@@ -162,17 +154,14 @@ export class CallTrace {
         `plugin.${printable(key)}`,
         typeof value === "string" ? printable(value) : value,
       ]);
-      const times = { startedAt: within(start), endedAt: within(end) };
-      const failure = error === undefined ? undefined : failed(printable(error), times.endedAt);
       span.past(
         `plugin.${printable(name)}`,
-        times,
-        { ...Object.fromEntries(told), ...failure?.attributes },
+        { startedAt: within(start), endedAt: within(end) },
+        Object.fromEntries(told),
         {
           spanId,
           parentId: parentId ?? this.#handlerId,
-          error: failure?.error,
-          events: failure?.events,
+          error: error === undefined ? undefined : printable(error),
         },
       );
     }

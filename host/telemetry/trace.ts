@@ -106,7 +106,7 @@ export interface TraceSpan {
     more?: {
       readonly spanId?: string;
       readonly parentId?: string;
-      readonly events?: readonly SpanEvent[] | undefined;
+      readonly events?: readonly SpanEvent[];
       readonly error?: string | undefined;
     },
   ): string;
@@ -260,9 +260,12 @@ function recordsOf([root, ...rest]: readonly OpenSpan[]): TraceRecord["spans"] |
   return [root.record(), ...rest.map((span) => span.record())];
 }
 
+/** The conventions' word for an error type that is not known. */
+const OTHER_TYPE = "_OTHER";
+
 function typeOf(error: unknown): string {
   if (error instanceof WeirError) return error.code;
-  return error instanceof Error ? error.name : "_OTHER";
+  return error instanceof Error ? error.name : OTHER_TYPE;
 }
 
 class OpenSpan implements TraceSpan {
@@ -330,7 +333,7 @@ class OpenSpan implements TraceSpan {
     const span = new OpenSpan(this.#trace, spanId, parentId, name, attributes, startedAt);
     span.endedAt = Math.max(startedAt, endedAt);
     span.events = events;
-    span.error = error;
+    if (error !== undefined) span.#fail(error, span.endedAt);
     return spanId;
   }
 
@@ -357,19 +360,21 @@ class OpenSpan implements TraceSpan {
     if (this.endedAt !== undefined || this.#trace.over) return;
     const now = this.#trace.options.now();
     this.endedAt = Math.max(this.startedAt, now);
-    if (thrown !== undefined) this.#fail(thrown.error, now);
+    if (thrown !== undefined) this.#fail(messageOf(thrown.error), now, typeOf(thrown.error));
     if (this.parentId === undefined) this.#trace.finish();
   }
 
-  /** As the conventions for exceptions on spans have it. */
-  #fail(error: unknown, at: number): void {
-    const message = messageOf(error);
+  /** As the conventions for exceptions on spans have it; of a plugin's nobody tells the type. */
+  #fail(message: string, at: number, type?: string): void {
     this.error = message;
-    this.set({ "error.type": typeOf(error) });
+    this.set({ "error.type": type ?? OTHER_TYPE });
     this.events = [...this.events, {
       name: "exception",
       at,
-      attributes: { "exception.type": typeOf(error), "exception.message": message },
+      attributes: {
+        ...(type === undefined ? {} : { "exception.type": type }),
+        "exception.message": message,
+      },
     }];
   }
 

@@ -231,7 +231,7 @@ export class NftKernel {
   }
 
   /**
-   * Looks whether a claim could be granted now. Each commit looks anew.
+   * Looks whether a claim could be granted now. Each commit makes sure of it again.
    *
    * @param claim The table's name, and who wants it.
    * @throws {WeirError} WEIR_TABLE_FOREIGN when it is somebody else's, with what helps.
@@ -248,10 +248,9 @@ export class NftKernel {
   ): Promise<Outcome & { readonly record: CommitRecord }> {
     const first = this.#sequences(count + 3) + 2;
     number(messages, first);
-    const family = deletesTable(messages) ? undefined : granted?.family;
-    const echo = granted === undefined || family === undefined
+    const echo = granted?.family === undefined || deletesTable(messages)
       ? []
-      : [echoGeneration(granted.table, family, first - 1)];
+      : [echoGeneration(granted.table, granted.family, first - 1)];
     const parts = [
       batchEdge(NFNL_MSG_BATCH_BEGIN, first - 2, granted?.generation),
       ...echo,
