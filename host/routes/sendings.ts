@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { concatenated } from "../bytes.ts";
 import type { Clock } from "../clock.ts";
 
 /** What sending stands on. */
@@ -65,13 +66,7 @@ class Body {
 
   /** What has been made, in one. */
   whole(): Bytes {
-    const whole = new Uint8Array(this.bytes);
-    let at = 0;
-    for (const piece of this.#made) {
-      whole.set(piece, at);
-      at += piece.length;
-    }
-    return whole;
+    return concatenated(this.#made);
   }
 
   /** What is sent next; undefined at the end. */
